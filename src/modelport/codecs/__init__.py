@@ -1,0 +1,1 @@
+"""Bytes to structures and back: containers, budgets, paths and atomic writing."""

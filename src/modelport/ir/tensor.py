@@ -1,0 +1,97 @@
+"""Constant data that stays where it is until somebody needs it."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .types import BITS, STRING, Type
+
+Array = np.ndarray[Any, Any]
+
+
+class Tensor:
+    """Constant data of a static type: an array, or a function that makes it when it is first needed.
+
+    Data that lies unchanged in a file is a view of its memory map; ``raw``, where given, are the bytes of the
+    elements as ONNX and the file store them (little-endian, 4-bit types packed), so that a writer can copy them
+    without decoding."""
+
+    __slots__ = ("type", "_data", "_raw")
+
+    def __init__(self, data: Array | Callable[[], Array], type: Type | None = None,
+                 raw: memoryview | None = None) -> None:
+        if type is None:
+            if callable(data):
+                raise TypeError("a tensor that is made later needs its type now")
+            type = Type(data.dtype, data.shape)
+        self.type, self._data, self._raw = type, data, raw
+
+    def numpy(self) -> Array:
+        """The elements as an array of ``type``; read-only where it is a view of a file."""
+        if callable(self._data):
+            self._data = self._data()
+        return self._data
+
+    @property
+    def raw(self) -> memoryview | None:
+        """The stored bytes if they are at hand without decoding, else ``None``."""
+        return self._raw
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements as a file stores them; for text the length of the UTF-8 elements."""
+        if self.type.dtype == STRING:
+            return sum(len(str(s).encode()) for s in self.numpy().ravel())
+        n = math.prod(d for d in self.type.shape or () if isinstance(d, int))
+        bits = BITS.get(self.type.dtype)
+        return n * self.type.dtype.itemsize if bits is None else (n * bits + 7) // 8
+
+    def copy_to(self, file: BinaryIO) -> None:
+        """Writes the stored bytes to ``file``, a piece at a time, without keeping a copy of the whole."""
+        if self._raw is not None:
+            file.write(self._raw)
+            return
+        array = self.numpy()
+        bits = BITS.get(self.type.dtype)
+        if bits is not None:
+            file.write(pack(array, bits).data)
+            return
+        if array.dtype.byteorder == ">":
+            array = array.astype(array.dtype.newbyteorder("<"))
+        if array.flags.c_contiguous:
+            if array.nbytes:
+                file.write(array.reshape(-1).view(np.uint8).data)
+            return
+        step = max(1, (1 << 22) // max(1, array[:1].nbytes)) if array.ndim else 1
+        for start in range(0, len(array), step):
+            file.write(np.ascontiguousarray(array[start:start + step]).reshape(-1).view(np.uint8).data)
+
+
+def pack(array: Array, bits: int) -> Array:
+    """Elements of 2 or 4 bits packed into bytes, the first element in the lowest bits."""
+    per = 8 // bits
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8) & ((1 << bits) - 1)
+    flat = np.concatenate([flat, np.zeros(-len(flat) % per, np.uint8)]).reshape(-1, per)
+    out = np.zeros(len(flat), np.uint8)
+    for k in range(per):
+        out |= (flat[:, k] << (bits * k)).astype(np.uint8)
+    return out
+
+
+def unpack(raw: Array, bits: int, type: Type) -> Array:
+    """The inverse of :func:`pack`: an array of ``type`` with a byte for each element."""
+    per = 8 // bits
+    shape = tuple(d for d in type.shape or () if isinstance(d, int))
+    out = np.empty((len(raw), per), np.uint8)
+    for k in range(per):
+        out[:, k] = (raw >> (bits * k)) & ((1 << bits) - 1)
+    flat = out.reshape(-1)[:math.prod(shape)]
+    if type.dtype.name.startswith("int"):  # sign-extend
+        half = 1 << (bits - 1)
+        flat = ((flat.astype(np.int16) ^ half) - half).astype(np.int8)
+        return flat.astype(type.dtype).reshape(shape)
+    return flat.view(type.dtype).reshape(shape) if type.dtype.itemsize == 1 and "float" in type.dtype.name \
+        else flat.astype(type.dtype).reshape(shape)
