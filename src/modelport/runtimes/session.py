@@ -1,0 +1,99 @@
+"""The one interface of all runtimes."""
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..errors import RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from ..ir.types import STRING, Type, dtype_name
+
+RUNTIMES: Mapping[str, str] = {"onnxruntime": "onnx", "reference": "onnx", "tflite": "tflite"}
+"""Each runtime and the format of the files it runs; the modules of this package have the same names."""
+
+
+class Session(ABC):
+    """One model opened by one runtime.
+
+    ``inputs`` and ``outputs`` are in the order of the file.  ``name`` is the runtime as people call it, ``version``
+    its version, ``settings`` what else decides its results (device, threads, kernels)."""
+
+    name: str
+    version: str
+    settings: str
+    inputs: Mapping[str, Type]
+    outputs: Mapping[str, Type]
+
+    @abstractmethod
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs for ``feeds``, one array for each input.  Raises :class:`RuntimeFailed` with the runtime's
+        own message if it refuses, :class:`UsageError` if a feed is missing or of another element type or rank."""
+
+    def close(self) -> None:  # noqa: B027  (most runtimes have nothing to release)
+        """Releases what the session holds; it cannot run afterwards."""
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def checked(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The feeds in the order of the inputs, or :class:`UsageError`: an array of a wrong type or rank never
+        reaches native code."""
+        if unknown := [k for k in feeds if k not in self.inputs]:
+            raise UsageError(f"the model has no input '{printable(unknown[0])}'; it has {_names(self.inputs)}")
+        out: dict[str, Array] = {}
+        for name, want in self.inputs.items():
+            if name not in feeds:
+                raise UsageError(f"input '{printable(name)}' is missing")
+            got = np.asarray(feeds[name])
+            if got.dtype.kind == "U":
+                got = got.astype(object)
+            if got.dtype != want.dtype:
+                raise UsageError(f"input '{printable(name)}' is {dtype_name(got.dtype)}, the model wants "
+                                 f"{dtype_name(want.dtype)}")
+            if want.shape is not None and got.ndim != len(want.shape):
+                raise UsageError(f"input '{printable(name)}' has the shape {list(got.shape)}, the model wants {want}")
+            out[name] = got
+        return out
+
+
+def _names(inputs: Mapping[str, Type]) -> str:
+    return ", ".join(f"'{printable(k)}'" for k in inputs) or "none"
+
+
+def start(runtime: str, path: str | os.PathLike[str], **options: Any) -> Session:
+    """The file at ``path`` opened by ``runtime`` (a key of :data:`RUNTIMES`) in this process.
+
+    Options are those of the runtime's own ``start``; all know ``threads`` and ``device``.  Raises
+    :class:`MissingDependency`, :class:`RuntimeFailed` or, for an unknown runtime or option, :class:`UsageError`."""
+    if runtime not in RUNTIMES:
+        raise UsageError(f"there is no runtime '{printable(runtime)}'; there are {', '.join(RUNTIMES)}")
+    module = import_module(f"modelport.runtimes.{runtime}")
+    try:
+        session: Session = module.start(Path(path), **options)
+    except TypeError as e:
+        if "unexpected keyword argument" in str(e):
+            raise UsageError(f"{runtime}: {e}") from None
+        raise RuntimeFailed(f"{runtime}: {e}") from e
+    return session
+
+
+def as_text(array: Array) -> Array:
+    """An array of text as ``str`` objects, whatever a runtime made it of (bytes that are no UTF-8 are kept)."""
+    if array.dtype.kind not in "OSU":
+        return array
+    flat = [s.decode("utf-8", "surrogateescape") if isinstance(s, bytes) else str(s) for s in array.ravel()]
+    out = np.empty(len(flat), STRING)
+    out[:] = flat
+    shaped: Array = out.reshape(array.shape)
+    return shaped
