@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def printable(text: object, limit: int = 400) -> str:
     """``text`` from an untrusted file made safe to print: control characters escaped, length bounded."""
     s = str(text)
-    s = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in s[:limit + 1])
+    s = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+                for c in s[:limit + 1])
     return s if len(s) <= limit else s[:limit] + "..."
 
 
@@ -115,7 +116,8 @@ class UnsupportedModel(ModelportError):
         for p in self.problems:
             groups.setdefault(f"{p.op}: {p.reason}", []).append(p)
         n = len(self.problems)
-        head = f"{n} operator{'s' * (n != 1)}{f' of {printable(source)}' if source else ''} cannot be expressed as {target}"
+        of = f" of {printable(source)}" if source else ""
+        head = f"{n} operator{'s' * (n != 1)}{of} cannot be expressed as {target}"
         lines = [f"  {len(g)} x {printable(line)}" + (f"  (first at '{printable(g[0].where)}')" if g[0].where else "")
                  for line, g in sorted(groups.items(), key=lambda item: -len(item[1]))]
         super().__init__("\n".join([head, *lines]))

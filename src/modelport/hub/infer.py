@@ -13,6 +13,7 @@ from onnx import AttributeProto, helper, shape_inference
 
 from ..errors import Unsupported
 from ..ir.graph import Graph, Node, Value
+from ..ir.rewrite import Site
 from ..ir.rules import Builder
 from ..ir.tensor import Tensor
 from ..ir.types import DTYPE, NUMBER, STRING, Shape, Type
@@ -112,7 +113,8 @@ def _attribute(key: str, value: Any, kind: Any) -> AttributeProto:
 
 def tensor_proto(tensor: Tensor, name: str = "") -> onnx.TensorProto:
     """A tensor as ONNX writes it, its bytes inside the message."""
-    proto = onnx.TensorProto(name=name, data_type=NUMBER[tensor.type.dtype], dims=tensor.type.shape)
+    proto = onnx.TensorProto(name=name, data_type=NUMBER[tensor.type.dtype],
+                             dims=[d for d in tensor.type.shape or () if isinstance(d, int)])
     if tensor.type.dtype == STRING:
         proto.string_data.extend(str(s).encode("utf-8", "surrogateescape") for s in tensor.numpy().ravel())
     else:
@@ -208,8 +210,9 @@ def _control_flow(op: str, inputs: Sequence[Value | None], attrs: Mapping[str, A
     if op == "Loop":
         state = len(inputs) - 2 - captures
         first = [v.type for v in inputs[2:2 + state] if v is not None]
-        return tuple([*(join(a, b) for a, b in zip(first, outs[1:1 + state], strict=True)),
-                      *(Type(t.dtype, None if t.shape is None else (None, *t.shape)) for t in outs[1 + state:])])[:outputs]
+        carried = (join(a, b) for a, b in zip(first, outs[1:1 + state], strict=True))
+        stacked = (Type(t.dtype, None if t.shape is None else (None, *t.shape)) for t in outs[1 + state:])
+        return (*carried, *stacked)[:outputs]
     scans = attrs["num_scan_inputs"]
     state = len(inputs) - scans - captures
     first = [v.type for v in inputs[:state] if v is not None]
@@ -226,7 +229,7 @@ def _control_flow(op: str, inputs: Sequence[Value | None], attrs: Mapping[str, A
             axis = axis if axis >= 0 else axis + len(shape) + 1
             shape = (*shape[:axis], length, *shape[axis:])
         scanned.append(Type(t.dtype, shape))
-    return tuple([*(join(a, b) for a, b in zip(first, outs[:state], strict=True)), *scanned])[:outputs]
+    return (*(join(a, b) for a, b in zip(first, outs[:state], strict=True)), *scanned)[:outputs]
 
 
 def join(a: Type, b: Type) -> Type:
@@ -249,6 +252,15 @@ class HubBuilder(Builder):
 
     def _made(self, node: Node) -> None:
         shapes.note_elements(node)
+
+
+class HubSite(HubBuilder, Site):
+    """The builder of hub nodes inside a pass."""
+
+
+def site() -> HubSite:
+    """A fresh builder for one run of a pass."""
+    return HubSite(infer)
 
 
 def builder() -> HubBuilder:

@@ -57,7 +57,7 @@ def _relayout(graph: Graph, rename: Rename, order: Order) -> Graph:
 
 
 def _weight(v: Value) -> int:
-    """What a transpose of this value costs: its bytes, symbols counted as 8; nearly nothing if only one axis is long."""
+    """What a transpose of this value costs: its bytes, symbols counted as 8; next to nothing if one axis is long."""
     dims = [d if isinstance(d, int) else 8 for d in v.shape or ()]
     size = v.dtype.itemsize
     for d in dims:
@@ -173,7 +173,8 @@ class _Relayout:
             return
         bodies = {k: _relayout(b, self.rename, self.order) for k, b in node.bodies.items()}
         ins = [None if v is None else self.as_is(v) for v in node.inputs]
-        if all(a is b for a, b in zip(ins, node.inputs, strict=True)) and all(node.attrs[k] is b for k, b in bodies.items()):
+        if all(a is b for a, b in zip(ins, node.inputs, strict=True)) \
+                and all(node.attrs[k] is b for k, b in bodies.items()):
             return
         made_node = node.with_(inputs=ins, attrs={**node.attrs, **bodies} if bodies else None)
         self.plain.update(zip(node.outputs, made_node.outputs, strict=True))

@@ -1,7 +1,7 @@
 """The one opset of the hub, and its schemas."""
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import onnx
 from onnx import defs
@@ -29,7 +29,7 @@ def split(op: str) -> tuple[str, str]:
     return domain, name
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema(op: str) -> onnx.defs.OpSchema | None:
     """The schema of a hub operator (twins: that of the ONNX operator), or ``None`` if the hub has no such operator."""
     domain, name = split(op.removeprefix(NHWC))

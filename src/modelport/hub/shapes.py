@@ -191,7 +191,8 @@ def _min(a: Element, b: Element) -> Element:
     return a if symbols.nonnegative(symbols.sub(b, a)) else None
 
 
-def _compare(sure: Callable[[Element], bool], never: Callable[[Element], bool]) -> Callable[[Element, Element], Element]:
+def _compare(sure: Callable[[Element], bool],
+             never: Callable[[Element], bool]) -> Callable[[Element, Element], Element]:
     def rule(a: Element, b: Element) -> Element:
         return 1 if sure(symbols.sub(a, b)) else 0 if never(symbols.sub(b, a)) else None
     return rule
@@ -431,7 +432,8 @@ def _window(here: Sequence[Type | None], inputs: Sequence[Value | None], attrs: 
     out: list[Dim] = [x.shape[0], channels]
     for k in range(space):
         size, s = x.shape[2 + k], strides[k]
-        extent = (kernel[k] - 1) * dilations[k] + 1 if isinstance(kernel[k], int) else None
+        length = kernel[k]
+        extent = (length - 1) * dilations[k] + 1 if isinstance(length, int) else None
         if auto.startswith("SAME"):
             out.append(symbols.floor_div(symbols.add(size, s - 1), s))
         elif extent is not None:

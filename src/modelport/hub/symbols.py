@@ -110,7 +110,8 @@ def exact_div(a: Element, b: Element) -> Element:
     """``a / b`` if the division of the polynomials leaves nothing, else ``None``."""
     if a is None or b is None or b == 0:
         return None
-    rest, divisor, out = dict(poly(a)), poly(b), {}
+    rest, divisor = dict(poly(a)), poly(b)
+    out: dict[Monomial, int] = {}
     lead = max(divisor, key=lambda m: (len(m), m))
     for _ in range(64):
         if not rest:
@@ -168,7 +169,7 @@ def nonnegative(a: Element) -> bool:
 
 
 def surely_size(a: Element) -> bool:
-    """Whether ``a`` is not below zero if every symbol is at least one: what slicing an axis that is not empty leaves."""
+    """Whether ``a`` is not below zero if every symbol is at least one: what a slice of a non-empty axis leaves."""
     if a is None:
         return False
     p = poly(a)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import Unsupported
 from ..notes import Note
 from .tensor import Array, Tensor
 from .types import DType, Shape, Type, merge
@@ -31,7 +32,7 @@ class Value:
     ``name`` is a hint, made unique when a file is written.  ``elements`` are the elements, in row-major order, of a
     small integer value as far as they are known before run time (see :mod:`modelport.hub.shapes`)."""
 
-    __slots__ = ("type", "name", "node", "data", "elements", "__weakref__")
+    __slots__ = ("__weakref__", "data", "elements", "name", "node", "type")
 
     def __init__(self, type: Type, name: str = "", node: Node | None = None, data: Tensor | None = None) -> None:
         self.type, self.name, self.node, self.data = type, name, node, data
@@ -76,7 +77,7 @@ class Node:
     ``op`` is the operator's own name in its own dialect (``Conv``, ``nhwc.Conv``, ``ai.onnx.ml.TreeEnsemble``,
     ``CONV_2D``); ``name`` the node's name in its file; ``origin`` the name of the source's node it was made from."""
 
-    __slots__ = ("op", "inputs", "attrs", "outputs", "name", "origin")
+    __slots__ = ("attrs", "inputs", "name", "op", "origin", "outputs")
 
     def __init__(self, op: str, inputs: Sequence[Value | None], attrs: Mapping[str, Any], types: Sequence[Type],
                  names: Sequence[str] = (), name: str = "", origin: str = "") -> None:
@@ -178,15 +179,18 @@ class Graph:
 
 Made = Value | Sequence[Value] | None
 Rule = Callable[[Node], Made]
+Enter = Callable[[Node, Graph], Mapping[str, Value]]
+"""The inputs that a body of a node is to be rebuilt with, in the order of its old ones."""
 
 
 def rebuild(graph: Graph, rule: Rule, inputs: Mapping[str, Value] | None = None, *, bodies: bool = True,
-            keep_types: bool = True) -> Graph:
+            keep_types: bool = True, enter: Enter | None = None) -> Graph:
     """The graph in which ``rule`` had its say on each node, seen with its inputs already rebuilt.
 
     ``None`` from the rule keeps the node; what nothing above it changed stays the same object.  ``inputs`` are
     the new graph's inputs, in the order of the old ones.  With ``bodies`` the closed graphs in attributes are rebuilt
-    first.  With ``keep_types`` what was known of an old value's shape fills the gaps of its replacement's."""
+    first, on the inputs that ``enter`` gives them (default: their own).  With ``keep_types`` what was known of an old
+    value's shape fills the gaps of its replacement's."""
     inputs = graph.inputs if inputs is None else inputs
     new: dict[Value, Value] = {a: b for a, b in zip(graph.inputs.values(), inputs.values(), strict=True) if a is not b}
     for node in graph.nodes:
@@ -194,8 +198,9 @@ def rebuild(graph: Graph, rule: Rule, inputs: Mapping[str, Value] | None = None,
         ins = tuple(new.get(v, v) if v is not None else None for v in node.inputs) if new else node.inputs
         attrs = node.attrs
         if bodies and any(isinstance(a, Graph) for a in attrs.values()):
-            attrs = {k: rebuild(a, rule, keep_types=keep_types) if isinstance(a, Graph) else a
-                     for k, a in attrs.items()}
+            seen = node.with_(inputs=ins)
+            attrs = {k: rebuild(a, rule, None if enter is None else enter(seen, a), keep_types=keep_types, enter=enter)
+                     if isinstance(a, Graph) else a for k, a in attrs.items()}
             if all(attrs[k] is a for k, a in node.attrs.items()):
                 attrs = node.attrs
         if attrs is not node.attrs or any(a is not b for a, b in zip(ins, node.inputs, strict=True)):
@@ -203,7 +208,7 @@ def rebuild(graph: Graph, rule: Rule, inputs: Mapping[str, Value] | None = None,
         made = rule(here)
         outs = here.outputs if made is None else (made,) if isinstance(made, Value) else tuple(made)
         if len(outs) < len(node.outputs) and any(graph.uses[v] for v in node.outputs[len(outs):]):
-            raise ValueError(f"the rule for {node.op} made {len(outs)} of {len(node.outputs)} outputs")
+            raise Unsupported(f"output {len(outs)} is used, and its translation has {len(outs)} outputs", here)
         for old, out in zip(node.outputs, outs, strict=False):
             if old is not out:
                 new[old] = out

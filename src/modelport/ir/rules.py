@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import Unsupported, UnsupportedModel
 from ..notes import Note
-from .graph import Graph, Made, Node, Value, constant, rebuild
+from .graph import Enter, Graph, Made, Node, Value, constant, rebuild
 from .tensor import Array
 from .types import Type
 
@@ -146,10 +146,12 @@ def plain(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
 
 
 def translate(graph: Graph, rules: Rules, op: Builder, around: Around = plain,
-              inputs: Mapping[str, Value] | None = None) -> Graph:
+              inputs: Mapping[str, Value] | None = None, enter: Enter | None = None,
+              keep_types: bool = True) -> Graph:
     """The graph in the target's operators, or :class:`UnsupportedModel` naming everything in the way at once.
 
-    ``around(op, node, rule)`` calls the rule and may wrap what goes in and comes out (quantization)."""
+    ``around(op, node, rule)`` calls the rule and may wrap what goes in and comes out (quantization); ``enter(node,
+    body)`` gives the inputs, typed for the target, that a body is translated with."""
     problems: list[Unsupported] = []
     poison: set[Value] = set()
 
@@ -170,7 +172,16 @@ def translate(graph: Graph, rules: Rules, op: Builder, around: Around = plain,
             poison.update(node.outputs)
             return None
 
-    result = rebuild(graph, rule, inputs)
+    def entered(node: Node, body: Graph) -> Mapping[str, Value]:
+        given = body.inputs if enter is None else enter(node, body)
+        if poison and any(v in poison for v in node.inputs if v is not None):
+            poison.update(given.values())
+        return given
+
+    try:
+        result = rebuild(graph, rule, inputs, enter=entered, keep_types=keep_types)
+    except Unsupported as e:
+        problems.append(e)
     if problems:
         raise UnsupportedModel(problems, rules.target)
     return result.noted(*op.notes)

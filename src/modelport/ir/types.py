@@ -22,8 +22,8 @@ _NUMBER = {  # the numbers that onnx.TensorProto gives to element types
     "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26, "float6_e2m3fn": 27, "float6_e3m2fn": 28}
 NUMBER: dict[DType, int] = {np.dtype(getattr(ml_dtypes, name, name)): number for name, number in _NUMBER.items()}
 DTYPE: dict[int, DType] = {number: dtype for dtype, number in NUMBER.items()}
-BITS = {**{d: 4 for d in map(np.dtype, (ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.float4_e2m1fn))},
-        **{d: 2 for d in map(np.dtype, (ml_dtypes.int2, ml_dtypes.uint2))}}
+BITS = {**dict.fromkeys(map(np.dtype, (ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.float4_e2m1fn)), 4),
+        **dict.fromkeys(map(np.dtype, (ml_dtypes.int2, ml_dtypes.uint2)), 2)}
 """Element types that files pack several to a byte, and their size in bits; in memory each element has a byte."""
 
 
@@ -81,8 +81,8 @@ class Type:
         return replace(self, shape=shape)
 
     def __str__(self) -> str:
-        dims = "[...]" if self.shape is None else "[" + ", ".join("?" if d is None else str(d) for d in self.shape) + "]"
-        return dtype_name(self.dtype) + dims
+        dims = ["..."] if self.shape is None else ["?" if d is None else str(d) for d in self.shape]
+        return f"{dtype_name(self.dtype)}[{', '.join(dims)}]"
 
 
 def merge(known: Type, hint: Type) -> Type:

@@ -1,0 +1,210 @@
+"""Takes away what computes nothing: identities, pairs that cancel, the same thing computed twice."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..hub import infer, shapes
+from ..hub.evaluate import NEVER
+from ..ir.graph import Graph, Made, Node, Value, constant, rebuild
+from ..ir.rewrite import Rewrites, Site
+from ..ir.tensor import Tensor
+from ..ir.types import STRING, is_float
+
+rewrite = Rewrites(infer.site)
+
+_RESHAPES = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten"})
+
+
+def clean(graph: Graph) -> Graph:
+    """The graph without operators that change nothing, equal nodes merged; the result is computed bit for bit alike."""
+    return share(rewrite.run(graph))
+
+
+@rewrite("Identity")
+def identity(op: Site, x: Value) -> Made:
+    return x
+
+
+@rewrite("Dropout")
+def dropout(op: Site, x: Value, ratio: Value | None = None, training: Value | None = None, *, seed: int = 0) -> Made:
+    """At inference Dropout hands its input on (ONNX operator Dropout, "training_mode")."""
+    assert op.node is not None
+    if len(op.node.outputs) > 1 or (training is not None and (training.data is None or bool(training.numpy()))):
+        return None
+    return x
+
+
+@rewrite("Cast")
+def cast(op: Site, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Made:
+    """No change of type, or back from a wider type that held every value."""
+    if x.dtype == op.out.dtype:
+        return x
+    before = x.node.inputs[0] if x.node is not None and x.op == "Cast" else None
+    if before is not None and before.dtype == op.out.dtype and _widens(before.dtype, x.dtype):
+        return before
+    return None
+
+
+def _widens(a: np.dtype[Any], b: np.dtype[Any]) -> bool:
+    plain = "biuf"
+    return a.kind in plain and b.kind in plain and bool(np.can_cast(a, b, "safe"))
+
+
+@rewrite("Transpose")
+def transpose(op: Site, x: Value, *, perm: tuple[int, ...] | None = None) -> Made:
+    """Two transposes are one or none; a transposed quantized constant is stored transposed."""
+    if perm is None:
+        if x.rank is None:
+            return None
+        perm = tuple(reversed(range(x.rank)))
+    if perm == tuple(range(len(perm))):
+        return x
+    if x.node is None:
+        return None
+    if x.op == "Transpose" and x.node.attrs.get("perm") is not None:
+        inner = x.node.inputs[0]
+        both = [x.node.attrs["perm"][p] for p in perm]
+        assert inner is not None
+        return inner if both == sorted(both) else op.Transpose(inner, perm=both)
+    if x.op == "DequantizeLinear" and x.node.inputs[0] is not None and x.node.inputs[0].data is not None:
+        q, scale = x.node.inputs[0], x.node.inputs[1]
+        if x.node.attrs.get("block_size", 0) or scale is None:
+            return None
+        attrs = dict(x.node.attrs)
+        if scale.rank == 1:
+            attrs["axis"] = perm.index(attrs.get("axis", 1) % len(perm))
+        turned = constant(q.numpy().transpose(perm), name=q.name)
+        made: Value = op.DequantizeLinear(turned, *x.node.inputs[1:], **attrs)
+        return made
+    if all(d == 1 for d in (x.shape or (0,))):
+        return x if x.rank is not None and op.out.shape == x.shape else None
+    return None
+
+
+@rewrite(*_RESHAPES)
+def reshape_chain(op: Site, x: Value, *others: Value | None, axis: int = 1, allowzero: int = 0) -> Made:
+    """A chain of reshapes that ends in the shape it began with is nothing; two in a row are the last one."""
+    assert op.node is not None
+    shape = op.out.shape
+    root = x
+    while root.node is not None and root.op in _RESHAPES and root.node.inputs[0] is not None:
+        root = root.node.inputs[0]
+        if shape is not None and None not in shape and root.shape == shape:
+            return root
+    if shape is not None and None not in shape and x.shape == shape:
+        return x
+    if op.node.op == "Reshape" and x.op in _RESHAPES and op.once(x) and x.node is not None:
+        want = shapes.elements(others[0])
+        inner = x.node.inputs[0]
+        if want is not None and inner is not None and (allowzero or 0 not in want) and None not in want:
+            return op.Reshape(inner, others[0], allowzero=allowzero)
+    return None
+
+
+@rewrite("Expand", "Tile")
+def expand(op: Site, x: Value, by: Value) -> Made:
+    return x if op.out.shape is not None and None not in op.out.shape and op.out.shape == x.shape else None
+
+
+@rewrite("Slice")
+def whole_slice(op: Site, x: Value, starts: Value, ends: Value, axes: Value | None = None,
+                steps: Value | None = None) -> Made:
+    same = op.out.shape is not None and None not in op.out.shape and op.out.shape == x.shape
+    forward = steps is None or (steps.data is not None and (steps.numpy() == 1).all())
+    return x if same and forward else None
+
+
+@rewrite("Pad")
+def no_pad(op: Site, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
+           mode: str = "constant") -> Made:
+    return x if pads.data is not None and not pads.numpy().any() else None
+
+
+@rewrite("Concat", "Sum", "Max", "Min", "Mean")
+def alone(op: Site, *inputs: Value, axis: int = 0) -> Made:
+    return inputs[0] if len(inputs) == 1 else None
+
+
+@rewrite("Split")
+def one_split(op: Site, x: Value, split: Value | None = None, *, axis: int = 0, num_outputs: int = 0) -> Made:
+    assert op.node is not None
+    return x if len(op.node.outputs) == 1 else None
+
+
+@rewrite("Mul", "Div")
+def by_one(op: Site, x: Value, y: Value) -> Made:
+    """Times one, over one: exact for every number, infinity and NaN."""
+    assert op.node is not None
+    for a, b in ((x, y), (y, x)):
+        if b.data is not None and b.type.size is not None and 0 < b.type.size <= 4096 and a.data is None \
+                and op.out.shape is not None and op.out.shape == a.shape and None not in op.out.shape \
+                and (op.node.op == "Mul" or b is y) and (b.numpy() == 1).all():
+            return a
+    return None
+
+
+@rewrite("QuantizeLinear")
+def requantize(op: Site, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1, saturate: int = 1,
+               block_size: int = 0, output_dtype: int = 0, precision: int = 0) -> Made:
+    """Quantizing what was just dequantized with the same parameters gives the integers back."""
+    if x.node is None or x.op != "DequantizeLinear" or block_size or x.node.attrs.get("block_size", 0):
+        return None
+    q = x.node.inputs[0]
+    other = [*x.node.inputs[1:], None][:2]
+    same = all(_equal(a, b) for a, b in zip(other, (scale, zero), strict=True))
+    if q is None or not same or q.dtype != op.out.dtype or is_float(q.dtype):
+        return None
+    return q if scale.rank == 0 or axis == x.node.attrs.get("axis", 1) else None
+
+
+def _equal(a: Value | None, b: Value | None) -> bool:
+    if a is b:
+        return True
+    return a is not None and b is not None and a.data is not None and b.data is not None and a.type == b.type \
+        and bool(np.array_equal(a.numpy(), b.numpy()))
+
+
+@rewrite("Not")
+def not_not(op: Site, x: Value) -> Made:
+    return x.node.inputs[0] if x.node is not None and x.op == "Not" else None
+
+
+@rewrite("If")
+def known_if(op: Site, condition: Value, *inputs: Value, then_branch: Graph, else_branch: Graph,
+             captures: int = 0) -> Made:
+    """A condition that is known leaves one branch, put in place of the If."""
+    known = shapes.known(condition)
+    if known is None:
+        return None
+    body = then_branch if bool(np.ravel(known)[0]) else else_branch
+    placed = rebuild(body, lambda node: None, dict(zip(body.inputs, inputs, strict=True)))
+    return tuple(placed.outputs.values())
+
+
+def share(graph: Graph) -> Graph:
+    """The graph in which equal operators on equal inputs are one node, and equal small constants one constant."""
+    seen: dict[Any, Node] = {}
+    small: dict[Any, Value] = {}
+
+    def key(v: Value | None) -> Any:
+        if v is None or v.data is None:
+            return v
+        size = v.type.size
+        if v.dtype == STRING or size is None or v.data.nbytes > 64:
+            return v
+        return small.setdefault((v.type, v.numpy().tobytes()), v)
+
+    def rule(node: Node) -> Made:
+        if node.op in NEVER or any(isinstance(a, Graph) for a in node.attrs.values()):
+            return None
+        ins = tuple(key(v) for v in node.inputs)
+        attrs = tuple(sorted((k, id(a) if isinstance(a, Tensor) else a) for k, a in node.attrs.items()))
+        try:
+            first = seen.setdefault((node.op, ins, attrs, len(node.outputs)), node)
+        except TypeError:
+            return None
+        return None if first is node else first.outputs
+
+    return rebuild(graph, rule, bodies=False)
