@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -12,17 +12,26 @@ from .types import BITS, STRING, Type
 Array = np.ndarray[Any, Any]
 
 
+class Stored(Protocol):
+    """Bytes in a file that can be seen through a memory map and copied without being read."""
+
+    @property
+    def view(self) -> memoryview: ...
+
+    def copy_to(self, out: BinaryIO) -> None: ...
+
+
 class Tensor:
     """Constant data of a static type: an array, or a function that makes it when it is first needed.
 
     Data that lies unchanged in a file is a view of its memory map; ``raw``, where given, are the bytes of the
-    elements as ONNX and the file store them (little-endian, 4-bit types packed), so that a writer can copy them
-    without decoding."""
+    elements as ONNX and the file store them (little-endian, row-major, 4-bit types packed), at hand or in a file, so
+    that a writer can copy them without decoding."""
 
-    __slots__ = ("type", "_data", "_raw")
+    __slots__ = ("_data", "_raw", "type")
 
     def __init__(self, data: Array | Callable[[], Array], type: Type | None = None,
-                 raw: memoryview | None = None) -> None:
+                 raw: memoryview | Stored | None = None) -> None:
         if type is None:
             if callable(data):
                 raise TypeError("a tensor that is made later needs its type now")
@@ -38,7 +47,7 @@ class Tensor:
     @property
     def raw(self) -> memoryview | None:
         """The stored bytes if they are at hand without decoding, else ``None``."""
-        return self._raw
+        return self._raw if self._raw is None or isinstance(self._raw, memoryview) else self._raw.view
 
     @property
     def nbytes(self) -> int:
@@ -52,7 +61,10 @@ class Tensor:
     def copy_to(self, file: BinaryIO) -> None:
         """Writes the stored bytes to ``file``, a piece at a time, without keeping a copy of the whole."""
         if self._raw is not None:
-            file.write(self._raw)
+            if isinstance(self._raw, memoryview):
+                file.write(self._raw)
+            else:
+                self._raw.copy_to(file)
             return
         array = self.numpy()
         bits = BITS.get(self.type.dtype)
@@ -66,8 +78,7 @@ class Tensor:
                 file.write(array.reshape(-1).view(np.uint8).data)
             return
         step = max(1, (1 << 22) // max(1, array[:1].nbytes)) if array.ndim else 1
-        for start in range(0, len(array), step):
-            file.write(np.ascontiguousarray(array[start:start + step]).reshape(-1).view(np.uint8).data)
+        file.writelines(np.ascontiguousarray(array[start:start + step]).reshape(-1).view(np.uint8).data for start in range(0, len(array), step))
 
 
 def pack(array: Array, bits: int) -> Array:

@@ -1,0 +1,76 @@
+"""Raw ONNX graphs of any operator set into the hub: one rule per operator and change of meaning."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ....errors import Unsupported, UnsupportedModel
+from ....hub.infer import builder
+from ....hub.opset import OPSET, split
+from ....ir.graph import Graph, Node, Value
+from ....ir.rules import Builder, Rules, apply, translate
+from ....ir.types import Type
+from .. import meta
+from ..bodies import body_types
+from ..container import UNKNOWN
+from ..contrib import contributed
+from . import table
+
+__all__ = ["to_hub"]
+
+
+def to_hub(raw: Graph) -> Graph:
+    """The hub graph of a raw ONNX graph; inputs keep their stated types, symbols too.
+
+    What the file states of the values inside is used where inference knows nothing, unless it contradicts inference
+    anywhere: then it is stale, and none of it is believed.  Raises :class:`UnsupportedModel`."""
+    for name, value in raw.inputs.items():
+        if value.type == UNKNOWN:
+            raise UnsupportedModel([Unsupported("its type is not stated", Node("input", (), {}, (), name=name))],
+                                   "the hub")
+    rules = _rules(raw)
+    stale: list[str] = []
+
+    def around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
+        made = apply(rule, op, node)
+        for new, old in zip((made,) if isinstance(made, Value) else made or (), node.outputs, strict=False):
+            if new is not None and _contradicts(new.type, old.type):
+                stale.append(old.name)
+        return made
+
+    hub = translate(raw, rules, builder(), around, enter=_enter)
+    if stale:
+        hub = translate(raw, rules, builder(), enter=_enter, keep_types=False)
+    keep = {k: v for k, v in meta.with_imports(raw.meta, {}).items() if k != "onnx:ir_version"}
+    return hub.with_(meta=keep)
+
+
+def _rules(raw: Graph) -> Rules:
+    """The rules for the operators of this graph, in the versions it imports."""
+    versions = meta.imports(raw.meta)
+    others = contributed()
+    rules = Rules("ONNX", "the hub")
+    for name in dict.fromkeys(n.op for n in raw.walk()):
+        domain, _ = split(name)
+        if name in others:
+            rules[name] = others[name]
+        elif domain in OPSET:
+            rules[name] = table.find(name, versions[domain]) if domain in versions else table.refuse(
+                f"the file does not say which version of '{domain or 'ai.onnx'}' it means")
+    return rules
+
+
+def _enter(node: Node, body: Graph) -> Mapping[str, Value]:
+    return {k: Value(t, v.name) for (k, v), t in zip(body.inputs.items(), body_types(node, body), strict=True)}
+
+
+def _contradicts(found: Type, stated: Type) -> bool:
+    """Whether a file states of a value what inference knows to be wrong."""
+    if stated == UNKNOWN:
+        return False
+    if found.dtype != stated.dtype:
+        return True
+    if found.shape is None or stated.shape is None:
+        return False
+    return len(found.shape) != len(stated.shape) or any(
+        f is not None and isinstance(s, int) and f != s for f, s in zip(found.shape, stated.shape, strict=True))
