@@ -1,0 +1,5 @@
+"""TensorFlow Lite: ``.tflite`` files of the FlatBuffers schema version 3."""
+from .container import read, sniff
+from .writer import write
+
+__all__ = ["read", "sniff", "write"]
