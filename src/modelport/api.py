@@ -1,0 +1,307 @@
+"""The Python face: the same verbs, in the same words, as the command line."""
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import passes as pass_list
+from . import registry
+from .codecs.atomic import staged
+from .codecs.limits import DEFAULT, Limits
+from .describe import Difference, Summary, difference, summarize
+from .errors import (
+    CorruptFile,
+    ModelportError,
+    Unsupported,
+    UnsupportedModel,
+    UsageError,
+    VerificationFailed,
+    printable,
+)
+from .hub import layout
+from .ir.graph import Graph
+from .ir.tensor import Array
+from .ir.types import Type
+from .notes import Note
+from .passes import dimensions
+
+if TYPE_CHECKING:
+    from .verify import Report
+
+PathLike = str | Path
+Progress = Callable[[str], None]
+
+
+def _silent(stage: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model, whatever file it came from.
+
+    ``graph`` is the model in the hub's terms (ONNX operators), ``raw`` in the source's own, ``path`` the file."""
+
+    graph: Graph
+    raw: Graph
+    format: str
+    path: Path | None = None
+    _folder: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False)
+
+    @property
+    def inputs(self) -> dict[str, Type]:
+        """Names and types of the inputs."""
+        return {k: v.type for k, v in self.graph.inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, Type]:
+        """Names and types of the outputs."""
+        return {k: v.type for k, v in self.graph.outputs.items()}
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was changed or dropped while reading."""
+        return self.graph.notes
+
+    def run(self, feeds: Mapping[str, Any] | Array | None = None, /, **named: Any) -> dict[str, Array]:
+        """The outputs for one set of inputs, computed by ONNX Runtime: ``model.run(x=array)`` or ``model.run(array)``.
+
+        Arrays are cast to the input's element type where no value changes.  Raises :class:`UsageError` on a wrong
+        name, and what the runtime raises as :class:`RuntimeFailed`."""
+        from .feeds import bind
+        return self._session.run(bind(self.inputs, feeds, named))
+
+    @cached_property
+    def _session(self) -> Any:
+        from .runtimes import start
+        folder = tempfile.TemporaryDirectory(prefix="modelport-")
+        self._folder.append(folder)
+        path = Path(folder.name) / "model.onnx"
+        onnx = registry.named("onnx").load()
+        onnx.write(onnx.from_hub(self.graph), path)
+        return start("onnxruntime", path)
+
+    def save(self, path: PathLike, *, to: str | None = None, force: bool = False, **options: Any) -> Path:
+        """Writes the model to ``path`` in the format of its suffix (or ``to``); see :func:`convert` for the options."""
+        return convert(self, path, to=to, force=force, verify=None, **options).path
+
+    def summary(self) -> Summary:
+        """Operators, parameters, arithmetic, memory and quantization of the model."""
+        return summarize(self.graph, self.raw, self.format, self.path)
+
+    def __repr__(self) -> str:
+        name = printable(self.path.name) if self.path is not None else self.graph.name
+        ins = ", ".join(f"{printable(k)}: {t}" for k, t in self.inputs.items())
+        outs = ", ".join(f"{printable(k)}: {t}" for k, t in self.outputs.items())
+        return f"<modelport.Model {name} ({self.format}): ({ins}) -> ({outs}), {len(self.graph.nodes)} operators>"
+
+    def _repr_html_(self) -> str:
+        return self.summary().html()
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What :func:`convert` did: the file, the proof (or ``None``), the notes, and the seconds of each stage."""
+
+    path: Path
+    report: Report | None
+    notes: tuple[Note, ...]
+    seconds: Mapping[str, float]
+
+
+@contextlib.contextmanager
+def _located(path: object) -> Iterator[None]:
+    """Names the file in errors that do not name it yet; nothing but :class:`ModelportError` leaves."""
+    try:
+        yield
+    except CorruptFile as e:
+        raise e.at(path) from e.__cause__
+    except Unsupported as e:
+        raise UnsupportedModel([e], "ONNX operators", path) from None
+    except UnsupportedModel as e:
+        raise e.in_file(path) from None
+    except (RecursionError, MemoryError, OverflowError) as e:
+        raise CorruptFile(f"reading it exhausts the machine ({type(e).__name__})", path=path) from e
+
+
+def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **options: Any) -> Model:
+    """The model of a file, or of an ``onnx.ModelProto`` in memory.
+
+    ``format`` overrides what the content says (``onnx``, ``tflite``); ``options`` are the format's own, such as
+    ``signature`` for TensorFlow Lite.  Raises :class:`UnknownFormat`, :class:`CorruptFile`, :class:`UnsafeModel`,
+    :class:`LimitExceeded` or :class:`UnsupportedModel`."""
+    if isinstance(source, Model):
+        return source
+    if hasattr(source, "SerializeToString") and hasattr(source, "graph"):
+        with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(source.SerializeToString())
+            model = load(path, format="onnx", limits=limits)
+        return Model(model.graph, model.raw, "onnx")
+    if not isinstance(source, (str, Path)):
+        raise UsageError(f"cannot load a {type(source).__name__}", hint="give a path or an onnx.ModelProto")
+    path = Path(source)
+    spec = registry.named(format) if format else registry.detect(path)
+    if not path.is_file():
+        raise UsageError(f"there is no file {printable(path)}")
+    unknown = set(options) - set(spec.read_options)
+    if unknown:
+        raise UsageError(f"{spec.title} files have no option {', '.join(sorted(unknown))}")
+    module = spec.load()
+    with _located(path):
+        limits.check("file_bytes", path.stat().st_size)
+        raw = module.read(path, limits, **options)
+        return Model(module.to_hub(raw), raw, spec.name, path)
+
+
+def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",
+            shapes: Mapping[str, tuple[int | str, ...]] | None = None, batch: int | str | None = None) -> Graph:
+    """The hub graph as a target wants it: asked-for dimensions, the target's layout, the passes.
+
+    ``shapes`` gives inputs new shapes, ``batch`` the first dimension of every input (a number, or a name that makes
+    it dynamic)."""
+    steps = pass_list.named(passes)
+    if shapes or batch is not None:
+        graph = dimensions.with_dimensions(graph, shapes or {}, batch)
+    if target.layout == "first":
+        graph = layout.channels_first(graph)
+    elif target.layout == "last":
+        graph = layout.channels_last(graph)
+    return pass_list.run(graph, steps)
+
+
+def convert(source: Any, path: PathLike, *, to: str | None = None, format: str | None = None,
+            passes: str = "default", shapes: Mapping[str, tuple[int | str, ...]] | None = None,
+            batch: int | str | None = None, verify: str | None = "auto", force: bool = False, strict: bool = False,
+            limits: Limits = DEFAULT, read: Mapping[str, Any] | None = None, seed: int = 0,
+            sample: PathLike | None = None, progress: Progress = _silent, **options: Any) -> Conversion:
+    """Converts ``source`` (a path or a :class:`Model`) and writes ``path`` in the format of its suffix (or ``to``).
+
+    ``verify`` is ``"auto"`` (the cheapest honest proof), ``"prove"`` (the highest level there is) or ``None``;
+    ``options`` are the target's own (``opset``, ``external_data`` for ONNX), ``read`` the source's.  With ``strict``
+    a note is an error.  A conversion that fails, or whose result does not verify, leaves ``path`` as it was."""
+    path = Path(path)
+    target = registry.named(to) if to else registry.for_suffix(path)
+    if target is None:
+        raise UsageError(f"the suffix of {printable(path)} names no format",
+                         hint=f"name it with --to: {', '.join(f.name for f in registry.formats() if f.writes)}")
+    if not target.writes:
+        raise UsageError(f"modelport cannot write {target.title} yet",
+                         hint=f"it writes {', '.join(f.title for f in registry.formats() if f.writes)}")
+    options = {k: v for k, v in options.items() if v is not None}
+    unknown = set(options) - set(target.write_options)
+    if unknown:
+        raise UsageError(f"{target.title} has no option {', '.join(sorted(unknown))}")
+    if not isinstance(source, (str, Path, Model)):
+        source = load(source)
+    from_file = source.path if isinstance(source, Model) else Path(source)
+    if from_file is not None and from_file.exists() and path.exists() and from_file.samefile(path):
+        raise UsageError(f"{path} is the source itself; it is never written to")
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists", hint="--force overwrites it")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}")
+
+    clock = _Clock(progress)
+    clock.start("read")
+    model = load(source, format=format, limits=limits, **(read or {}))
+    clock.start("passes")
+    with _located(model.path):
+        hub = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch)
+        clock.start("write")
+        module = target.load()
+        raw = module.from_hub(hub, **{k: v for k, v in options.items() if k != "external_data"})
+    with staged(path, force=force) as folder:
+        module.write(raw, folder / path.name, **{k: v for k, v in options.items() if k == "external_data"})
+        notes = raw.notes
+        report = None
+        if verify is not None:
+            clock.start("verify")
+            from .verify import verify as check
+            if model.path is None:
+                report = None
+                notes = (*notes, Note("info", "not verified: the source is an object in memory, not a file"))
+            else:
+                report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=hub,
+                               sample=None if sample is None else Path(sample))
+                if not report.ok:
+                    raise VerificationFailed(report.text(), report,
+                                             hint="nothing was written; --no-verify writes it all the same")
+        clock.stop()
+        if strict and notes:
+            raise ModelportError("\n".join(["notes, which --strict makes errors:", *(f"  {n}" for n in notes)]))
+    return Conversion(path, report, notes, clock.seconds)
+
+
+class _Clock:
+    """Seconds of each stage, and the progress callback at its start."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress, self._stage, self._since = progress, "", 0.0
+
+    def start(self, stage: str) -> None:
+        self.stop()
+        self._progress(stage)
+        self._stage, self._since = stage, time.perf_counter()
+
+    def stop(self) -> None:
+        if self._stage:
+            self.seconds[self._stage] = time.perf_counter() - self._since
+            self._stage = ""
+
+
+def verify(source: Any, target: Any, *, level: str = "auto", seed: int = 0, sample: PathLike | None = None,
+           limits: Limits = DEFAULT) -> Report:
+    """Feeds the same inputs to two model files and compares; see :mod:`modelport.verify`.
+
+    ``level`` is ``"auto"`` or ``"prove"``; ``sample`` an ``.npz`` with inputs of the user's own."""
+    from .verify import verify as check
+    model = load(source, limits=limits)
+    other = load(target, limits=limits)
+    if model.path is None or other.path is None:
+        raise UsageError("verify compares two files")
+    return check(model, other.path, level=level, seed=seed, sample=None if sample is None else Path(sample))
+
+
+def inspect(source: Any, *, limits: Limits = DEFAULT, **options: Any) -> Summary:
+    """What a model file holds, without converting it; what the hub can't hold is listed, not raised."""
+    if isinstance(source, Model):
+        return source.summary()
+    path = Path(source)
+    spec = registry.detect(path)
+    module = spec.load()
+    with _located(path):
+        raw = module.read(path, limits, **options)
+    try:
+        hub: Graph | None = module.to_hub(raw)
+        problems: tuple[Unsupported, ...] = ()
+    except UnsupportedModel as e:
+        hub, problems = None, e.problems
+    return summarize(hub, raw, spec.name, path, problems)
+
+
+def obstacles(source: Any, target: str, *, limits: Limits = DEFAULT, **options: Any) -> UnsupportedModel | None:
+    """What keeps a model from being written as ``target``, or ``None`` if nothing does."""
+    spec = registry.named(target)
+    if not spec.writes:
+        raise UsageError(f"modelport cannot write {spec.title} yet")
+    try:
+        model = load(source, limits=limits)
+        with _located(model.path):
+            spec.load().from_hub(prepare(model.graph, spec), **options)
+    except UnsupportedModel as e:
+        return e
+    return None
+
+
+def diff(a: Any, b: Any, *, limits: Limits = DEFAULT) -> Difference:
+    """How two models differ as graphs: interface, operators, constants, and the first nodes that are not the same."""
+    first, second = load(a, limits=limits), load(b, limits=limits)
+    return difference(first.graph, second.graph, str(first.path or "a"), str(second.path or "b"))

@@ -1,0 +1,148 @@
+"""The command line: one verb a function of :mod:`modelport.api`."""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+EXIT_BROKEN_PIPE = 141
+
+
+def version() -> str:
+    from importlib.metadata import version
+    return version("modelport")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
+        print(f"modelport {version()}")
+        parser.exit()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line as argparse knows it."""
+    main = argparse.ArgumentParser(
+        prog="modelport", description="Trained models from any common format into any other, proven correct.",
+        epilog="exit codes: 0 done, 1 not the same, 2 wrong request, 3 bad file, 4 unsupported, 5 missing package, "
+               "6 a runtime failed, 8 cannot write")
+    main.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    verbs = main.add_subparsers(dest="verb", metavar="VERB")
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        p = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        p.add_argument("--json", action="store_true", help="print JSON")
+        p.add_argument("--debug", action="store_true", help="show the stack trace of an error")
+        return p
+
+    def reading(p: argparse.ArgumentParser) -> None:
+        p.add_argument("--limit", action="append", default=[], metavar="NAME=NUMBER",
+                       help="raise a limit of reading untrusted files (see docs/security.md)")
+
+    convert = verb("convert", "convert a model and prove that the result computes the same")
+    convert.add_argument("source", metavar="SRC")
+    convert.add_argument("target", metavar="DST")
+    convert.add_argument("--from", dest="format", metavar="FORMAT",
+                         help="the source's format, if its content is not enough")
+    convert.add_argument("--to", metavar="FORMAT", help="the target's format, if the suffix is not enough")
+    convert.add_argument("--force", action="store_true", help="overwrite DST")
+    convert.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow Lite file")
+    convert.add_argument("--shape", action="append", default=[], metavar="INPUT=1,3,224,224",
+                         help="new shape of an input; a word in place of a number stays dynamic")
+    convert.add_argument("--batch", metavar="N|NAME", help="first dimension of every input: a number, or a name "
+                                                          "that makes it dynamic")
+    convert.add_argument("--passes", default="default", metavar="LIST", help="'default', 'none', or names with commas")
+    convert.add_argument("--opset", type=int, metavar="N", help="ONNX opset to write (13 to 28)")
+    convert.add_argument("--external-data", action="store_true", default=None,
+                         help="ONNX weights in a file of their own (always above 2 GB)")
+    convert.add_argument("--no-verify", action="store_true", help="do not compare source and result")
+    convert.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
+    convert.add_argument("--sample", metavar="FILE.npz", help="inputs of your own for the proof")
+    convert.add_argument("--report", metavar="FILE.json", help="write the proof's report")
+    convert.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the proof's inputs")
+    convert.add_argument("--strict", action="store_true", help="anything dropped or approximated is an error")
+    reading(convert)
+
+    inspect = verb("inspect", "say what a model file holds")
+    inspect.add_argument("source", metavar="FILE")
+    inspect.add_argument("--for", dest="target", metavar="FORMAT", help="say which layers that format can't take")
+    inspect.add_argument("--opset", type=int, metavar="N", help="with --for onnx: the opset to write")
+    inspect.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow Lite file")
+    inspect.add_argument("--graph", action="store_true", help="print every node, as the file has it")
+    inspect.add_argument("--hub", action="store_true", help="with --graph: every node in ONNX's terms")
+    reading(inspect)
+
+    verify = verb("verify", "feed two model files the same inputs and compare")
+    verify.add_argument("source", metavar="A", nargs="?")
+    verify.add_argument("target", metavar="B", nargs="?")
+    verify.add_argument("--rerun", metavar="REPORT.json", help="repeat a recorded proof and compare the verdict")
+    verify.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
+    verify.add_argument("--sample", metavar="FILE.npz", help="inputs of your own")
+    verify.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the inputs")
+    verify.add_argument("--report", metavar="FILE.json", help="write the report")
+    verify.add_argument("--bisect", metavar="FOLDER", help="if they differ: find the first layer that does and write "
+                                                           "a minimal repro there")
+    reading(verify)
+
+    diff = verb("diff", "say how two models differ as graphs")
+    diff.add_argument("source", metavar="A")
+    diff.add_argument("target", metavar="B")
+    reading(diff)
+
+    verb("formats", "list the formats and what is supported of each")
+
+    completion = verbs.add_parser("completion", help="print a completion script for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return main
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code (see :mod:`modelport.errors`)."""
+    options = parser().parse_args(arguments)
+    if options.verb is None:
+        parser().print_help()
+        return 2
+    if options.verb == "completion":
+        from .completion import script
+        print(script(options.shell, parser()))
+        return 0
+    from ..errors import ModelportError
+    try:
+        from . import verbs
+        return int(getattr(verbs, options.verb)(options))
+    except ModelportError as e:
+        if options.debug:
+            raise
+        if options.json:
+            print(json.dumps({"error": type(e).__name__, "message": str(e), "hint": e.hint}, sort_keys=True))
+        print(f"error: {e}", file=sys.stderr)
+        if e.hint:
+            print(f"hint: {e.hint}", file=sys.stderr)
+        return e.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+class Progress:
+    """Names the stage at hand on a terminal, once a command has taken a second; silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._began, self._shown = time.monotonic(), False
+        self._on = sys.stderr.isatty()
+
+    def __call__(self, stage: str) -> None:
+        if self._on and (self._shown or time.monotonic() - self._began > 1 or stage == "verify"):
+            self._shown = True
+            print(f"\r\x1b[K{stage} ...", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False

@@ -1,0 +1,161 @@
+"""What each verb prints."""
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from .. import api, registry
+from ..codecs.atomic import writing
+from ..codecs.limits import DEFAULT, Limits
+from ..errors import ModelportError, UnsupportedModel, UsageError, printable
+from .main import Progress
+
+
+def _limits(options: Namespace) -> Limits:
+    out = DEFAULT
+    names = {f.name for f in fields(Limits)}
+    for item in options.limit:
+        name, _, number = item.partition("=")
+        if name not in names or not number.replace("_", "").isdigit():
+            raise UsageError(f"--limit {printable(item)}: expected NAME=NUMBER",
+                             hint=f"names: {', '.join(sorted(names))}")
+        out = replace(out, **{name: int(number)})
+    return out
+
+
+def _dimension(text: str) -> int | str:
+    text = text.strip()
+    if text.lstrip("-").isdigit():
+        return int(text)
+    if not text.isidentifier():
+        raise UsageError(f"'{printable(text)}' is neither a number nor a name of a dimension")
+    return text
+
+
+def _shapes(items: list[str]) -> dict[str, tuple[int | str, ...]]:
+    out = {}
+    for item in items:
+        name, equals, dims = item.rpartition("=")
+        if not equals or not name:
+            raise UsageError(f"--shape {printable(item)}: expected INPUT=1,3,224,224")
+        out[name] = tuple(_dimension(d) for d in dims.split(",") if d.strip())
+    return out
+
+
+def _read_options(options: Namespace) -> dict[str, Any]:
+    return {"signature": options.signature} if options.signature else {}
+
+
+def _save(text: str, path: str) -> None:
+    with writing(path, force=True) as f:
+        f.write(text.encode("utf-8"))
+
+
+def convert(options: Namespace) -> int:
+    progress = Progress()
+    write = {"opset": options.opset, "external_data": options.external_data}
+    try:
+        done = api.convert(
+            options.source, options.target, to=options.to, format=options.format, passes=options.passes,
+            shapes=_shapes(options.shape), batch=None if options.batch is None else _dimension(options.batch),
+            verify=None if options.no_verify else "prove" if options.prove else "auto", force=options.force,
+            strict=options.strict, limits=_limits(options), read=_read_options(options), seed=options.seed,
+            sample=options.sample, progress=progress, **write)
+    except ModelportError as e:
+        report = getattr(e, "report", None)
+        if report is not None and options.report:
+            _save(report.to_json(), options.report)
+        raise
+    finally:
+        progress.done()
+    if options.report and done.report is not None:
+        _save(done.report.to_json(), options.report)
+    if options.json:
+        print(json.dumps({
+            "path": str(done.path), "bytes": done.path.stat().st_size, "notes": [str(n) for n in done.notes],
+            "seconds": {k: round(v, 3) for k, v in done.seconds.items()},
+            "report": None if done.report is None else json.loads(done.report.to_json())}, indent=2, sort_keys=True))
+        return 0
+    for note in done.notes:
+        print(printable(note, 2000), file=sys.stderr)
+    seconds = sum(done.seconds.values())
+    print(f"{done.path}: {done.path.stat().st_size:,} bytes, {seconds:.2f} s")
+    print(done.report.text() if done.report is not None else "not verified")
+    return 0
+
+
+def inspect(options: Namespace) -> int:
+    limits = _limits(options)
+    if options.target:
+        problem = api.obstacles(options.source, options.target, limits=limits,
+                                **({"opset": options.opset} if options.opset else {}))
+        title = registry.named(options.target).title
+        if options.json:
+            found = () if problem is None else problem.problems
+            print(json.dumps({"format": options.target, "fits": problem is None, "problems": [
+                {"op": p.op, "reason": p.reason, "where": p.where} for p in found]}, indent=2, sort_keys=True))
+        elif problem is None:
+            print(f"{printable(options.source)} can be written as {title}")
+        else:
+            print(problem)
+            for p in problem.problems:
+                print(f"  {printable(p.where)}: {printable(p.op)}: {printable(p.reason)}")
+        return 0 if problem is None else UnsupportedModel.exit_code
+    if options.graph:
+        if options.hub:
+            print(api.load(options.source, limits=limits, **_read_options(options)).graph)
+        else:
+            path = Path(options.source)
+            print(registry.detect(path).load().read(path, limits, **_read_options(options)))
+        return 0
+    summary = api.inspect(options.source, limits=limits, **_read_options(options))
+    print(summary.to_json() if options.json else summary.text())
+    return 0
+
+
+def verify(options: Namespace) -> int:
+    limits, level = _limits(options), "prove" if options.prove else "auto"
+    if options.rerun:
+        from ..verify import rerun
+        report = rerun(Path(options.rerun))
+    elif options.source is None or options.target is None:
+        raise UsageError("verify takes two files, or --rerun REPORT.json")
+    else:
+        progress = Progress()
+        progress("verify")
+        try:
+            report = api.verify(options.source, options.target, level=level, seed=options.seed, sample=options.sample,
+                                limits=limits)
+        finally:
+            progress.done()
+    if options.report:
+        _save(report.to_json(), options.report)
+    print(report.to_json() if options.json else report.text())
+    if not report.ok and options.bisect and not options.rerun:
+        from ..verify import bisect
+        print(bisect(api.load(options.source, limits=limits), Path(options.target), Path(options.bisect)).text())
+    return 0 if report.ok else 1
+
+
+def diff(options: Namespace) -> int:
+    found = api.diff(options.source, options.target, limits=_limits(options))
+    print(found.to_json() if options.json else found.text())
+    return 0 if found.same else 1
+
+
+def formats(options: Namespace) -> int:
+    known = list(registry.formats())
+    if options.json:
+        print(json.dumps([{"name": f.name, "title": f.title, "suffixes": f.suffixes, "reads": f.reads,
+                           "writes": f.writes, "runtime": f.runtime} for f in known], indent=2, sort_keys=True))
+        return 0
+    print(f"{'format':<10} {'files':<18} {'reads':<6} {'writes':<7} proven with")
+    for f in known:
+        print(f"{f.name:<10} {' '.join(f.suffixes):<18} {'yes' if f.reads else 'no':<6} "
+              f"{'yes' if f.writes else 'no':<7} {f.runtime}")
+    print("docs/formats/ says which operators of each are supported, measured case by case.")
+    return 0

@@ -1,0 +1,151 @@
+"""The one list of formats: names, suffixes and signatures as data; a module is imported when it is asked for.
+
+Others add formats through the entry point group ``modelport.formats`` (an object with the attributes of
+:class:`Format`); the group is consulted only for names, suffixes and signatures that this list lacks."""
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from .errors import ModelportError, UnknownFormat, UsageError, printable
+
+if TYPE_CHECKING:
+    from .codecs.limits import Limits
+    from .ir.graph import Graph
+
+
+class FormatModule(Protocol):
+    """What the package of a format offers; ``from_hub`` and ``write`` only where ``Format.writes``."""
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        """Whether the first bytes (at most 4096) look like this format."""
+
+    def read(self, path: Path, limits: Limits = ..., **options: Any) -> Graph:
+        """The file as a raw graph, in the source's own operators."""
+
+    def to_hub(self, raw: Graph) -> Graph:
+        """A raw graph as a hub graph."""
+
+    def from_hub(self, hub: Graph, **options: Any) -> Graph:
+        """A hub graph as a raw graph of this format."""
+
+    def write(self, raw: Graph, path: Path, **options: Any) -> None:
+        """Writes a raw graph; companions go beside ``path``."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file family.  ``magic`` is ``(offset, bytes)``; ``layout`` what its operators want: first, last or ``""``.
+
+    ``runtime`` names the official runtime (an entry of :data:`modelport.runtimes.RUNTIMES`) and ``options`` the
+    options of reading and writing that this format understands."""
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    module: str
+    reads: bool = True
+    writes: bool = False
+    magic: tuple[int, bytes] | None = None
+    layout: str = ""
+    runtime: str = ""
+    read_options: tuple[str, ...] = ()
+    write_options: tuple[str, ...] = ()
+
+    def load(self) -> FormatModule:
+        """The format's package."""
+        return cast(FormatModule, importlib.import_module(self.module))
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
+           write_options=("opset", "external_data")),
+    Format("tflite", "TensorFlow Lite", (".tflite", ".lite"), "modelport.formats.tflite", magic=(4, b"TFL3"),
+           layout="last", runtime="tflite", read_options=("signature",)),
+)
+
+_LOOKS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5)"),
+    (0, b"PK\x03\x04", "a zip archive (PyTorch .pt, .pt2, Keras .keras, Core ML .mlpackage)"),
+    (0, b"\x80\x02", "a Python pickle"), (0, b"\x80\x03", "a Python pickle"), (0, b"\x80\x04", "a Python pickle"),
+    (0, b"\x80\x05", "a Python pickle"), (0, b"\x1f\x8b", "a gzip file"), (0, b"BZh", "a bzip2 file"),
+    (0, b"\xfd7zXZ", "an xz file"), (0, b"binf", "an XGBoost binary model"), (0, b"bs64", "an XGBoost binary model"),
+    (0, b"CBM1", "a CatBoost model"), (0, b"tree\n", "a LightGBM model"), (4, b"ET12", "an ExecuTorch program"),
+    (0, b"\x7fELF", "a program"), (0, b"%PDF", "a PDF document"), (0, b"\x89PNG", "a picture"),
+    (0, b"GGUF", "a GGUF file"), (0, b"{", "JSON text"), (0, b"<", "HTML or XML text"),
+)
+
+
+def formats() -> Iterator[Format]:
+    """Every format of the list, then those of installed plug-ins."""
+    yield from FORMATS
+    from importlib.metadata import entry_points
+    for point in entry_points(group="modelport.formats"):
+        yield cast(Format, point.load())
+
+
+def named(name: str) -> Format:
+    """The format of that name, or :class:`UsageError`."""
+    for f in formats():
+        if f.name == name:
+            return f
+    raise UsageError(f"there is no format '{printable(name)}'",
+                     hint=f"formats: {', '.join(f.name for f in formats())}")
+
+
+def for_suffix(path: Path) -> Format | None:
+    """The format that files of this suffix usually have."""
+    return _first(lambda f: path.suffix.lower() in f.suffixes)
+
+
+def _first(test: Callable[[Format], bool]) -> Format | None:
+    return next((f for f in formats() if test(f)), None)
+
+
+def detect(path: Path) -> Format:
+    """The format of an existing file, by its content; the suffix only settles what the content leaves open.
+
+    Raises :class:`UnknownFormat` saying what the file looks like, or :class:`UsageError` if there is no such file."""
+    if not path.exists():
+        raise UsageError(f"there is no file {printable(path)}")
+    if path.is_dir():
+        raise UnknownFormat(f"{printable(path)} is a folder; modelport reads {_readable()} so far")
+    if not path.is_file():
+        raise UnknownFormat(f"{printable(path)} is not a regular file")
+    try:
+        with open(path, "rb") as f:
+            head = f.read(4096)
+    except OSError as e:
+        raise UsageError(f"cannot read {printable(path)}: {e.strerror}") from None
+    if not head:
+        raise UnknownFormat(f"{printable(path)} is empty")
+    found = _first(lambda f: f.magic is not None and head[f.magic[0]:f.magic[0] + len(f.magic[1])] == f.magic[1])
+    if found is not None:
+        return found
+    look = next((what for at, magic, what in _LOOKS if head[at:at + len(magic)] == magic), None)
+    by_suffix = for_suffix(path)
+    if by_suffix is not None and look is None and by_suffix.magic is None:
+        return by_suffix
+    if look is None:
+        found = _first(lambda f: f.magic is None and _sniffs(f, head, path))
+        if found is not None:
+            return found
+    if head.startswith(b"version https://git-lfs"):
+        look = "a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"
+    what = f"looks like {look}" if look else f"starts with the bytes {head[:8].hex(' ')}"
+    raise UnknownFormat(f"{printable(path)} {what}; modelport reads {_readable()} so far",
+                        hint="if you know better, name the format with --from")
+
+
+def _sniffs(f: Format, head: bytes, path: Path) -> bool:
+    try:
+        return f.load().sniff(head, path)
+    except ModelportError:
+        return False
+
+
+def _readable() -> str:
+    return " and ".join(f"{f.title} ({f.suffixes[0]})" for f in formats() if f.reads)
