@@ -205,8 +205,6 @@ class _Reader:
                 inputs += captured
                 attrs["captures"] = len(captured)
         outs = list(n.output)
-        while outs and not outs[-1]:
-            outs.pop()
         op = f"{domain}.{n.op_type}" if domain else n.op_type
         made = Node(op, inputs, attrs, [call.types.get(o, UNKNOWN) if o else UNKNOWN for o in outs],
                     [call.prefix + o if o else "" for o in outs], name)

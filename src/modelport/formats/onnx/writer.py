@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,10 +166,11 @@ class _Writer:
             while p.input and not p.input[-1]:
                 p.input.pop()
             outs = []
+            every = _variadic(domain, op, self.imports.get(domain, 1))  # their number has a meaning
             for o in node.outputs:
-                if o not in names and uses[o]:
+                if o not in names and (every or uses[o]):
                     names[o] = self.fresh(o.name or op, self.taken)
-                outs.append(names[o] if uses[o] else "")
+                outs.append(names[o] if every or uses[o] else "")
             while outs and not outs[-1]:
                 outs.pop()
             p.output.extend(outs)
@@ -218,6 +220,16 @@ class _Writer:
 def _info(info: onnx.ValueInfoProto, type: Type) -> None:
     if type.dtype in NUMBER:
         info.type.CopyFrom(to_proto(type))
+
+
+@lru_cache(maxsize=None)
+def _variadic(domain: str, op: str, version: int) -> bool:
+    """Whether an operator has any number of outputs."""
+    try:
+        s = onnx.defs.get_schema(op, version, domain)
+    except onnx.defs.SchemaError:
+        return False
+    return bool(s.outputs) and s.outputs[-1].option == onnx.defs.OpSchema.FormalParameterOption.Variadic
 
 
 def _kind(domain: str, op: str, name: str, imports: Mapping[str, int]) -> int:

@@ -14,9 +14,12 @@ from .. import meta
 from ..bodies import body_types
 from ..container import UNKNOWN
 from ..contrib import contributed
-from . import table
+from . import control, elementwise, ml, nn, reduce, shape, table
 
 __all__ = ["to_hub"]
+
+FAMILIES = (control, elementwise, ml, nn, reduce, shape)
+"""The files of rules; importing them fills the table."""
 
 
 def to_hub(raw: Graph) -> Graph:
