@@ -35,10 +35,11 @@ def read(path: Path, limits: Limits = DEFAULT) -> Graph:
     path = Path(path)
     try:
         tensors = Tensors(path, limits)
+        assert tensors.main is not None
         small = skeleton(tensors.main.view, tensors.scan(), INLINE, limits)
         model = onnx.ModelProto.FromString(bytes(small) if isinstance(small, memoryview) else small)
         del small
-        return _Reader(model, tensors, limits).model()
+        return Reader(model, tensors, limits).model()
     except (DecodeError, UnicodeDecodeError) as e:
         raise CorruptFile(f"no ONNX model: {e}", path=path) from None
     except CorruptFile as e:
@@ -89,7 +90,7 @@ def _domain(name: str) -> str:
     return "" if name == "ai.onnx" else name
 
 
-class _Reader:
+class Reader:
     def __init__(self, model: onnx.ModelProto, tensors: Tensors, limits: Limits) -> None:
         self.proto, self.tensors, self.limits = model, tensors, limits
         self.count = 0

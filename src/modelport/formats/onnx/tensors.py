@@ -35,10 +35,11 @@ def _field(dtype: DType) -> int:
 class Tensors:
     """Makes the tensors of one model: knows its file, the payloads left there, and the files beside it."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path | None, limits: Limits) -> None:
+        """For the model in ``path``; without one, for a model in memory whose tensors are all inside of it."""
         self.path, self.limits = path, limits
-        self.main = Mapped(path, limits)
-        self.spent = self.main.size
+        self.main = None if path is None else Mapped(path, limits)
+        self.spent = 0 if self.main is None else self.main.size
         self._token = secrets.token_bytes(16)  # no file can guess what stands for a payload left out
         self._left: list[tuple[int, Slice]] = []
         self._files: dict[str, Mapped] = {}
@@ -61,6 +62,7 @@ class Tensors:
         if len(data) != 1 or data[0].kind != LEN or data[0].number == _STRING or data[0].end - data[0].body <= INLINE:
             return None
         payload = data[0]
+        assert self.main is not None
         token = self._token + len(self._left).to_bytes(8, "little")
         self._left.append((payload.number, self.main.slice(payload.body, payload.end)))
         return b"".join([buf[start:payload.start], header(_RAW, len(token)), token, buf[payload.end:end]])
@@ -155,6 +157,8 @@ class Tensors:
         except ValueError:
             raise CorruptFile(f"{what} has an offset or length that is no number", path=self.path) from None
         name = entries["location"]
+        if self.path is None:
+            raise CorruptFile(f"{what} is in another file, and the model is in none")
         if name not in self._files:
             self._files[name] = Mapped(self.path.parent / name, self.limits, open_beneath(self.path.parent, name))
             self.spent = self.limits.check("file_bytes", self.spent + self._files[name].size)

@@ -1,54 +1,145 @@
-"""Hub graphs as ONNX of an older operator set."""
+"""Hub graphs as ONNX of an older operator set.
+
+A node that means the same there stays; one whose inputs or attributes were arranged otherwise is spelled so
+(:mod:`.spell`); one that the operator set lacks is decomposed (:mod:`.decompose`, then the function body of its
+schema), until all are legal."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from onnx import helper
 
 from ....errors import Unsupported, UnsupportedModel, UsageError
+from ....hub.infer import builder
 from ....hub.opset import NHWC, OPSET, split
-from ....ir.graph import Graph, Node, rebuild
+from ....ir.graph import Graph, Node, Value, rebuild
+from ....ir.rules import Builder, apply
+from ....ir.types import DType
 from .. import meta
+from . import decompose, functions
 from .fits import misfit
+from .spell import Spelled, spelling
 
-LOWEST, USUAL = 13, 20
-_ML = (3, 5)
+LOWEST, USUAL, RUNNABLE = 13, 20, 26
+"""The oldest operator set that is written, the one written where it suffices, the newest that ONNX Runtime runs."""
+_ROUNDS = 16  # decompositions of decompositions
 
 
 def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None) -> Graph:
-    """The graph in the operators of ``opset`` (13 to 28); by default the lowest from 20 on that holds it.
+    """The graph in the operators of ``opset`` (13 to 28).
 
-    Raises :class:`UnsupportedModel` naming every node that the operator set does not hold."""
+    By default that is 20, or what newer operators need up to 26; those of 27 and 28 are decomposed if they can be.
+    Raises :class:`UnsupportedModel` naming every node that the operator set can't express."""
     if opset is not None and not LOWEST <= opset <= OPSET[""]:
         raise UsageError(f"opset {opset} can't be written; {LOWEST} to {OPSET['']} can")
     if any(n.op.startswith(NHWC) for n in hub.walk()):
         from ....hub.layout import channels_first
         hub = channels_first(hub)
-    versions = (opset,) if opset is not None else range(USUAL, OPSET[""] + 1)
-    for version in versions:
-        problems, lowered = _lower(hub, version)
-        if not problems:
-            break
+    ml = 5 if any(n.op == "ai.onnx.ml.TreeEnsemble" for n in hub.walk()) else 3
+    if opset is not None:
+        lowered = _lowered(hub, opset, ml)
     else:
-        raise UnsupportedModel(problems, f"ONNX of opset {versions[-1]}")
-    imports = {"": version}
-    domains = {split(n.op)[0] for n in lowered.walk()}
-    if "ai.onnx.ml" in domains:
-        imports["ai.onnx.ml"] = 5 if any(n.op == "ai.onnx.ml.TreeEnsemble" for n in lowered.walk()) else 3
-    ir = ir_version or helper.find_min_ir_version_for([helper.make_opsetid(d, v) for d, v in imports.items()])
+        opset = max((need(n) for n in hub.walk() if need(n) <= RUNNABLE), default=USUAL)
+        try:
+            lowered = _lowered(hub, opset, ml)
+        except UnsupportedModel:
+            opset = max((need(n) for n in hub.walk()), default=USUAL)
+            lowered = _lowered(hub, opset, ml)
+    imports = {"": opset}
+    if any(split(n.op)[0] == "ai.onnx.ml" for n in lowered.walk()):
+        imports["ai.onnx.ml"] = ml
+    least = helper.find_min_ir_version_for([helper.make_opsetid(d, v) for d, v in imports.items()])
+    ir = ir_version or max([least, *map(_ir, {o.dtype for n in lowered.walk() for o in n.outputs}),
+                            *map(_ir, {v.dtype for v in lowered.constants})])
     return lowered.with_(meta={**meta.with_imports(lowered.meta, imports), "onnx:ir_version": str(ir)})
 
 
-def _lower(hub: Graph, version: int) -> tuple[Sequence[Unsupported], Graph]:
+def _ir(dtype: DType) -> int:
+    """The version of the file format that brought an element type."""
+    name = dtype.name
+    return (14 if "float6" in name else 13 if "int2" == name or "uint2" == name else 12 if "e8m0" in name else
+            11 if "float4" in name else 10 if name in ("int4", "uint4") else 9 if "float8" in name else 4)
+
+
+def need(node: Node) -> int:
+    """The lowest operator set from 20 on that has the node without decomposing it."""
+    domain = split(node.op)[0]
+    if domain:
+        return USUAL
+    return next((v for v in range(USUAL, OPSET[""]) if spelled(node, v) is not None), OPSET[""])
+
+
+def spelled(node: Node, version: int) -> Spelled | None:
+    """Inputs and attributes of the node as an operator set has them, or ``None`` if it has no such node."""
+    got = misfit(node, version)
+    if not isinstance(got, str):
+        return node.inputs, got
+    rule = spelling(node.op, version)
+    if rule is None or schema_refuses(node, version):
+        return None
+    try:
+        return rule(node, version)
+    except Unsupported:
+        return None
+
+
+def schema_refuses(node: Node, version: int) -> bool:
+    """Whether no arrangement helps: the operator or an element type is missing."""
+    return isinstance(got := misfit(node, version), str) and (got == "no such operator" or got.startswith("element"))
+
+
+def _lowered(hub: Graph, version: int, ml: int) -> Graph:
+    op = builder()
     problems: list[Unsupported] = []
 
-    def rule(node: Node) -> Sequence[object] | None:
-        if split(node.op)[0]:
-            return None
-        got = misfit(node, version)
-        if isinstance(got, str):
-            problems.append(Unsupported(f"{got} in opset {version}", node))
-            return None
-        return None if got == node.attrs else node.with_(attrs=got).outputs
+    def legal(node: Node) -> bool:
+        domain = split(node.op)[0]
+        if domain:
+            return not isinstance(misfit(node, ml), str) if domain in OPSET else True
+        return spelled(node, version) is not None
 
-    return problems, rebuild(hub, rule)
+    def simplify(node: Node) -> Sequence[Value | None] | Value | None:
+        if legal(node):
+            return None
+        try:
+            made = _decomposed(op.at(node), node, version)
+        except Unsupported as e:
+            reason = misfit(node, version)
+            problems.append(Unsupported(f"opset {version} does not have it: {reason}; {e.reason}", node))
+            return None
+        changed.append(node)
+        return made
+
+    for _ in range(_ROUNDS):
+        changed: list[Node] = []
+        hub = rebuild(hub, simplify)  # type: ignore[arg-type]
+        if problems:
+            raise UnsupportedModel(problems, f"ONNX of opset {version}")
+        if not changed:
+            break
+    return rebuild(hub, partial(_spell, version=version)).noted(*op.notes)
+
+
+def _decomposed(op: Builder, node: Node, version: int) -> Sequence[Value | None] | Value:
+    if node.op in decompose.rules:
+        try:
+            made: Sequence[Value | None] | Value = apply(decompose.rules[node.op], op, node)
+            return made
+        except Unsupported:
+            if not functions.has_body(node.op):
+                raise
+    if not functions.has_body(node.op):
+        raise Unsupported("it can't be decomposed")
+    return functions.expand(op, node, version)
+
+
+def _spell(node: Node, version: int) -> Sequence[Value] | None:
+    if split(node.op)[0]:
+        return None
+    got = spelled(node, version)
+    assert got is not None
+    inputs, attrs = got
+    if attrs == node.attrs and tuple(inputs) == node.inputs:
+        return None
+    return node.with_(inputs=inputs, attrs=attrs).outputs

@@ -65,29 +65,81 @@ def _differences(op: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]
     return lacking, changed
 
 
+def _pad(node: Node, version: int) -> str:
+    return "mode 'wrap'" if version < 19 and node.attrs.get("mode") == "wrap" else ""
+
+
+def _resize(node: Node, version: int) -> str:
+    how = node.attrs.get("coordinate_transformation_mode")
+    return f"{how}" if version < 19 and how == "half_pixel_symmetric" else ""
+
+
+def _scatter(node: Node, version: int) -> str:
+    how = node.attrs.get("reduction", "none")
+    return f"reduction '{how}'" if version < 18 and how in ("max", "min") else ""
+
+
+def _grid_sample(node: Node, version: int) -> str:
+    return "other names of modes" if version < 20 else ""
+
+
+def _roi_align(node: Node, version: int) -> str:
+    how = node.attrs.get("coordinate_transformation_mode", "half_pixel")
+    return f"coordinate_transformation_mode '{how}'" if version < 16 and how != "output_half_pixel" else ""
+
+
+def _split(node: Node, version: int) -> str:
+    return "lengths that are not stated" if version < 18 and len(node.inputs) == 1 else ""
+
+
+def _reduce(node: Node, version: int) -> str:
+    return "axes" if version < 18 else ""
+
+
+def _group_normalization(node: Node, version: int) -> str:
+    return "a scale for each channel" if version < 21 else ""
+
+
+def _attention(node: Node, version: int) -> str:
+    return "" if version >= 24 or len(node.inputs) <= 6 else "nonpad_kv_seqlen"
+
+
+WORDS = {"Pad": _pad, "Resize": _resize, "ScatterElements": _scatter, "ScatterND": _scatter,
+         "GridSample": _grid_sample, "RoiAlign": _roi_align, "Split": _split,
+         "GroupNormalization": _group_normalization, "Attention": _attention,
+         **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+                          "ReduceMin", "ReduceProd", "ReduceSumSquare"), _reduce)}
+"""What schemas do not say: values of attributes, and meanings, that an older version did not know."""
+
+
 def misfit(node: Node, version: int) -> str | Attributes:
     """The node's attributes as the operator set ``version`` of its domain has them, or why it does not hold the node."""
     old = schema_at(node.op, version)
     if old is None:
         return "no such operator"
     ins, outs = _types(node.op, version)
-    if len(node.inputs) > old.max_input:
-        return f"{len(node.inputs)} inputs"
-    for values, allowed in ((node.inputs, ins), (node.outputs, outs)):
+    captures = node.attrs.get("captures", 0)
+    inputs = node.inputs[:len(node.inputs) - captures]
+    if len(inputs) > old.max_input:
+        return f"{len(inputs)} inputs"
+    for values, allowed in ((inputs, ins), (node.outputs, outs)):
         for k, v in enumerate(values):
             if v is not None and type_name(v.dtype) not in allowed[min(k, len(allowed) - 1)]:
                 return f"element type {type_name(v.dtype)[7:-1]}"
-    return respelled(node.op, node.attrs, version)
+    return WORDS[node.op](node, version) or respelled(node.op, node.attrs, version) if node.op in WORDS else \
+        respelled(node.op, node.attrs, version)
 
 
 def respelled(op: str, attrs: Mapping[str, Any], version: int) -> str | Attributes:
     """Attributes without those that say nothing in an older version, and with the defaults that were others there."""
     lacking, changed = _differences(op, version)
     out: Attributes = {}
+    if not lacking and not changed:
+        return dict(attrs)
     for k, value in attrs.items():
         if k in lacking:
             if lacking[k] is None or value != lacking[k]:
-                return f"attribute '{k}'"
+                return f"attribute {k}={value!r}" if isinstance(value, (int, float, str)) else f"attribute {k}"
         else:
             out[k] = value
     for k, value in changed.items():

@@ -48,6 +48,11 @@ def to_hub(raw: Graph) -> Graph:
     return hub.with_(meta=keep)
 
 
+def translated(raw: Graph, op: Builder, inputs: Mapping[str, Value]) -> Graph:
+    """The nodes of a raw graph in the hub, on the values given for its inputs: for bodies of functions."""
+    return translate(raw, _rules(raw), op, inputs={k: inputs[k] for k in raw.inputs}, enter=_enter, keep_types=False)
+
+
 def _rules(raw: Graph) -> Rules:
     """The rules for the operators of this graph, in the versions it imports."""
     versions = meta.imports(raw.meta)

@@ -1,0 +1,79 @@
+"""The bodies that ONNX's schemas give to operators made of others, as hub nodes."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+
+from ....codecs.limits import DEFAULT
+from ....errors import ModelportError, Unsupported
+from ....hub.infer import to_proto
+from ....hub.opset import OPSET, schema, split
+from ....ir.graph import Node, Value
+from ....ir.rules import Builder
+from .. import upgrade
+from ..container import Reader
+from ..tensors import Tensors
+from ..writer import fill
+from .fits import default
+
+_DOMAIN = "modelport.function"
+
+
+def has_body(op: str) -> bool:
+    s = schema(op)
+    return s is not None and bool(s.has_function or s.has_context_dependent_function)
+
+
+def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
+    """The outputs of ``node`` computed by the operators of its function body, in the form nearest to ``version``.
+
+    Raises :class:`Unsupported` if the schema has no body for these types."""
+    s = schema(node.op)
+    assert s is not None
+    domain, name = split(node.op)
+    call = onnx.NodeProto(op_type=name, domain=domain)
+    call.input.extend("" if v is None else f"i{k}" for k, v in enumerate(node.inputs))
+    call.output.extend(f"o{k}" for k in range(len(node.outputs)))
+    for k, a in s.attributes.items():
+        value = node.attrs.get(k, default(a))
+        if value is not None:
+            fill(call.attribute.add(name=k), value, a.type.value)
+    body = _body(s, call, node, version)
+    model = onnx.ModelProto(ir_version=onnx.IR_VERSION)
+    model.functions.add().CopyFrom(body)
+    model.functions[0].domain = _DOMAIN
+    model.opset_import.extend(body.opset_import)
+    model.opset_import.add(domain=_DOMAIN, version=1)
+    call.domain = _DOMAIN
+    model.functions[0].name = call.op_type
+    model.graph.node.add().CopyFrom(call)
+    given = {f"i{k}": v for k, v in enumerate(node.inputs) if v is not None}
+    for key, v in given.items():
+        model.graph.input.add(name=key).type.CopyFrom(to_proto(v.type))
+    for key in call.output[:len(body.output)]:
+        model.graph.output.add(name=key)
+    try:
+        raw = Reader(model, Tensors(None, DEFAULT), DEFAULT).model()
+        made = upgrade.translated(raw, op, given)
+    except ModelportError as e:
+        raise Unsupported(f"its function body: {e.message}") from None
+    return [made.outputs.get(f"o{k}") for k in range(len(node.outputs))]
+
+
+def _body(s: onnx.defs.OpSchema, call: onnx.NodeProto, node: Node, version: int) -> onnx.FunctionProto:
+    if s.has_function:
+        versions = [v for v in s.function_opset_versions if v <= OPSET[""]]
+        near = max([v for v in versions if v <= version], default=min(versions))
+        body = s.get_function_with_opset_version(near)
+    else:
+        versions = list(s.context_dependent_function_opset_versions)
+        near = max([v for v in versions if v <= version], default=min(versions))
+        types = [(onnx.TypeProto() if v is None else to_proto(v.type)).SerializeToString() for v in node.inputs]
+        body = s.get_context_dependent_function_with_opset_version(near, call.SerializeToString(), types)
+    if not body:
+        raise Unsupported("it has no function body for these types")
+    if isinstance(body, bytes):
+        body = onnx.FunctionProto.FromString(body)
+    found: onnx.FunctionProto = body
+    return found
