@@ -166,11 +166,11 @@ class _Writer:
             while p.input and not p.input[-1]:
                 p.input.pop()
             outs = []
-            every = _variadic(domain, op, self.imports.get(domain, 1))  # their number has a meaning
-            for o in node.outputs:
-                if o not in names and (every or uses[o]):
+            needed = _needed(domain, op, self.imports.get(domain, 1), len(node.outputs))
+            for o, must in zip(node.outputs, needed, strict=True):
+                if o not in names and (must or uses[o]):
                     names[o] = self.fresh(o.name or op, self.taken)
-                outs.append(names[o] if every or uses[o] else "")
+                outs.append(names[o] if must or uses[o] else "")
             while outs and not outs[-1]:
                 outs.pop()
             p.output.extend(outs)
@@ -223,13 +223,16 @@ def _info(info: onnx.ValueInfoProto, type: Type) -> None:
 
 
 @lru_cache(maxsize=None)
-def _variadic(domain: str, op: str, version: int) -> bool:
-    """Whether an operator has any number of outputs."""
+def _needed(domain: str, op: str, version: int, outputs: int) -> tuple[bool, ...]:
+    """Which outputs are written even if nothing reads them: all but optional ones."""
     try:
         s = onnx.defs.get_schema(op, version, domain)
     except onnx.defs.SchemaError:
-        return False
-    return bool(s.outputs) and s.outputs[-1].option == onnx.defs.OpSchema.FormalParameterOption.Variadic
+        return (False,) * outputs
+    kinds = [o.option for o in s.outputs]
+    variadic = bool(kinds) and kinds[-1] == onnx.defs.OpSchema.FormalParameterOption.Variadic
+    return tuple((kinds[k] if k < len(kinds) else None) != onnx.defs.OpSchema.FormalParameterOption.Optional
+                 if k < len(kinds) or variadic else False for k in range(outputs))
 
 
 def _kind(domain: str, op: str, name: str, imports: Mapping[str, int]) -> int:

@@ -58,7 +58,7 @@ def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None
 def _ir(dtype: DType) -> int:
     """The version of the file format that brought an element type."""
     name = dtype.name
-    return (14 if "float6" in name else 13 if "int2" == name or "uint2" == name else 12 if "e8m0" in name else
+    return (14 if "float6_" in name else 13 if "int2" == name or "uint2" == name else 12 if "e8m0" in name else
             11 if "float4" in name else 10 if name in ("int4", "uint4") else 9 if "float8" in name else 4)
 
 
