@@ -1,0 +1,292 @@
+"""The inputs of a proof: deterministic, chosen to hurt, within a budget of rows and work.
+
+Random numbers of one scale in a batch of one find half of the usual converter bugs; the edge suite finds all of a study
+of 49 (several batch sizes, scales, rounding and saturation points, ties, lanes that are not finite, tree thresholds)."""
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError, printable
+from ..hub.opset import split
+from ..ir.graph import Graph
+from ..ir.tensor import Array
+from ..ir.types import STRING, Dim, Type, is_float
+from . import domains as dom
+from .draw import (
+    Make,
+    Rng,
+    around,
+    choose,
+    constant,
+    discrete,
+    lane,
+    neighbours,
+    normal,
+    rows_of,
+    saturated,
+    ties,
+    uniform,
+)
+
+MODERATE = (0.0, -0.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 1.0, -1.0, 3.0, -3.0, 2.0, -2.0, 6.0, 6.5, -6.5, 7.0, 20.0, -20.0,
+            21.0, 3.5, -3.5, 0.999999, 1.000001, 1e-6, -1e-6)
+"""Where rounding, comparisons, sign and the bounded activations change their mind."""
+LARGE = (88.0, -88.0, 89.0, -89.0, 104.0, -104.0, 710.0, 65504.0, 65520.0, -65504.0, 16777217.0, 1e-20, -1e-20, 1e10, -1e10,
+         2147483648.0, -2147483648.0, 255.5, 256.0, 32768.0)
+"""Where exponentials, float16 and integer casts overflow."""
+SCALES = (1.0, 30.0, 1e-3, 1e4)
+BATCHES = (3, 1, 2, 7)
+SPATIAL = (32, 33, 48, 17)
+LENGTHS = (5, 8, 1, 12)
+RETRY = (None, 32, 64, 128, 224, 256, 300, 512, 16, 1)
+"""Sizes tried for symbolic dimensions in turn, if the source refuses all feeds of the suite's own sizes."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One run.  ``kind``: ``normal``, ``special``, ``nonfinite``, ``threshold`` or ``sample``."""
+
+    name: str
+    kind: str
+    arrays: Mapping[str, Array]
+    rows: int
+
+    @property
+    def sha256(self) -> str:
+        """A digest of names, types and elements."""
+        h = hashlib.sha256()
+        for name, a in sorted(self.arrays.items()):
+            h.update(f"{name}\0{a.dtype.name}\0{a.shape}\0".encode())
+            h.update("\0".join(map(str, a.ravel())).encode("utf-8", "surrogateescape") if a.dtype == STRING
+                     else np.ascontiguousarray(a).tobytes())
+        return h.hexdigest()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The feeds of a proof and how they were chosen."""
+
+    feeds: tuple[Feed, ...]
+    seed: int
+    level: str
+    left_out: tuple[str, ...] = field(default=())
+
+
+def work(graph: Graph) -> int:
+    """Multiplications of one run, roughly; an unknown dimension counts as 16 (batch: 1)."""
+    def size(shape: tuple[Dim, ...] | None) -> int:
+        return math.prod(d if isinstance(d, int) else 1 if k == 0 else 16 for k, d in enumerate(shape or ()))
+    total = 0
+    for node in graph.walk():
+        name, ins = split(node.op)[1], [v for v in node.inputs if v is not None]
+        amount = sum(size(o.shape) for o in node.outputs)
+        if name in ("Conv", "ConvTranspose", "ConvInteger", "QLinearConv") and len(ins) > 1 and ins[1].shape:
+            amount *= max(1, size(ins[1].shape[1:]))
+            if name == "ConvTranspose" and ins[0].shape:
+                amount = size(ins[0].shape) * size(ins[1].shape[1:])
+        elif name in ("MatMul", "Gemm", "MatMulInteger") and ins[0].shape:
+            last = ins[0].shape[-1]
+            amount *= last if isinstance(last, int) else 16
+        elif name in ("LSTM", "GRU", "RNN") and ins[0].shape:
+            amount = size(ins[0].shape[:1]) * sum(size(v.shape) for v in ins[1:3])
+        total += amount
+    return max(1, total)
+
+
+def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[str, Array] | None = None,
+          speed: float = 1.0, size: int | None = None, ranges: Mapping[str, tuple[float, float]] | None = None) -> Suite:
+    """The feeds for a hub graph.
+
+    ``level`` is ``cheap`` (a second or two for a small network) or ``thorough``; ``speed`` scales the budget for runtimes
+    slower than ONNX Runtime; ``size`` stands for every symbolic dimension but the batch; ``ranges`` are declared ranges of
+    float inputs.  ``sample`` are rows of the user's own."""
+    if level not in ("cheap", "thorough"):
+        raise UsageError(f"there is no suite '{printable(level)}'; there are cheap and thorough")
+    made = _Maker(graph, seed, level == "thorough", speed, size, ranges or {})
+    feeds: list[Feed] = list(made.sampled(sample)) if sample else []
+    left: list[str] = []
+    rows = elements = 0
+    skipped = 0
+    for feed in made.all():
+        amount = sum(a.size for a in feed.arrays.values())
+        must = len(feeds) < 6
+        if not must and (rows + feed.rows > made.rows or elements + amount > made.elements):
+            skipped += 1
+            continue
+        rows, elements = rows + feed.rows, elements + amount
+        feeds.append(feed)
+    if skipped:
+        left.append(f"{skipped} feeds of the suite, for want of budget" + ("" if level == "thorough" else
+                    " (the thorough suite runs more)"))
+    return Suite(tuple(feeds), seed, level, tuple(left))
+
+
+class _Maker:
+    """Builds feeds for one graph."""
+
+    def __init__(self, graph: Graph, seed: int, thorough: bool, speed: float, size: int | None,
+                 ranges: Mapping[str, tuple[float, float]]) -> None:
+        self.graph, self.seed, self.thorough, self.ranges = graph, seed, thorough, ranges
+        self.inputs = {k: v.type for k, v in graph.inputs.items()}
+        self.domains = dom.domains(graph)
+        self.known = dom.constants(graph)
+        self.floats = [k for k, t in self.inputs.items() if is_float(t.dtype)]
+        budget = (40e9 if thorough else 4e9) * speed
+        self.rows = int(max(6, min(20_000 if thorough else 2_000, budget / work(graph))))
+        self.elements = 400_000_000 if thorough else 20_000_000
+        self.per_row = max([1, *(math.prod(d if isinstance(d, int) else 16 for d in (t.shape or ())[1:])
+                                 for t in self.inputs.values())])
+        self.symbolic = any(not isinstance(d, int) for t in self.inputs.values() for d in t.shape or ())
+        self.bindings = [self._binding(k, size) for k in range(len(BATCHES) if self.symbolic else 1)]
+
+    def _binding(self, k: int, size: int | None) -> dict[str, int]:
+        """A number for each symbol, the k-th choice: the same in all inputs, different between symbols."""
+        bound: dict[str, int] = {}
+        for t in self.inputs.values():
+            for axis, d in enumerate(t.shape or ()):
+                key = self.symbol(axis, d)
+                if isinstance(d, int) or key in bound:
+                    continue
+                table = SPATIAL if t.rank == 4 else LENGTHS
+                others = len(bound) - (self.batch in bound)
+                bound[key] = (BATCHES[k] if key == self.batch else size if size is not None
+                              else table[(k + others) % len(table)])
+        return bound
+
+    @staticmethod
+    def symbol(axis: int, dim: Dim) -> str:
+        """The name of a dimension; unknown ones of the same axis are taken to be one."""
+        return dim if isinstance(dim, str) else f"?{axis}"
+
+    def shape(self, t: Type, binding: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(d if isinstance(d, int) else binding[self.symbol(a, d)] for a, d in enumerate(t.shape or ()))
+
+    @property
+    def batch(self) -> str:
+        """The symbol of the batch: that of the first symbolic first dimension, of a single input or of rank 2 or more."""
+        return next((self.symbol(0, t.shape[0]) for t in self.inputs.values() if t.shape
+                     and not isinstance(t.shape[0], int) and (len(t.shape) > 1 or len(self.inputs) == 1)), "")
+
+    def rng(self, *key: Any) -> Rng:
+        """A generator of its own for each feed and input, so that one feed's change moves no other."""
+        return np.random.default_rng([self.seed, *hashlib.sha256(repr(key).encode()).digest()[:16]])
+
+    def feed(self, name: str, kind: str, binding: Mapping[str, int], how: Callable[[str], Make] | Make,
+             style: str = "plain", only: str | None = None, rows: int | None = None) -> Feed:
+        """A feed in which float inputs are made by ``how`` (only that input, if one is named; the rest are normal)
+        and all others in the given style."""
+        arrays: dict[str, Array] = {}
+        if rows is not None and self.batch and binding.get(self.batch) is not None:
+            binding = {**binding, self.batch: rows}
+        for k, t in self.inputs.items():
+            rng, shape = self.rng(name, k, sorted(binding.items())), self.shape(t, binding)
+            if is_float(t.dtype):
+                make: Any = how if only in (None, k) else normal(1.0)
+                arrays[k] = saturated(make(rng, shape), t.dtype)
+            else:
+                arrays[k] = discrete(self.domains[k], t, style, rng, shape)
+        count = max([1, *(a.shape[0] for k, a in arrays.items() if a.ndim > 1 or (len(arrays) == 1 and a.ndim))])
+        return Feed(name + self._sizes(binding), kind, arrays, count)
+
+    def _sizes(self, binding: Mapping[str, int]) -> str:
+        return "".join(f", {printable(k, 40)}={v}" for k, v in binding.items())
+
+    def all(self) -> Iterator[Feed]:
+        """Every feed, the ones that find most first."""
+        bound = self.bindings
+
+        def at(k: int) -> dict[str, int]:
+            return bound[k % len(bound)]
+
+        special = sorted({*MODERATE, *(x for c in self.known for x in around(c))}, key=lambda x: (abs(x), x))
+        moderate, large = choose(special), choose(LARGE)
+        enough = None
+        if self.batch and self.per_row < len(special) * 2:
+            enough = min(64, -(-len(special) * 2 // self.per_row))
+        yield self.feed("normal, scale 1", "normal", at(0), normal(1.0))
+        yield self.feed("special values", "special", at(1), moderate, "special", rows=enough)
+        yield self.feed("normal, scale 30", "normal", at(2), normal(30.0))
+        yield self.feed("tied small integers", "special", at(3), ties, "ties")
+        yield self.feed("normal, scale 0.001", "normal", at(0), normal(1e-3), "small")
+        yield self.feed("uniform 0 to 1", "normal", at(1), uniform(0.0, 1.0), "constant")
+        for name, (low, high) in self.ranges.items():
+            yield self.feed(f"declared range of {printable(name, 40)}", "normal", at(0), uniform(low, high), only=name)
+        yield from self.thresholds()
+        yield self.feed("normal, scale 10000", "normal", at(2), normal(1e4), "large")
+        yield self.feed("zeros", "special", at(1), constant(0.0), "zeros")
+        yield self.feed("large values", "special", at(0), large, "large")
+        yield self.feed("constant rows", "special", at(2), rows_of, "constant")
+        for value in (math.nan, math.inf, -math.inf) if self.floats else ():
+            yield self.feed(f"one lane {value}", "nonfinite", at(0), lane(value))
+        for k in self.floats if len(self.floats) > 1 else ():
+            yield self.feed(f"special values in {printable(k, 40)}", "special", at(1), moderate, "special", k, enough)
+            yield self.feed(f"large values in {printable(k, 40)}", "special", at(0), large, "large", k)
+        if any(d.index is not None for d in self.domains.values()):
+            yield self.feed("negative indices", "special", at(0), normal(1.0), "negative")
+        yield self.feed("uniform 0 to 255", "normal", at(3), uniform(0.0, 255.0), "special")
+        repeats = 6 if self.thorough else 1 if self.per_row > 4096 else 2
+        for turn in range(repeats):
+            for k, binding in enumerate(bound):
+                for scale, style in zip(SCALES, ("plain", "plain", "small", "large"), strict=True):
+                    yield self.feed(f"normal, scale {scale:g}, turn {turn}.{k}", "normal", binding, normal(scale), style)
+            yield self.feed(f"special values, turn {turn}", "special", at(turn + 2), moderate, "special", rows=enough)
+            yield self.feed(f"tied small integers, turn {turn}", "special", at(turn + 1), ties, "ties")
+            yield self.feed(f"large values, turn {turn}", "special", at(turn + 1), large, "large")
+
+    def thresholds(self) -> Iterator[Feed]:
+        """Every comparison of the tree ensembles, at its threshold and one step to either side, on rows that reach it."""
+        found = dom.splits(self.graph, 20_000 if self.thorough else 4_000)
+        if not found:
+            return
+        pool: dict[tuple[str, int], list[float]] = {}
+        for s in found:
+            pool.setdefault(s.place, []).append(s.threshold)
+        rng = self.rng("thresholds")
+        table: list[dict[tuple[str, int], float]] = []
+        for s in found:
+            base = {p: ts[int(rng.integers(len(ts)))] + float(rng.choice([-1e-3, 0.0, 1e-3])) for p, ts in pool.items()}
+            dtype = self.inputs[s.place[0]].dtype
+            table.extend({**base, **s.path, s.place: x} for x in neighbours(s.threshold, dtype))
+        for place, ts in list(pool.items())[:200]:
+            table.extend({**{p: q[int(rng.integers(len(q)))] for p, q in pool.items()}, place: x} for x in (math.nan, 0.0, -0.0))
+            del ts
+        static = next((t.shape[0] for t in self.inputs.values() if t.shape and isinstance(t.shape[0], int)), None)
+        size = static or min(512, len(table))
+        for start in range(0, len(table), size):
+            part = table[start:start + size]
+            feed = self.feed(f"tree thresholds {start}", "threshold", self.bindings[0], normal(1.0), rows=size)
+            arrays = {k: np.array(a) for k, a in feed.arrays.items()}
+            for r, row in enumerate(part):
+                for (name, column), x in row.items():
+                    if is_float(arrays[name].dtype):
+                        arrays[name][r, column] = x
+            yield Feed(feed.name, feed.kind, arrays, feed.rows)
+
+    def sampled(self, sample: Mapping[str, Array]) -> Iterator[Feed]:
+        """The user's own rows: as they are where the shapes fit, else a row at a time."""
+        missing = [k for k in self.inputs if k not in sample]
+        unknown = [k for k in sample if k not in self.inputs]
+        if missing or unknown:
+            wrong = f"lacks the input '{printable(missing[0])}'" if missing else f"has no input '{printable(unknown[0])}'"
+            raise UsageError(f"the sample {wrong}" if missing else f"the model {wrong}")
+        arrays = {k: np.asarray(sample[k]) for k in self.inputs}
+        for k, a in arrays.items():
+            shape = self.inputs[k].shape
+            if shape is not None and len(shape) != a.ndim:
+                raise UsageError(f"the sample's '{printable(k)}' has the shape {list(a.shape)}, the model wants {self.inputs[k]}")
+        arrays = {k: (a if self.inputs[k].dtype == STRING else a.astype(self.inputs[k].dtype)) for k, a in arrays.items()}
+        arrays = {k: a.astype(STRING) if self.inputs[k].dtype == STRING else a for k, a in arrays.items()}
+        fixed = {t.shape[0] for t in self.inputs.values() if t.shape and isinstance(t.shape[0], int)}
+        lengths = {a.shape[0] for a in arrays.values() if a.ndim}
+        if len(fixed) == 1 and len(lengths) == 1 and lengths != fixed:
+            step, total = fixed.pop(), lengths.pop()
+            for start in range(0, min(total, 64 * step) - step + 1, step):
+                yield Feed(f"sample rows {start}", "sample", {k: a[start:start + step] for k, a in arrays.items()}, step)
+        else:
+            yield Feed("sample", "sample", arrays, max([1, *lengths]))

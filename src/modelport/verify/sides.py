@@ -1,0 +1,201 @@
+"""The two sides of a comparison: files and graphs made ready to run."""
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import registry
+from ..codecs.limits import DEFAULT, Limits
+from ..errors import ModelportError, RuntimeFailed, Unsupported, UnsupportedModel, UsageError, printable
+from ..ir.graph import Graph
+from ..ir.tensor import Array
+from ..ir.types import Type
+from ..runtimes import Session, start
+from ..runtimes.isolated import Worker
+from . import precision
+from .report import FileRecord, Participant, record
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A model to compare: its hub graph and, where it comes from a file, the raw graph, the path and the format."""
+
+    graph: Graph
+    raw: Graph | None = None
+    path: Path | None = None
+    format: str = ""
+    shown: str = ""
+
+    def files(self) -> tuple[FileRecord, ...]:
+        """The files of the model, external data included."""
+        if self.path is None:
+            return ()
+        beside = external(self.path) if self.format == "onnx" else []
+        name = Path(self.shown).name if self.shown else self.path.name
+        return (record(self.path, name), *(record(self.path.parent / b, b) for b in beside))
+
+
+def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None) -> Side:
+    """A side from a path, a hub graph, or a model object with ``graph``, ``raw``, ``path`` and ``format``."""
+    if isinstance(model, Side):
+        return model
+    if isinstance(model, Graph):
+        return Side(model, shown="" if shown is None else str(shown))
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        spec = registry.detect(path)
+        module = spec.load()
+        limits.check("file_bytes", path.stat().st_size)
+        raw = module.read(path, limits)
+        return Side(module.to_hub(raw), raw, path, spec.name, str(shown or path))
+    if isinstance(getattr(model, "graph", None), Graph):
+        path = model.path
+        return Side(model.graph, model.raw, path, model.format, str(shown or path or ""))
+    raise UsageError(f"cannot verify a {type(model).__name__}", hint="give a path, a model or a graph")
+
+
+def external(path: Path) -> list[str]:
+    """The files that an .onnx refers to for its constants, relative to its folder.
+
+    The reader has validated the names; a file that does not contain the key ``location`` refers to none."""
+    if path.stat().st_size == 0:
+        return []
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        if view.find(b"location") < 0:
+            return []
+    import onnx
+    model = onnx.load(str(path), load_external_data=False)
+    found: dict[str, None] = {}
+    graphs = [model.graph]
+    for g in graphs:
+        tensors = [*g.initializer]
+        for node in g.node:
+            tensors += [a.t for a in node.attribute if a.HasField("t")]
+            graphs += [a.g for a in node.attribute if a.HasField("g")]
+        for t in tensors:
+            if t.data_location == onnx.TensorProto.EXTERNAL:
+                found.update((e.value, None) for e in t.external_data if e.key == "location")
+    return [name for name in found if (path.parent / name).is_file()]
+
+
+def write_onnx(graph: Graph, path: Path) -> Path:
+    """A hub graph as an .onnx that ONNX Runtime can run."""
+    module = registry.named("onnx").load()
+    module.write(module.from_hub(graph), path)
+    return path
+
+
+@dataclass
+class Runners:
+    """Opens sides in workers of their own (or in this process) and runs pairs of them at the same time."""
+
+    folder: Path
+    isolated: bool = True
+    threads: int = 1
+    device: str = "cpu"
+    timeout: float = 120
+    _workers: list[Worker] = field(default_factory=list)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
+    _made: int = 0
+
+    def close(self) -> None:
+        for w in self._workers:
+            w.close()
+        self._pool.shutdown(wait=False)
+
+    def open(self, runtime: str, path: Path, **options: Any) -> Session:
+        options = {"threads": self.threads, "device": "cpu" if runtime != "onnxruntime" else self.device, **options}
+        if not self.isolated:
+            return start(runtime, path, **options)
+        worker = Worker(timeout=self.timeout)
+        self._workers.append(worker)
+        return worker.open(runtime, path, **options)
+
+    def hub(self, graph: Graph, **options: Any) -> Session:
+        """A hub graph in ONNX Runtime."""
+        self._made += 1
+        try:
+            path = write_onnx(graph, self.folder / f"hub{self._made}.onnx")
+        except (UnsupportedModel, Unsupported) as e:
+            raise RuntimeFailed(f"the graph can't be written as ONNX: {e}") from None
+        return self.open("onnxruntime", path, **options)
+
+    def native(self, s: Side) -> Session:
+        """A file in the official runtime of its format; :class:`RuntimeFailed` if there is none or it refuses."""
+        if s.path is None:
+            raise RuntimeFailed("the source is a graph in memory")
+        runtime = registry.named(s.format).runtime
+        if not runtime:
+            raise RuntimeFailed(f"no runtime of {registry.named(s.format).title} files is known")
+        if runtime == "tflite":
+            signature = None if s.raw is None else s.raw.meta.get("tflite:signature")
+            kernels = ("reference", "plain") if precision.precision(s.graph) == "int8" else ("builtin", "plain")
+            try:
+                return self._named(self.open(runtime, s.path, kernels=kernels[0], signature=signature), s)
+            except RuntimeFailed:
+                return self._named(self.open(runtime, s.path, kernels=kernels[1], signature=signature), s)
+        path = s.path
+        if runtime == "onnxruntime" and s.raw is not None and external(path):
+            path = self.folder / f"copy{self._made}.onnx"  # what the path policy has read, not what a link may say now
+            registry.named("onnx").load().write(s.raw, path)
+        return self.open(runtime, path)
+
+    def _named(self, session: Session, s: Side) -> Session:
+        return session
+
+    def pair(self, a: Session, b: Session, feeds: Mapping[str, Array], more: Mapping[str, Array],
+             ) -> tuple[dict[str, Array] | ModelportError, dict[str, Array] | ModelportError]:
+        """Both sessions at once; what one raised in place of its outputs."""
+        if not self.isolated:
+            return attempt(a, feeds), attempt(b, more)
+        first, second = self._pool.submit(attempt, a, feeds), self._pool.submit(attempt, b, more)
+        return first.result(), second.result()
+
+
+def attempt(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
+    try:
+        return session.run(feeds)
+    except ModelportError as e:
+        return e
+
+
+def match(mine: Mapping[str, Type], theirs: Mapping[str, Type], what: str) -> tuple[dict[str, str], list[str]]:
+    """Which of ``theirs`` each of ``mine`` is: by name, else by position; and notes.
+
+    Raises :class:`UsageError` if the numbers differ: an interface is never guessed."""
+    if set(mine) == set(theirs):
+        return {k: k for k in mine}, []
+    if len(mine) != len(theirs):
+        raise UsageError(f"the source has {len(mine)} {what}s ({_list(mine)}), the target {len(theirs)} ({_list(theirs)})")
+    pairs = {a: a for a in mine if a in theirs}
+    rest = [b for b in theirs if b not in pairs.values()]
+    for a in mine:
+        if a not in pairs:
+            pairs[a] = rest.pop(0)
+    notes = [f"{what} '{printable(a)}' is matched with '{printable(b)}' by position" for a, b in pairs.items() if a != b]
+    return pairs, notes
+
+
+def _list(names: Mapping[str, Any]) -> str:
+    return ", ".join(printable(n, 60) for n in list(names)[:6])
+
+
+def participant(s: Side, session: Session | None) -> Participant:
+    """Who ran what, for the report."""
+    if session is None:
+        return Participant(s.format or "hub", s.files())
+    return Participant(s.format or "hub", s.files(), session.name, session.version, session.settings)
+
+
+def unfit(mine: Mapping[str, Type], theirs: Mapping[str, Type], pairs: Mapping[str, str]) -> Sequence[str]:
+    """Pairs whose element types or ranks cannot be the same value."""
+    bad = []
+    for a, b in pairs.items():
+        x, y = mine[a], theirs[b]
+        if x.dtype != y.dtype or (x.rank is not None and y.rank is not None and x.rank != y.rank):
+            bad.append(f"'{printable(a)}' is {x} in the source and '{printable(b)}' {y} in the target")
+    return bad

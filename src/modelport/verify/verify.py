@@ -1,0 +1,351 @@
+"""Feeding the same inputs to a source and a target, and judging what comes out."""
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..codecs.limits import DEFAULT, Limits
+from ..errors import ModelportError, RuntimeFailed, UsageError, printable
+from ..ir.graph import Graph
+from ..ir.tensor import Array
+from ..runtimes import Session
+from . import compare as cmp
+from .domains import takes_nan
+from .inputs import RETRY, Feed, Suite, suite, work
+from .noise import Exact
+from .precision import bar_for, precision
+from .report import FeedRecord, OutputRecord, Report, digest
+from .sides import Runners, Side, match, participant, side, unfit
+
+LEVELS = ("auto", "prove", "L0", "L1", "L2", "L3")
+
+
+def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | None = None, seed: int = 0,
+           sample: Mapping[str, Array] | str | Path | None = None,
+           golden: tuple[str | Path, str | Path] | None = None, hub: Graph | None = None,
+           lower: str | None = None, shown: Path | None = None, threads: int = 1, device: str = "cpu",
+           timeout: float = 120, isolated: bool = True, limits: Limits = DEFAULT) -> Report:
+    """Compares ``target`` with ``source`` on inputs chosen to hurt.
+
+    Both are paths, hub graphs, or models (objects with ``graph``, ``raw``, ``path`` and ``format``).  ``level``: ``auto``
+    takes the highest level that is installed, with the cheap suite; ``prove`` the same with the thorough suite; ``L0`` to
+    ``L3`` no higher than that.  ``hub`` is the graph that the target was written from, if the conversion changed the
+    interface (dimensions); ``lower`` the precision that it was asked to lower to (a key of ``compare.BARS``); ``sample`` an
+    .npz of the user's own inputs; ``golden`` an .npz of inputs and one of outputs (level L3); ``shown`` the name that the
+    target will have.  Raises :class:`UsageError` where the interfaces have nothing in common, and whatever reading a file
+    raises; a runtime that refuses the target is a verdict, not an exception."""
+    if level not in LEVELS:
+        raise UsageError(f"there is no level '{printable(level)}'; there are {', '.join(LEVELS)}")
+    began = time.perf_counter()
+    mine, other = side(source, limits), side(target, limits, shown)
+    options = {"level": level, "suite": suite_level or ("thorough" if level == "prove" else "cheap"), "seed": seed,
+               "lower": lower or "", "threads": threads, "device": device}
+    with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
+        runners = Runners(Path(folder), isolated, threads, device, timeout)
+        try:
+            run = _Run(mine, other, hub or mine.graph, runners, options, _npz(sample))
+            report = run.golden(*golden) if golden is not None and level in ("auto", "prove", "L3") else run.report()
+        finally:
+            runners.close()
+    unsigned = {"seconds": round(time.perf_counter() - began, 3), "host": platform.platform(),
+                "python": platform.python_version(), "numpy": np.__version__,
+                "paths": {"source": str(mine.path or ""), "target": str(shown or other.path or ""),
+                          "sample": str(sample) if isinstance(sample, (str, Path)) else "",
+                          "golden": [str(g) for g in golden or ()]}}
+    return _with(report, unsigned)
+
+
+def _with(report: Report, unsigned: Mapping[str, Any]) -> Report:
+    from dataclasses import replace
+    return replace(report, unsigned=unsigned)
+
+
+def _npz(sample: Mapping[str, Array] | str | Path | None) -> dict[str, Array] | None:
+    """The user's arrays; an .npz is read without pickles."""
+    if sample is None or isinstance(sample, Mapping):
+        return None if sample is None else dict(sample)
+    try:
+        with np.load(sample, allow_pickle=False) as data:
+            if not hasattr(data, "files"):
+                raise UsageError(f"{printable(sample)} is no .npz of named arrays")
+            return {k: data[k] for k in data.files}
+    except (OSError, ValueError) as e:
+        raise UsageError(f"cannot read {printable(sample)}: {e}") from None
+
+
+@dataclass
+class _Output:
+    """What has been seen of one output so far."""
+
+    target: str
+    dtype: str
+    bar: cmp.Bar
+    passed: bool = True
+    worst: cmp.Difference | None = None
+    feed: str = ""
+    sqnr: float = float("inf")
+    error: float = 0.0
+    elements: int = 0
+    unequal: int = 0
+    limited: int = 0
+    labels: tuple[int, int] = (0, 0)
+
+    def add(self, feed: str, d: cmp.Difference) -> None:
+        self.elements += d.elements
+        self.unequal += d.unequal
+        self.limited += d.limited
+        self.labels = (self.labels[0] + d.labels[0], self.labels[1] + d.labels[1])
+        self.sqnr = min(self.sqnr, d.sqnr)
+        self.error = max(self.error, d.error)
+        if self.worst is None or (self.passed, d.error) > (d.passed, self.worst.error):
+            self.worst, self.feed = d, feed
+        self.passed = self.passed and d.passed
+
+
+@dataclass
+class _Run:
+    """One verification."""
+
+    source: Side
+    target: Side
+    hub: Graph
+    runners: Runners
+    options: Mapping[str, Any]
+    sample: dict[str, Array] | None
+    notes: list[str] = field(default_factory=list)
+    not_tested: list[str] = field(default_factory=list)
+    feeds: list[FeedRecord] = field(default_factory=list)
+    outputs: dict[str, _Output] = field(default_factory=dict)
+    why: list[str] = field(default_factory=list)
+    sha: str = ""
+
+    def report(self) -> Report:
+        level = self.options["level"]
+        pairs, fit = self._interface()
+        if fit:
+            return self._done("fail", "L0", None, None, fit)
+        if level == "L0":
+            self.why.append("level L0 was asked for")
+            return self._done("pass", "L0", None, None)
+        a: Session | None = None
+        reached = "L1"
+        try:
+            if level == "L1":
+                raise RuntimeFailed("level L1 was asked for")
+            a, reached = self.runners.native(self.source), "L2"
+        except ModelportError as e:
+            self.why.append(e.message)
+        try:
+            b = self.runners.native(self.target) if self.target.path is not None else \
+                self.runners.hub(self.target.graph)
+        except ModelportError as e:
+            if type(e) is not RuntimeFailed:
+                self.why.append(e.message)
+                return self._done("pass", "L0", None, None)
+            return self._done("fail", reached, a, None, [f"the runtime refuses the target: {e.message}"])
+        if a is not None and not self._compare(a, b, reached):
+            a = None
+        if a is None:
+            reached = "L1"
+            try:
+                a = self.runners.hub(self.source.graph)
+            except ModelportError as e:
+                self.why.append(e.message)
+                return self._done("inconclusive", "L0", None, b)
+            if not self._compare(a, b, reached):
+                return self._done("inconclusive", reached, a, b)
+        return self._done(self._verdict(), reached, a, b)
+
+    def _interface(self) -> tuple[tuple[dict[str, str], dict[str, str]], list[str]]:
+        """Pairs of inputs and of outputs, hub against target graph; and what cannot be paired."""
+        ins = {k: v.type for k, v in self.hub.inputs.items()}
+        outs = {k: v.type for k, v in self.hub.outputs.items()}
+        to = self.target.graph
+        try:
+            i, notes = match(ins, {k: v.type for k, v in to.inputs.items()}, "input")
+            o, more = match(outs, {k: v.type for k, v in to.outputs.items()}, "output")
+        except UsageError as e:
+            return ({}, {}), [e.message]
+        self.notes += [*notes, *more]
+        lowered = self.options["lower"]
+        bad = [] if lowered else [*unfit(ins, {k: v.type for k, v in to.inputs.items()}, i)]
+        return (i, o), bad
+
+    def _compare(self, a: Session, b: Session, level: str) -> bool:
+        """Runs the suite; false if not one feed could be run by the source."""
+        self.feeds, self.outputs, self.not_tested = [], {}, []
+        tested: list[Feed] = []
+        speed = 0.25 if "reference kernels" in a.settings else 1.0
+        for size in RETRY:
+            chosen = suite(self.hub, level=self.options["suite"], seed=self.options["seed"], sample=self.sample,
+                           speed=speed, size=size)
+            accepted = any(isinstance(self._source(a, f), dict) for f in chosen.feeds[:2])
+            if accepted or not any(not isinstance(d, int) for v in self.hub.inputs.values() for d in v.shape or ()[1:]):
+                break
+        else:
+            self.why.append(f"{a.name} refuses every input tried")
+            return False
+        if not accepted:
+            result = self._source(a, chosen.feeds[0])
+            self.why.append(result.message if isinstance(result, ModelportError) else f"{a.name} refuses every input")
+            return False
+        self.not_tested += chosen.left_out
+        self._pairs(a, b)
+        tested = self._kinds(chosen)
+        exact = Exact(self.source.graph, self.runners)
+        for feed in tested:
+            self._feed(feed, a, b, exact)
+        self.notes += exact.notes
+        self.sha = digest([f.sha256 for f in tested])
+        return any(f.outcome != "undefined" for f in self.feeds)
+
+    def _source(self, a: Session, feed: Feed) -> dict[str, Array] | ModelportError:
+        from .sides import attempt
+        names, _ = match({k: v.type for k, v in self.hub.inputs.items()}, a.inputs, "input")
+        return attempt(a, {names[k]: v for k, v in feed.arrays.items()})
+
+    def _pairs(self, a: Session, b: Session) -> None:
+        """The names of the hub's inputs and outputs on both runtimes."""
+        ins = {k: v.type for k, v in self.hub.inputs.items()}
+        outs = {k: v.type for k, v in self.hub.outputs.items()}
+        self.in_a, _ = match(ins, a.inputs, "input")
+        self.in_b, _ = match(ins, b.inputs, "input")
+        self.out_a, _ = match(outs, a.outputs, "output")
+        self.out_b, _ = match(outs, b.outputs, "output")
+        lowered = self.options["lower"] or None
+        self.lowered = False
+        for k, t in outs.items():
+            bar, low = bar_for(k, self.source.graph if k in self.source.graph.outputs else self.hub, self.target.graph,
+                               lowered)
+            self.lowered = self.lowered or low
+            self.outputs[k] = _Output(self.out_b[k], "string" if t.dtype == object else t.dtype.name, bar)
+
+    def _kinds(self, chosen: Suite) -> list[Feed]:
+        """The feeds that say something: in a lowered precision only ordinary numbers do."""
+        if not self.lowered:
+            return list(chosen.feeds)
+        kept = [f for f in chosen.feeds if f.kind == "sample" or (f.kind == "normal" and "scale 1" in f.name
+                                                                   and "scale 10000" not in f.name) or "0 to 1" in f.name]
+        if len(kept) < len(chosen.feeds):
+            self.not_tested.append("numbers far from one: the target's precision is lower than the source's")
+        return kept
+
+    def _feed(self, feed: Feed, a: Session, b: Session, exact: Exact) -> None:
+        got, made = self.runners.pair(a, b, {self.in_a[k]: v for k, v in feed.arrays.items()},
+                                      {self.in_b[k]: self._cast(k, v, b) for k, v in feed.arrays.items()})
+        outcome = "equal"
+        if isinstance(got, ModelportError):
+            self.not_tested.append(f"'{feed.name}': undefined in the source ({printable(got.message, 160)})")
+            outcome = "undefined"
+        else:
+            soft = feed.kind == "nonfinite" and a.name != b.name and not takes_nan(self.source.graph)
+            found = {k: self._judge(k, feed, got, made, exact) for k in self.outputs}
+            failed = any(not d.passed for d in found.values())
+            if failed and soft and not isinstance(made, ModelportError):
+                outcome = "differs on values that are not finite"
+                self.not_tested.append(f"'{feed.name}': {a.name} and {b.name} differ there, and neither format defines it")
+            else:
+                outcome = "different" if failed else "equal"
+                for k, d in found.items():
+                    self.outputs[k].add(feed.name, d)
+        self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
+
+    def _cast(self, name: str, array: Array, b: Session) -> Array:
+        want = b.inputs[self.in_b[name]].dtype
+        return array.astype(want) if self.options["lower"] and want != array.dtype else array
+
+    def _judge(self, k: str, feed: Feed, got: Mapping[str, Array], made: Mapping[str, Array] | ModelportError,
+               exact: Exact) -> cmp.Difference:
+        if isinstance(made, ModelportError):
+            return cmp.Difference(False, error=float("inf"), reason=f"the target fails: {printable(made.message, 300)}")
+        bar = self.outputs[k].bar
+        x, y = got[self.out_a[k]], made[self.out_b[k]]
+        if self.options["lower"] and x.dtype != y.dtype:
+            y = y.astype(x.dtype)
+        d = cmp.compare(x, y, bar)
+        if d.passed or bar.exact or bar.quantum is not None or d.reason.startswith(("shape", "element")):
+            return d
+        return exact.excuse(k, feed, x, y, bar, d)
+
+    def _verdict(self) -> str:
+        if any(not o.passed for o in self.outputs.values()):
+            return "fail"
+        judged = [f for f in self.feeds if f.outcome == "equal"]
+        if not judged or (any(o.elements == 0 for o in self.outputs.values()) and not any(
+                o.elements for o in self.outputs.values())):
+            self.why.append("no feed could be compared")
+            return "inconclusive"
+        return "pass"
+
+    def golden(self, inputs: str | Path, outputs: str | Path) -> Report:
+        """The target against outputs that the user vouches for."""
+        given, wanted = _npz(inputs) or {}, _npz(outputs) or {}
+        try:
+            b = self.runners.native(self.target) if self.target.path is not None else self.runners.hub(self.target.graph)
+        except RuntimeFailed as e:
+            return self._done("fail", "L3", None, None, [f"the runtime refuses the target: {e.message}"])
+        outs, notes = match({k: v.type for k, v in self.hub.outputs.items()},
+                            {k: _type(a) for k, a in wanted.items()}, "golden output")
+        self.notes += notes
+        from .inputs import _Maker
+        maker = _Maker(self.hub, 0, False, 1.0, None, {})
+        names, notes = match({k: v.type for k, v in self.hub.inputs.items()}, {k: _type(a) for k, a in given.items()},
+                             "golden input")
+        self.notes += notes
+        self._pairs(b, b)
+        exact = Exact(self.source.graph, self.runners)
+        done = 0
+        for feed in maker.sampled({k: given[n] for k, n in names.items()}):
+            made = self.runners.pair(b, b, {self.in_b[k]: v for k, v in feed.arrays.items()}, {})[0]
+            got = {self.out_a[k]: np.asarray(wanted[n][done:done + feed.rows] if "rows" in feed.name else wanted[n])
+                   for k, n in outs.items()}
+            got = {k: v.astype(object) if v.dtype.kind == "U" else v for k, v in got.items()}
+            done += feed.rows
+            found = {k: self._judge(k, feed, got, made, exact) for k in self.outputs}
+            for k, d in found.items():
+                self.outputs[k].add(feed.name, d)
+            outcome = "equal" if all(d.passed for d in found.values()) else "different"
+            self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
+        self.sha = digest([f.sha256 for f in self.feeds])
+        return self._done(self._verdict(), "L3", None, b)
+
+    def _done(self, verdict: str, level: str, a: Session | None, b: Session | None,
+              reasons: list[str] | None = None) -> Report:
+        records = [OutputRecord(
+            k, o.target, o.dtype, {"name": o.bar.name, "error": o.bar.error, "sqnr": o.bar.sqnr, "labels": o.bar.labels,
+                                   "quantum": o.bar.quantum}, o.passed, o.error, o.sqnr, o.elements, o.unequal, o.limited,
+            o.labels, _worst(o), "" if o.passed or o.worst is None else o.worst.reason) for k, o in self.outputs.items()]
+        if reasons:
+            empty = {"name": "exact", "error": float("inf"), "sqnr": float("-inf"), "labels": 0.0, "quantum": None}
+            records = [OutputRecord(k, k, v.dtype.name, empty, False, 0.0, 0.0, 0, 0, 0, (0, 0), {}, reasons[0])
+                       for k, v in self.hub.outputs.items()]
+        from importlib.metadata import PackageNotFoundError, version
+        try:
+            tool = "modelport " + version("modelport")
+        except PackageNotFoundError:
+            tool = "modelport"
+        why = "" if level in ("L2", "L3") else "; ".join(dict.fromkeys(self.why))
+        return Report(verdict, level, why, participant(self.source, a), participant(self.target, b),
+                      {**self.options, "feeds_sha256": self.sha, "work": work(self.hub),
+                       "precision": precision(self.source.graph)},
+                      tuple(self.feeds), tuple(records), tuple(dict.fromkeys(self.not_tested)),
+                      tuple(dict.fromkeys((*self.notes, *(reasons or [])[1:]))), tool)
+
+
+def _worst(o: _Output) -> dict[str, Any]:
+    d = o.worst
+    if d is None or not d.unequal:
+        return {}
+    return {"feed": o.feed, "index": list(d.index), "source": d.source, "target": d.target}
+
+
+def _type(a: Array) -> Any:
+    from ..ir.types import Type
+    return Type(np.dtype(object) if a.dtype.kind == "U" else a.dtype, a.shape)
