@@ -21,6 +21,7 @@ from ...ir.graph import Graph, Node, Value
 from ...ir.types import Type
 from ...notes import Note
 from . import meta as texts
+from .schemas import since
 from .tensors import INLINE, Tensors
 
 UNKNOWN = Type(np.dtype(np.void))
@@ -325,15 +326,6 @@ class Reader:
 _GUESS = {"f": AttributeProto.FLOAT, "i": AttributeProto.INT, "s": AttributeProto.STRING, "t": AttributeProto.TENSOR,
           "g": AttributeProto.GRAPH, "floats": AttributeProto.FLOATS, "ints": AttributeProto.INTS,
           "strings": AttributeProto.STRINGS, "tensors": AttributeProto.TENSORS, "graphs": AttributeProto.GRAPHS}
-
-
-def since(domain: str, op: str, version: int) -> int:
-    """The version in which an operator got the form it has in ``version`` of its domain; 0 if it is unknown there."""
-    try:
-        found: int = onnx.defs.get_schema(op, version, domain).since_version
-        return found
-    except onnx.defs.SchemaError:
-        return 0
 
 
 def in_order(nodes: Sequence[onnx.NodeProto]) -> Sequence[onnx.NodeProto]:

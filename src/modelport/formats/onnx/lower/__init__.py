@@ -16,8 +16,8 @@ from ....hub.opset import NHWC, OPSET, split
 from ....ir.graph import Graph, Node, Value, rebuild
 from ....ir.rules import Builder, apply
 from ....ir.types import DType
-from .. import meta
-from . import decompose, functions
+from .. import functions, meta
+from . import decompose
 from .fits import misfit
 from .spell import Spelled, spelling
 
@@ -36,7 +36,7 @@ def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None
     if any(n.op.startswith(NHWC) for n in hub.walk()):
         from ....hub.layout import channels_first
         hub = channels_first(hub)
-    ml = 5 if any(n.op == "ai.onnx.ml.TreeEnsemble" for n in hub.walk()) else 3
+    ml = max((_need_ml(n) for n in hub.walk()), default=_ML[0])
     if opset is not None:
         lowered = _lowered(hub, opset, ml)
     else:
@@ -68,6 +68,15 @@ def need(node: Node) -> int:
     if domain:
         return USUAL
     return next((v for v in range(USUAL, OPSET[""]) if spelled(node, v) is not None), OPSET[""])
+
+
+_ML = (3, 4, 5)
+
+
+def _need_ml(node: Node) -> int:
+    if split(node.op)[0] != "ai.onnx.ml":
+        return _ML[0]
+    return next((v for v in _ML if not isinstance(misfit(node, v), str)), _ML[-1])
 
 
 def spelled(node: Node, version: int) -> Spelled | None:
@@ -105,7 +114,7 @@ def _lowered(hub: Graph, version: int, ml: int) -> Graph:
         try:
             made = _decomposed(op.at(node), node, version)
         except Unsupported as e:
-            reason = misfit(node, version)
+            reason = misfit(node, ml if split(node.op)[0] else version)
             problems.append(Unsupported(f"opset {version} does not have it: {reason}; {e.reason}", node))
             return None
         changed.append(node)

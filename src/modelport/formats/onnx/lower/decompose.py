@@ -170,3 +170,13 @@ def swish(op: Builder, x: Value, *, alpha: float = 1.0) -> Value:
     return made
 
 
+
+
+@rules("Range")
+def range_(op: Builder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Value:
+    """Half precision, computed in ``stash_type``."""
+    if start.dtype.name not in ("float16", "bfloat16"):
+        raise Unsupported(f"element type {start.dtype}")
+    made: Value = op.Cast(op.Range(*(op.Cast(v, to=stash_type) for v in (start, limit, delta))),
+                          to=NUMBER[start.dtype])
+    return made

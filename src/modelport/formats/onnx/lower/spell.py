@@ -202,4 +202,6 @@ def roi_align(node: Node, version: int) -> Spelled:
 @below(27, "Range")
 def range_(node: Node, version: int) -> Spelled:
     """How half-precision ranges are computed was not stated."""
+    if node.outputs[0].dtype.name in ("float16", "bfloat16"):
+        raise Unsupported("the precision of half-precision ranges")
     return node.inputs, _kept(node, version, ("stash_type",))

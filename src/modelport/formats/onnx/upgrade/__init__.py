@@ -14,6 +14,7 @@ from .. import meta
 from ..bodies import body_types
 from ..container import UNKNOWN
 from ..contrib import contributed
+from ..functions import has_body, preview
 from . import control, elementwise, ml, nn, reduce, shape, table
 
 __all__ = ["to_hub"]
@@ -62,6 +63,8 @@ def _rules(raw: Graph) -> Rules:
         domain, _ = split(name)
         if name in others:
             rules[name] = others[name]
+        elif domain == "ai.onnx.preview" and has_body(name):
+            rules[name] = preview
         elif domain in OPSET:
             rules[name] = table.find(name, versions[domain]) if domain in versions else table.refuse(
                 f"the file does not say which version of '{domain or 'ai.onnx'}' it means")

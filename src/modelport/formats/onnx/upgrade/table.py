@@ -13,7 +13,7 @@ import onnx
 from ....errors import Unsupported
 from ....hub.opset import OPSET, schema, split, unheld
 from ....ir.rules import Builder
-from ..container import since
+from ..schemas import since
 
 Rule = Callable[..., Any]
 _BELOW: dict[str, dict[int, Rule]] = {}

@@ -2,35 +2,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import onnx
 
-from ....codecs.limits import DEFAULT
-from ....errors import ModelportError, Unsupported
-from ....hub.infer import to_proto
-from ....hub.opset import OPSET, schema, split
-from ....ir.graph import Node, Value
-from ....ir.rules import Builder
-from .. import upgrade
-from ..container import Reader
-from ..tensors import Tensors
-from ..writer import fill
-from .fits import default
+from ...codecs.limits import DEFAULT
+from ...errors import ModelportError, Unsupported
+from ...hub.infer import to_proto
+from ...hub.opset import OPSET, schema, split
+from ...ir.graph import Node, Value
+from ...ir.rules import Builder
+from .container import Reader
+from .schemas import default
+from .tensors import Tensors
+from .writer import fill
 
 _DOMAIN = "modelport.function"
 
 
+PREVIEW = "ai.onnx.preview"
+
+
+def _schema(op: str) -> Any:
+    domain, name = split(op)
+    return onnx.defs.get_schema(name, 1, domain) if domain == PREVIEW else schema(op)
+
+
 def has_body(op: str) -> bool:
-    s = schema(op)
+    """Whether the schema of an operator, of the hub or of ONNX's preview, has a function body."""
+    try:
+        s = _schema(op)
+    except onnx.defs.SchemaError:
+        return False
     return s is not None and bool(s.has_function or s.has_context_dependent_function)
+
+
+def preview(op: Builder, *inputs: Value | None, **attrs: Any) -> Sequence[Value | None]:
+    """The rule of a preview operator: its function body."""
+    assert op.node is not None
+    return expand(op, op.node, OPSET[""])
 
 
 def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
     """The outputs of ``node`` computed by the operators of its function body, in the form nearest to ``version``.
 
     Raises :class:`Unsupported` if the schema has no body for these types."""
-    s = schema(node.op)
-    assert s is not None
+    from . import upgrade  # which reads preview operators with this
+    s = _schema(node.op)
     domain, name = split(node.op)
     call = onnx.NodeProto(op_type=name, domain=domain)
     call.input.extend("" if v is None else f"i{k}" for k, v in enumerate(node.inputs))
@@ -38,12 +56,15 @@ def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
     for k, a in s.attributes.items():
         value = node.attrs.get(k, default(a))
         if value is not None:
-            fill(call.attribute.add(name=k), value, a.type.value)
+            fill(call.attribute.add(name=k), value, int(a.type.value))
     body = _body(s, call, node, version)
     model = onnx.ModelProto(ir_version=onnx.IR_VERSION)
     model.functions.add().CopyFrom(body)
     model.functions[0].domain = _DOMAIN
     model.opset_import.extend(body.opset_import)
+    if not any(i.domain in ("", "ai.onnx") for i in body.opset_import):  # bodies of preview operators leave it out
+        model.functions[0].opset_import.add(domain="", version=OPSET[""])
+        model.opset_import.add(domain="", version=OPSET[""])
     model.opset_import.add(domain=_DOMAIN, version=1)
     call.domain = _DOMAIN
     model.functions[0].name = call.op_type
@@ -61,7 +82,7 @@ def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
     return [made.outputs.get(f"o{k}") for k in range(len(node.outputs))]
 
 
-def _body(s: onnx.defs.OpSchema, call: onnx.NodeProto, node: Node, version: int) -> onnx.FunctionProto:
+def _body(s: Any, call: onnx.NodeProto, node: Node, version: int) -> onnx.FunctionProto:
     if s.has_function:
         versions = [v for v in s.function_opset_versions if v <= OPSET[""]]
         near = max([v for v in versions if v <= version], default=min(versions))
