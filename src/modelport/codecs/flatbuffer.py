@@ -213,9 +213,13 @@ class Table:
         return [Table(reader, item[2:], reader.follow(p), self._depth + 1) for p in places]
 
     def fields(self) -> dict[str, Any]:
-        """Every field that is present or has a default, tables within as dictionaries, arrays as they are."""
+        """Every field that is present or has a default, tables within as dictionaries, arrays as they are.
+
+        Slots that the schema has given up (``removed_n``) are left out."""
         out: dict[str, Any] = {}
         for key in self._reader.schema.tables.get(self.name, {}):
+            if key.startswith("removed_"):
+                continue
             value = self[key]
             if isinstance(value, Table):
                 out[key] = value.fields()

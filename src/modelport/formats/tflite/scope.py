@@ -144,6 +144,10 @@ class Scope:
                                self.tensors[k].at)
         return value
 
+    def _scratch(self, k: int) -> bool:
+        """Whether a tensor has no content of its own: compilers for accelerators name work space as inputs."""
+        return self.values[k] is None and k not in self.handles and not self.tensors[k]["is_variable"]
+
     # --------------------------------------------------------------------------------------------- operators
 
     def _operator(self, o: Table, number: int) -> None:
@@ -156,7 +160,8 @@ class Scope:
         attrs = self._attributes(o, op)
         if self._resolved(op, ins, outs, attrs):
             return
-        inputs = [None if k < 0 else self._value(k, f"an input of {op}") for k in ins]
+        inputs = [None if k < 0 or op.startswith("custom.") and self._scratch(k) else self._value(k, f"an input of {op}")
+                  for k in ins]
         types = [self._type(k, produced=True) for k in outs]
         names = [self.labels[k] for k in outs]
         updated = [ins[p] for p in UPDATED.get(op, ()) if p < len(ins) and ins[p] >= 0]
