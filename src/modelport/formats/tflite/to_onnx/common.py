@@ -9,7 +9,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, Rules, static
-from ....ir.tensor import Tensor
+from ....ir.tensor import Array, Tensor
 from ....ir.types import NUMBER, DType, Type
 from ..tensors import DTYPES
 
@@ -126,6 +126,22 @@ def _view(w: Value, perm: Sequence[int]) -> Value:
         raise Unsupported(f"a weight of {len(perm)} dimensions has {w.rank}")
     type = Type(w.dtype, tuple(w.shape[p] for p in perm))
     return Value(type, w.name, data=Tensor(lambda: data.numpy().transpose(tuple(perm)), type))
+
+
+def real(w: Value | None) -> Array:
+    """The real elements of a weight that the translation needs: of a constant, quantized or of half precision too."""
+    node = None if w is None else w.node
+    if node is not None and node.op == "DequantizeLinear" and node.inputs[0] is not None \
+            and node.inputs[0].data is not None:
+        q, scale, *zero = (None if v is None else v.numpy() for v in node.inputs)
+        assert q is not None and scale is not None
+        along = [-1 if scale.ndim and k == node.attrs.get("axis", 1) else 1 for k in range(q.ndim)]
+        shift = zero[0].astype(np.float32).reshape(along) if zero and zero[0] is not None else np.float32(0)
+        return np.asarray((q.astype(np.float32) - shift) * scale.reshape(along), np.float32)
+    if node is not None and node.op == "Cast" and node.inputs[0] is not None and node.inputs[0].data is not None \
+            and w is not None:
+        return node.inputs[0].numpy().astype(w.dtype)
+    return static(w, "a weight")
 
 
 def number(name: str) -> DType:

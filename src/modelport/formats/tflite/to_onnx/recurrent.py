@@ -1,0 +1,246 @@
+"""Recurrent layers as Scan, so that clipping, projection, normalisation and the roundings of integer kernels stay exact.
+
+A rule's last outputs are the new values of the variables that the kernel updates in place.
+
+Source: tensorflow/lite/kernels/unidirectional_sequence_lstm.cc, lstm_eval.cc, unidirectional_sequence_rnn.cc, svdf.cc."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....hub import qdq
+from ....ir.graph import Graph, Value, constant
+from ....ir.rules import Builder
+from ....ir.tensor import Array
+from ....ir.types import Quant, Type
+from .common import activation, dims, ints, rank, real, to_onnx, transposed
+
+F32 = np.dtype(np.float32)
+_EPSILON = 1e-8  # of layer normalisation, kLayerNormEpsilon
+_GATE, _UNIT = 2.0 ** -12, 2.0 ** -15  # the integer kernel holds sums of gates in Q3.12, their activations in Q0.15
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Weights of one gate: input [units, in], recurrent [units, out], peephole, normalisation, bias."""
+
+    w: Array
+    r: Array
+    peephole: Array | None
+    norm: Array | None
+    bias: Array | None
+
+
+@to_onnx("UNIDIRECTIONAL_SEQUENCE_LSTM")
+def unidirectional_sequence_lstm(
+        op: Builder, x: Value, wi: Value | None, wf: Value, wc: Value, wo: Value, ri: Value | None, rf: Value,
+        rc: Value, ro: Value, pi: Value | None, pf: Value | None, po: Value | None, bi: Value | None, bf: Value,
+        bc: Value, bo: Value, projection: Value | None, projection_bias: Value | None, h: Value, c: Value,
+        ni: Value | None = None, nf: Value | None = None, nc: Value | None = None, no: Value | None = None, *,
+        fused_activation_function: str = "NONE", cell_clip: float = 0.0, proj_clip: float = 0.0,
+        time_major: bool = False, asymmetric_quantize_inputs: bool = False, diagonal_recurrent_tensors: bool = False,
+        intermediates: tuple[Quant | None, ...] = ()) -> Any:
+    if diagonal_recurrent_tensors:
+        raise Unsupported("diagonal recurrent weights")
+    assert op.node is not None
+    gates = [None if w is None else _gate(w, r, p, n, b) for w, r, p, n, b in (
+        (wi, ri, pi, ni, bi), (wf, rf, pf, nf, bf), (wc, rc, None, nc, bc), (wo, ro, po, no, bo))]
+    out, new_h, new_c = op.node.outputs
+    if out.type.quant is not None:
+        if any(v is not None for v in (projection, pi, pf, po, ni, nf, nc, no)) or h.dtype != F32:
+            raise Unsupported("an integer kernel with projection, peepholes or normalisation")
+        if new_c.type.quant is None or new_c.dtype != np.int16 or out.dtype != np.int8:
+            raise Unsupported(f"an integer kernel with cells of {new_c.dtype} and outputs of {out.dtype}")
+        steps = _IntegerSteps(out.type, new_c.type.quant, cell_clip)
+    else:
+        hybrid(op, x, wf)
+        steps = _Steps(fused_activation_function, cell_clip, None if projection is None else real(projection),
+                       None if projection_bias is None else real(projection_bias), proj_clip)
+    return _scanned(op, x, h, c, gates, steps, time_major)
+
+
+def _gate(w: Value, r: Value | None, peephole: Value | None, norm: Value | None, bias: Value | None) -> _Gate:
+    if r is None:
+        raise Unsupported("a gate without recurrent weights")
+    return _Gate(real(w), real(r), *(None if v is None else real(v) for v in (peephole, norm, bias)))
+
+
+def hybrid(op: Builder, x: Value, w: Value) -> None:
+    """Notes that the kernel would round activations: its weights are integers and its input is not."""
+    if w.op == "DequantizeLinear" and x.op != "DequantizeLinear":
+        op.note("approximated", "integer weights with real activations: computed in real numbers, where the kernel "
+                                "of TensorFlow Lite first rounds the activations to 8 bits")
+
+
+class _Steps:
+    """One step of the float kernel, from sums of gates to the new state."""
+
+    def __init__(self, function: str, clip: float, projection: Array | None, bias: Array | None,
+                 proj_clip: float) -> None:
+        self.function, self.clip = function, clip
+        self.projection, self.bias, self.proj_clip = projection, bias, proj_clip
+
+    def sum(self, op: Builder, s: Value) -> Any:
+        return s
+
+    def gate(self, op: Builder, s: Value) -> Any:
+        return op.Sigmoid(s)
+
+    def cell(self, op: Builder, forget: Value, c: Value, put: Value, new: Value) -> Any:
+        made = op.Add(op.Mul(forget, c), op.Mul(put, new))
+        return op.Clip(made, np.float32(-self.clip), np.float32(self.clip)) if self.clip > 0 else made
+
+    def new(self, op: Builder, s: Value) -> Any:
+        return activation(op, s, self.function)
+
+    def hidden(self, op: Builder, gate: Value, c: Value) -> Any:
+        made = op.Mul(gate, activation(op, c, self.function))
+        if self.projection is not None:
+            made = op.MatMul(made, np.ascontiguousarray(self.projection.T))
+            made = made if self.bias is None else op.Add(made, self.bias)
+            if self.proj_clip > 0:
+                made = op.Clip(made, np.float32(-self.proj_clip), np.float32(self.proj_clip))
+        return made
+
+
+class _IntegerSteps(_Steps):
+    """One step of the kernel on 8-bit inputs, 16-bit cells: the same, rounded wherever the kernel rounds."""
+
+    def __init__(self, out: Type, cell: Quant, clip: float) -> None:
+        super().__init__("TANH", clip, None, None, 0.0)
+        self.out, self.cell_scale = out, float(cell.scale)
+
+    def sum(self, op: Builder, s: Value) -> Any:
+        return _rounded(op, s, _GATE)
+
+    def gate(self, op: Builder, s: Value) -> Any:
+        return _rounded(op, op.Sigmoid(s), _UNIT)
+
+    def new(self, op: Builder, s: Value) -> Any:
+        return _rounded(op, op.Tanh(s), _UNIT)
+
+    def cell(self, op: Builder, forget: Value, c: Value, put: Value, new: Value) -> Any:
+        kept, added = (_rounded(op, op.Mul(a, b), self.cell_scale) for a, b in ((forget, c), (put, new)))
+        made = _rounded(op, op.Add(kept, added), self.cell_scale)
+        limit = round(self.clip / self.cell_scale) * self.cell_scale
+        return op.Clip(made, np.float32(-limit), np.float32(limit)) if self.clip > 0 else made
+
+    def hidden(self, op: Builder, gate: Value, c: Value) -> Any:
+        made = op.Mul(gate, _rounded(op, op.Tanh(c), _UNIT))
+        assert self.out.quant is not None
+        return qdq.dequantize(op, qdq.quantize(op, made, self.out), self.out.quant)
+
+
+def _rounded(op: Builder, x: Value, step: float) -> Any:
+    """``x`` rounded to a 16-bit integer of that step."""
+    counted = op.Clip(op.Round(op.Div(x, np.float32(step))), np.float32(-32768), np.float32(32767))
+    return op.Mul(counted, np.float32(step))
+
+
+def _scanned(op: Builder, x: Value, h: Value, c: Value, gates: Sequence[_Gate | None], steps: _Steps,
+             time_major: bool) -> Any:
+    """The whole sequence.  Input and bias are summed for all steps at once, but where they are normalised."""
+    batch, time = ((1, 0) if time_major else (0, 1))
+    if rank(x) != 3 or x.shape is None:
+        raise Unsupported(f"a sequence of {x.type}")
+    present = [g for g in gates if g is not None]
+    units, n = len(present[0].w), len(present)
+    if any(g.w.shape != present[0].w.shape or g.r.shape != present[0].r.shape for g in present):
+        raise Unsupported("gates of different sizes")
+    ahead = op.MatMul(x, np.ascontiguousarray(np.concatenate([g.w for g in present]).T))
+    normed = any(g.norm is not None for g in present)
+    if not normed:
+        ahead = op.Add(ahead, np.concatenate([np.zeros(units, np.float32) if g.bias is None else g.bias
+                                              for g in present]))
+    size = x.shape[batch]
+    inner = {"h": Value(Type(F32, (size, present[0].r.shape[1])), "h"), "c": Value(Type(F32, (size, units)), "c"),
+             "x": Value(Type(F32, (size, n * units)), "x")}
+    total = op.Add(inner["x"], op.MatMul(inner["h"], np.ascontiguousarray(np.concatenate([g.r for g in present]).T)))
+    sums = dict(zip([k for k, g in enumerate(gates) if g is not None],
+                    op.add("Split", total, axis=-1, num_outputs=n, outputs=n), strict=True))
+
+    def sum_of(k: int, cell: Value) -> Any:
+        g, s = gates[k], sums[k]
+        assert g is not None
+        s = s if g.peephole is None else op.Add(s, op.Mul(cell, g.peephole))
+        if normed:
+            if g.norm is None or g.bias is None:
+                raise Unsupported("normalisation of some gates only")
+            s = op.LayerNormalization(s, g.norm, g.bias, axis=-1, epsilon=_EPSILON)
+        return steps.sum(op, s)
+
+    forget = steps.gate(op, sum_of(1, inner["c"]))
+    put = op.Sub(np.float32(1), forget) if gates[0] is None else steps.gate(op, sum_of(0, inner["c"]))
+    cell = steps.cell(op, forget, inner["c"], put, steps.new(op, sum_of(2, inner["c"])))
+    hidden = steps.hidden(op, steps.gate(op, sum_of(3, cell)), cell)
+    body = Graph(inner, {"h_next": hidden, "c_next": cell, "y": op.Identity(hidden)}, "step")
+    h, c = (_for_batch(op, v, x, size, batch) for v in (h, c))
+    last_h, last_c, y = op.add("Scan", h, c, ahead, body=body, num_scan_inputs=1, scan_input_axes=[time],
+                               scan_output_axes=[time], outputs=3)
+    return y, last_h, last_c
+
+
+def _for_batch(op: Builder, state: Value, x: Value, size: Any, batch: int) -> Any:
+    """A state that the file states for one batch size, for the size of ``x``."""
+    if state.shape is not None and state.shape[0] == size:
+        return state
+    if state.shape is None or state.shape[0] != 1:
+        raise Unsupported(f"a state of {state.type} for a batch of {size}")
+    return op.Expand(state, op.Concat(op.Shape(x, start=batch, end=batch + 1), ints([1]), axis=0))
+
+
+@to_onnx("UNIDIRECTIONAL_SEQUENCE_RNN")
+def unidirectional_sequence_rnn(op: Builder, x: Value, w: Value, r: Value, b: Value, h: Value, *,
+                                time_major: bool = False, fused_activation_function: str = "NONE",
+                                asymmetric_quantize_inputs: bool = False) -> Any:
+    batch, time = ((1, 0) if time_major else (0, 1))
+    if rank(x) != 3 or x.shape is None or op.out.quant is not None:
+        raise Unsupported(f"a sequence of {x.type} to {op.out}")
+    hybrid(op, x, w)
+    units = dims(b)[0]
+    ahead = op.Add(op.MatMul(x, transposed(op, w, [1, 0])), b)
+    inner = {"h": Value(Type(F32, (x.shape[batch], units)), "h"), "x": Value(Type(F32, (x.shape[batch], units)), "x")}
+    step = activation(op, op.Add(inner["x"], op.MatMul(inner["h"], np.ascontiguousarray(real(r).T))),
+                      fused_activation_function)
+    body = Graph(inner, {"h_next": step, "y": op.Identity(step)}, "step")
+    last, y = op.add("Scan", _for_batch(op, h, x, x.shape[batch], batch), ahead, body=body, num_scan_inputs=1,
+                     scan_input_axes=[time], scan_output_axes=[time], outputs=2)
+    return y, last
+
+
+@to_onnx("RNN")
+def rnn(op: Builder, x: Value, w: Value, r: Value, b: Value, h: Value, *, fused_activation_function: str = "NONE",
+        asymmetric_quantize_inputs: bool = False) -> Any:
+    if op.out.quant is not None:
+        raise Unsupported("an integer kernel")
+    hybrid(op, x, w)
+    s = op.Add(op.Add(op.MatMul(x, transposed(op, w, [1, 0])), op.MatMul(h, transposed(op, r, [1, 0]))), b)
+    y = activation(op, s, fused_activation_function)
+    return y, op.Identity(y)
+
+
+@to_onnx("SVDF")
+def svdf(op: Builder, x: Value, feature: Value, time: Value, b: Value | None, state: Value, *, rank: int = 0,
+         fused_activation_function: str = "NONE", asymmetric_quantize_inputs: bool = False) -> Any:
+    """A filter of rank ``rank`` over the last steps: the state moves by one step and takes in the new features."""
+    assert op.node is not None
+    filters, memory = dims(time, what="the time weights")
+    if rank < 1 or filters % rank:
+        raise Unsupported(f"{filters} filters of rank {rank}")
+    out, kept = op.node.outputs
+    if out.type.quant is None:
+        hybrid(op, x, feature)
+    new = op.Unsqueeze(op.MatMul(x, transposed(op, feature, [1, 0])), ints([2]))
+    if kept.type.quant is not None:  # the kernel rounds to the state's step before it goes on
+        new = qdq.dequantize(op, qdq.quantize(op, new, kept.type), kept.type.quant)
+    old = op.Reshape(state, ints([-1, filters, memory]))
+    moved = op.Concat(op.Slice(old, ints([1]), ints([memory]), ints([2])), new, axis=2) if memory > 1 else new
+    sums = op.ReduceSum(op.Mul(moved, time), ints([2]), keepdims=0)
+    if rank > 1:
+        sums = op.ReduceSum(op.Reshape(sums, ints([-1, filters // rank, rank])), ints([2]), keepdims=0)
+    y = sums if b is None else op.Add(sums, b)
+    return activation(op, y, fused_activation_function), op.Reshape(moved, ints([-1, filters * memory]))
