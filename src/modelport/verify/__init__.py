@@ -1,8 +1,9 @@
 """Proof: the same inputs to source and target, compared, reported, and bisected where they differ."""
 from __future__ import annotations
 
+from .bisect import Finding, bisect
 from .inputs import Feed, Suite, suite
 from .report import Report
 from .verify import verify
 
-__all__ = ["Feed", "Report", "Suite", "suite", "verify"]
+__all__ = ["Feed", "Finding", "Report", "Suite", "bisect", "suite", "verify"]

@@ -49,8 +49,8 @@ class Difference:
     """What one output of one feed showed.
 
     ``error`` is the largest difference as a share of its row's range (of a quantum, for quantized outputs), ``index``
-    where it is, ``nonfinite`` how many elements are NaN or infinite on one side only, ``limited`` how many rows were
-    excused because float32 itself decides no more there, ``labels`` rows with the same label and rows that have one."""
+    where it is, ``lost`` how many elements are finite on one side only, ``limited`` how many rows were excused because
+    float32 itself decides no more there, ``labels`` rows with the same label and rows that have one."""
 
     passed: bool
     elements: int = 0
@@ -60,7 +60,7 @@ class Difference:
     index: tuple[int, ...] = ()
     source: str = ""
     target: str = ""
-    nonfinite: int = 0
+    lost: int = 0
     limited: int = 0
     labels: tuple[int, int] = (0, 0)
     reason: str = ""
@@ -87,8 +87,9 @@ def compare(source: Array, target: Array, bar: Bar) -> Difference:
     strange = nonfinite_mismatch(a, b)
     if strange.any():
         at = _unravel(int(np.argmax(strange)), a.shape)
-        return Difference(False, a.size, int(strange.sum()), math.inf, -math.inf, at, repr(float(a[at])), repr(float(b[at])),
-                          int(strange.sum()), reason="NaN or infinity on one side only")
+        lost = int((np.isfinite(a) != np.isfinite(b)).sum())
+        return Difference(False, a.size, int(strange.sum()), math.inf, -math.inf, at, repr(float(a[at])),
+                          repr(float(b[at])), lost, reason="NaN or infinity on one side only")
     if bar.quantum is not None:
         return _quantized(a, b, bar)
     return _real(a, b, bar)

@@ -98,6 +98,7 @@ class Runners:
     threads: int = 1
     device: str = "cpu"
     timeout: float = 120
+    optimize: bool = False
     _workers: list[Worker] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
     _made: int = 0
@@ -124,7 +125,12 @@ class Runners:
             raise RuntimeFailed(f"the graph can't be written as ONNX: {e}") from None
         return self.open("onnxruntime", path, **options)
 
-    def native(self, s: Side) -> Session:
+    def target(self, s: Side) -> Session:
+        """The target in the runtime that will run it."""
+        optimize = {"optimize": True} if self.optimize else {}
+        return self.hub(s.graph, **optimize) if s.path is None else self.native(s, **optimize)
+
+    def native(self, s: Side, **options: Any) -> Session:
         """A file in the official runtime of its format; :class:`RuntimeFailed` if there is none or it refuses."""
         if s.path is None:
             raise RuntimeFailed("the source is a graph in memory")
@@ -135,17 +141,14 @@ class Runners:
             signature = None if s.raw is None else s.raw.meta.get("tflite:signature")
             kernels = ("reference", "plain") if precision.precision(s.graph) == "int8" else ("builtin", "plain")
             try:
-                return self._named(self.open(runtime, s.path, kernels=kernels[0], signature=signature), s)
+                return self.open(runtime, s.path, kernels=kernels[0], signature=signature)
             except RuntimeFailed:
-                return self._named(self.open(runtime, s.path, kernels=kernels[1], signature=signature), s)
+                return self.open(runtime, s.path, kernels=kernels[1], signature=signature)
         path = s.path
         if runtime == "onnxruntime" and s.raw is not None and external(path):
             path = self.folder / f"copy{self._made}.onnx"  # what the path policy has read, not what a link may say now
             registry.named("onnx").load().write(s.raw, path)
-        return self.open(runtime, path)
-
-    def _named(self, session: Session, s: Side) -> Session:
-        return session
+        return self.open(runtime, path, **options)
 
     def pair(self, a: Session, b: Session, feeds: Mapping[str, Array], more: Mapping[str, Array],
              ) -> tuple[dict[str, Array] | ModelportError, dict[str, Array] | ModelportError]:

@@ -1,0 +1,344 @@
+"""Where two models begin to differ: first the stage of the conversion, then the layer, and a small repro of it."""
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import registry
+from ..codecs.limits import DEFAULT, Limits
+from ..errors import ModelportError, RuntimeFailed, Unsupported, printable
+from ..ir.graph import Graph, Node, Value
+from ..ir.tensor import Array
+from ..ir.types import STRING, is_float
+from . import compare as cmp
+from .inputs import Feed, suite
+from .precision import bar_for, precision, step
+from .sides import Runners, Side, attempt, match, side, write_onnx
+
+PREFIX = "value/"
+"""Outputs added to a model to look inside have this before the value's name."""
+FEEDS = 4
+"""Feeds that differ are looked into until one of them shows the layer, at most so many."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The first place where source and target differ.
+
+    ``stage`` is ``reader`` (the source's runtime against the hub), ``passes`` or ``writer`` (the hub against the target);
+    ``layer`` the name of the layer in the source, ``value`` the first value that differs; ``error`` its difference as a
+    share of the range, ``before`` that of what goes in; ``nodes`` the operators between the last equal values and it."""
+
+    stage: str
+    layer: str
+    op: str
+    value: str
+    error: float
+    before: float
+    feed: str
+    nodes: tuple[str, ...] = ()
+    repro: tuple[str, ...] = field(default=())
+
+    def text(self) -> str:
+        """A few lines for people."""
+        lines = [f"first difference at layer '{printable(self.layer)}' ({printable(self.op)}), value "
+                 f"'{printable(self.value)}': {_share(self.error)} of the range, {_share(self.before)} before it",
+                 f"  stage: {self.stage}; feed: {self.feed}"]
+        lines += [f"  {printable(n, 300)}" for n in self.nodes]
+        if self.repro:
+            lines.append(f"  repro: {', '.join(self.repro)}")
+        return "\n".join(lines)
+
+
+def _share(x: float) -> str:
+    return f"{x:.2g}" if math.isfinite(x) else "all"
+
+
+def bisect(source: Any, target: Any, *, hub: Graph | None = None, seed: int = 0, suite_level: str = "cheap",
+           sample: Mapping[str, Array] | None = None, repro: Path | None = None, isolated: bool = True, threads: int = 1,
+           timeout: float = 120, limits: Limits = DEFAULT) -> Finding | None:
+    """The first layer at which ``target`` differs from ``source``; ``None`` if no feed of the suite shows a difference.
+
+    Arguments are those of :func:`modelport.verify.verify`; ``repro`` is a folder for the smallest model that shows the
+    difference, its inputs and the outputs expected.  Raises :class:`RuntimeFailed` where the values in between cannot be had
+    from either runtime."""
+    mine, other = side(source, limits), side(target, limits)
+    with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
+        runners = Runners(Path(folder), isolated, threads, "cpu", timeout)
+        try:
+            return _Search(mine, other, hub or mine.graph, runners, repro).run(
+                suite(mine.graph if hub is None else hub, level=suite_level, seed=seed, sample=sample).feeds)
+        finally:
+            runners.close()
+
+
+@dataclass(frozen=True)
+class View:
+    """A model with its values in sight: ``run`` delivers the outputs, and values by their names."""
+
+    title: str
+    graph: Graph
+    session: Any
+    raw: Graph | None = None
+
+    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
+        names, _ = match({k: v.type for k, v in self.graph.inputs.items()}, self.session.inputs, "input")
+        made = attempt(self.session, {names[k]: a for k, a in arrays.items()})
+        if isinstance(made, ModelportError):
+            return made
+        out = {k.removeprefix(PREFIX): self._real(k.removeprefix(PREFIX), a) for k, a in made.items()}
+        ends = {k: t for k, t in self.session.outputs.items() if not k.startswith(PREFIX)}
+        extra = len(ends) - len(self.graph.outputs)
+        ends = dict(list(ends.items())[:len(ends) - extra]) if extra > 0 else ends
+        pairs, _ = match({k: v.type for k, v in self.graph.outputs.items()}, ends, "output")
+        out.update({"output " + k: made[n] for k, n in pairs.items() if n in made})
+        return out
+
+    def _real(self, name: str, array: Array) -> Array:
+        """The real numbers that a quantized tensor of the source stands for."""
+        quant = self._quants.get(name)
+        if quant is None:
+            return array
+        shape = [1] * array.ndim
+        if quant.axis is not None:
+            shape[quant.axis] = -1
+        scale, zero = (np.asarray(q).reshape(shape if quant.axis is not None else ()) for q in (quant.scale, quant.zero_point))
+        return np.asarray(((array.astype(np.float64) - zero) * scale).astype(np.float32))
+
+    @property
+    def _quants(self) -> dict[str, Any]:
+        if self.raw is None:
+            return {}
+        return {o.name: o.type.quant for n in self.raw.nodes for o in n.outputs if o.type.quant is not None}
+
+
+def named(graph: Graph) -> dict[str, Value]:
+    """The values of a graph's nodes whose name is theirs alone."""
+    found: dict[str, Value] = {}
+    twice: set[str] = set()
+    for node in graph.nodes:
+        for o in node.outputs:
+            if o.name and (o.name in found or o.name in graph.inputs):
+                twice.add(o.name)
+            elif o.name:
+                found[o.name] = o
+    return {k: v for k, v in found.items() if k not in twice}
+
+
+def exposed(graph: Graph, names: Sequence[str]) -> Graph:
+    """The graph with the values of these names as further outputs."""
+    values = named(graph)
+    return graph.with_(outputs={**graph.outputs, **{PREFIX + n: values[n] for n in names if n in values}})
+
+
+@dataclass
+class _Search:
+    source: Side
+    target: Side
+    hub: Graph
+    runners: Runners
+    repro: Path | None
+
+    def run(self, feeds: Sequence[Feed]) -> Finding | None:
+        stages = self._stages()
+        found: Finding | None = None
+        for feed in self._different(feeds)[:FEEDS]:
+            for stage, left, right in stages:
+                a, b = left.run(feed.arrays), right.run(feed.arrays)
+                if isinstance(a, ModelportError):
+                    continue
+                if isinstance(b, ModelportError):
+                    return Finding(stage, "", right.title, "", math.inf, 0.0, feed.name, (b.message,))
+                if not self._ends_differ(left.graph, a, b):
+                    continue
+                here = self._layer(stage, left, right, a, b, feed)
+                if here is not None:
+                    return here
+                found = found or self._at_the_end(stage, left.graph, a, b, feed)
+                break
+        return found
+
+    def _different(self, feeds: Sequence[Feed]) -> list[Feed]:
+        """The feeds on which source and target differ, ordinary numbers first."""
+        try:
+            a = self.runners.native(self.source)
+        except ModelportError:
+            a = self.runners.hub(self.source.graph)
+        b = self.runners.target(self.target)
+        ends = {k: v.type for k, v in self.hub.outputs.items()}
+        ins = {k: v.type for k, v in self.hub.inputs.items()}
+        out_a, out_b = match(ends, a.outputs, "output")[0], match(ends, b.outputs, "output")[0]
+        in_a, in_b = match(ins, a.inputs, "input")[0], match(ins, b.inputs, "input")[0]
+        bars = {k: bar_for(k, self.source.graph, self.target.graph)[0] for k in ends if k in self.source.graph.outputs}
+        bad = []
+        for feed in feeds:
+            x, y = self.runners.pair(a, b, {in_a[k]: v for k, v in feed.arrays.items()},
+                                     {in_b[k]: v for k, v in feed.arrays.items()})
+            if isinstance(x, ModelportError):
+                continue
+            if isinstance(y, ModelportError) or any(
+                    not cmp.compare(x[out_a[k]], y[out_b[k]], bar).passed for k, bar in bars.items()):
+                bad.append(feed)
+        order = {"sample": 0, "normal": 1, "threshold": 2, "special": 3, "nonfinite": 4}
+        return sorted(bad, key=lambda f: order[f.kind])
+
+    def _stages(self) -> list[tuple[str, View, View]]:
+        """The models between source and target, pair by pair."""
+        out: list[tuple[str, View, View]] = []
+        values = list(named(self.source.graph))
+        hub = self._hub("hub", self.source.graph, values)
+        try:
+            out.append(("reader", self._native(values), hub))
+        except ModelportError:
+            pass  # a graph in memory, or a runtime that shows nothing: the hub is the source then
+        last = hub
+        if self.hub is not self.source.graph:
+            passed = self._hub("hub after the passes", self.hub, list(named(self.hub)))
+            out.append(("passes", hub, passed))
+            last = passed
+        wanted = [n for n in named(self.target.graph) if n in named(last.graph)]
+        if self.target.path is not None and self.target.format == "onnx":
+            view = View("target", self.target.graph, self._onnx(self.target, wanted))
+        else:
+            view = self._hub("target", self.target.graph, wanted)
+        out.append(("writer", last, view))
+        return out
+
+    def _hub(self, title: str, graph: Graph, names: Sequence[str]) -> View:
+        return View(title, graph, self.runners.hub(exposed(graph, names)))
+
+    def _native(self, names: Sequence[str]) -> View:
+        """The source in its own runtime, every value in sight."""
+        s = self.source
+        if s.path is None:
+            raise RuntimeFailed("a graph in memory has no runtime of its own")
+        if s.format == "onnx":
+            return View("source", s.graph, self._onnx(s, names), s.raw)
+        if registry.named(s.format).runtime == "tflite":
+            kernels = "reference" if precision(s.graph) == "int8" else "plain"
+            session = self.runners.open("tflite", s.path, kernels=kernels, tensors=list(names))
+            return View("source", s.graph, session, s.raw)
+        raise RuntimeFailed(f"the runtime of {s.format} files shows no values")
+
+    def _onnx(self, s: Side, names: Sequence[str]) -> Any:
+        """An .onnx with more outputs, in ONNX Runtime; types of the new outputs are left to it."""
+        import onnx
+        assert s.path is not None
+        model = onnx.load(str(s.path))
+        have = {o.name for o in model.graph.output}
+        made = {o for node in model.graph.node for o in node.output if o}
+        model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n in made and n not in have)
+        path = self.runners.folder / f"exposed {len(list(self.runners.folder.iterdir()))}.onnx"
+        onnx.save(model, str(path), save_as_external_data=model.ByteSize() > 1 << 30)
+        return self.runners.open("onnxruntime", path)
+
+    def _ends_differ(self, graph: Graph, a: Mapping[str, Array], b: Mapping[str, Array]) -> bool:
+        for k in graph.outputs:
+            x, y = a.get("output " + k), b.get("output " + k)
+            if x is not None and y is not None and not cmp.compare(x, y, bar_for(k, graph, None)[0]).passed:
+                return True
+        return False
+
+    def _layer(self, stage: str, left: View, right: View, a: Mapping[str, Array], b: Mapping[str, Array],
+               feed: Feed) -> Finding | None:
+        """The first node, producers before users, whose output differs ten times more than what goes in."""
+        graph = left.graph if stage != "reader" else right.graph
+        values = named(graph)
+        here = {id(v): k for k, v in values.items() if k in a and k in b}
+        ends = {id(v): "output " + k for k, v in graph.outputs.items() if "output " + k in a and "output " + k in b}
+        error: dict[int, float] = {}
+        for node in graph.nodes:
+            before = max([0.0, *(error.get(id(v), 0.0) for v in node.inputs if v is not None)])
+            for o in node.outputs:
+                key = here.get(id(o)) or ends.get(id(o))
+                error[id(o)] = before if key is None else _error(o, a[key], b[key])
+                if key is not None and error[id(o)] > _least(o) and error[id(o)] > 10 * before:
+                    region = self._region(graph, node, set(here))
+                    made = Finding(stage, node.label, node.op, o.name or key, error[id(o)], before, feed.name,
+                                   tuple(str(n) for n in region[-12:]))
+                    return made if self.repro is None else replace(
+                        made, repro=self._write(region, o, a if stage != "reader" else b, a[key], feed))
+        return None
+
+    def _at_the_end(self, stage: str, graph: Graph, a: Mapping[str, Array], b: Mapping[str, Array], feed: Feed) -> Finding:
+        """No layer stands out: the output that differs."""
+        for k, v in graph.outputs.items():
+            x, y = a["output " + k], b["output " + k]
+            if _error(v, x, y) > 0:
+                return Finding(stage, v.node.label if v.node else k, v.op, k, _error(v, x, y), 0.0, feed.name)
+        return Finding(stage, "", "", "", 0.0, 0.0, feed.name)
+
+    @staticmethod
+    def _region(graph: Graph, last: Node, known: set[int]) -> list[Node]:
+        """The nodes between values that were compared and ``last``, in order."""
+        wanted = {id(last)}
+        for node in reversed(graph.nodes):
+            if id(node) in wanted:
+                wanted.update(id(v.node) for v in node.inputs if v is not None and v.node is not None and id(v) not in known)
+        return [n for n in graph.nodes if id(n) in wanted]
+
+    def _write(self, region: Sequence[Node], out: Value, values: Mapping[str, Array], expected: Array, feed: Feed) -> tuple[str, ...]:
+        """The region as a model of its own, its inputs and the outputs expected, in the folder of the repro."""
+        assert self.repro is not None
+        inside = {id(o) for n in region for o in n.outputs}
+        new: dict[Value, Value] = {}
+        inputs: dict[str, Value] = {}
+        arrays: dict[str, Array] = {}
+        for node in region:
+            for v in node.inputs:
+                if v is None or v.data is not None or id(v) in inside or v in new:
+                    continue
+                name = v.name or f"input{len(inputs)}"
+                source = feed.arrays.get(name) if v.node is None else values.get(name)
+                if source is None:
+                    return ()
+                new[v] = inputs[name] = Value(v.type.with_shape(source.shape), name)
+                arrays[name] = source
+            made = node.with_(inputs=[None if v is None else new.get(v, v) for v in node.inputs])
+            new.update(zip(node.outputs, made.outputs, strict=True))
+        graph = Graph(inputs, {"out": new[out]}, "repro")
+        self.repro.mkdir(parents=True, exist_ok=True)
+        try:
+            write_onnx(graph, self.repro / "repro.onnx")
+        except (ModelportError, Unsupported):
+            return ()
+        plain = {k: a.astype(np.str_) if a.dtype == STRING else a for k, a in arrays.items()}
+        np.savez(self.repro / "inputs.npz", allow_pickle=False, **plain)
+        np.savez(self.repro / "expected.npz", allow_pickle=False,
+                 out=expected.astype(np.str_) if expected.dtype == STRING else expected)
+        (self.repro / "README").write_text(
+            "repro.onnx on inputs.npz should deliver expected.npz:\n"
+            "python -c \"import numpy as n, onnxruntime as o; s = o.InferenceSession('repro.onnx'); "
+            "print(s.run(None, dict(n.load('inputs.npz')))[0] - n.load('expected.npz')['out'])\"\n", encoding="utf-8")
+        return tuple(str(self.repro / n) for n in ("repro.onnx", "inputs.npz", "expected.npz", "README"))
+
+
+def _error(value: Value, a: Array, b: Array) -> float:
+    """How much two arrays differ: a share of the range for floats, one for anything else; infinite across NaN."""
+    if a.shape != b.shape:
+        return math.inf
+    if a.size == 0:
+        return 0.0
+    if a.dtype == STRING or a.dtype == np.bool_ or not (is_float(a.dtype) or a.dtype.kind in "iuc"):
+        return float((a != b).any())
+    if a.dtype.kind in "iu" and b.dtype.kind in "iu":
+        quantum = step(value)
+        apart = np.abs(a.astype(np.float64) - b.astype(np.float64)).max()
+        return float(apart / 128 if quantum is not None else apart > 0)
+    x, y = (v.astype(np.float64) for v in (a, b))
+    if cmp.nonfinite_mismatch(x, y).any():
+        return 1e30
+    return float(cmp.row_errors(x, y, cmp.ranges(x)).max())
+
+
+def _least(value: Value) -> float:
+    """The smallest difference that is not rounding: of quantized values more than one step of 255."""
+    if step(value) is not None or value.op in ("QuantizeLinear", "DequantizeLinear"):
+        return 1.5 / 128
+    return 1e-5 if value.dtype.name != "float64" else 1e-12
