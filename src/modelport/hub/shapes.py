@@ -14,6 +14,7 @@ import numpy as np
 from ..ir.graph import Element, Node, Value
 from ..ir.types import Dim, Type, merge
 from . import symbols
+from .agnostic import NARY
 
 Elements = tuple[Element, ...]
 MOST = 256
@@ -306,9 +307,19 @@ def _expand_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], a
     n = max(len(want), len(x.shape))
     a = (1,) * (n - len(x.shape)) + x.shape
     b = (1,) * (n - len(want)) + want
-    return tuple(d if e == 1 or d == e else e if d == 1 else
-                 d if isinstance(d, int) and d > 1 else e if isinstance(e, int) and e > 1 else None
-                 for d, e in zip(a, b, strict=True))
+    return tuple(symbols.broadcast(d, e) for d, e in zip(a, b, strict=True))
+
+
+def _broadcast_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> Any:
+    """Multidirectional broadcasting (ONNX's Broadcasting.md), where ONNX's inference gives up on two symbols."""
+    all_dims = [t.shape for t in here if t is not None and t.shape is not None]
+    if len(all_dims) != len(here):
+        return None
+    rank = max(map(len, all_dims))
+    out: list[Element] = [1] * rank
+    for dims in all_dims:
+        out = [symbols.broadcast(a, b) for a, b in zip(out, (1,) * (rank - len(dims)) + dims, strict=True)]
+    return tuple(out)
 
 
 def _from_elements(index: int) -> Callable[..., Any]:
@@ -357,8 +368,9 @@ def _sliced(dim: Dim, a: Element, b: Element, step: Element) -> Dim:
     first = a if symbols.nonnegative(a) else symbols.add(dim, a)
     last: Element = dim if isinstance(b, int) and b >= (1 << 31) - 1 else b if symbols.nonnegative(b) \
         else symbols.add(dim, b)
-    if last != dim and not symbols.nonnegative(symbols.sub(dim, last)):
-        return None  # the end may or may not lie beyond the axis
+    if last != dim and not symbols.nonnegative(symbols.sub(dim, last)):  # the end may lie beyond the axis
+        return symbols.at_most(dim, last) if isinstance(dim, int) and first == 0 and step == 1 \
+            and symbols.nonnegative(last) else None
     if not symbols.surely_size(first) or not symbols.surely_size(last):
         return None
     size = symbols.sub(last, first)
@@ -469,6 +481,7 @@ _SHAPES: dict[str, Callable[..., Any]] = {
     "Reshape": _reshape, "Expand": _expand_shape, "ConstantOfShape": _from_elements(0), "Concat": _concat_shape,
     "Slice": _slice_shape, "Pad": _pad_shape, "Tile": _tile_shape, "Range": _range_shape, "Resize": _resize_shape,
     "Conv": _window, "MaxPool": _window, "AveragePool": _window, "LpPool": _window, "Flatten": _flatten_shape,
+    **dict.fromkeys(NARY, _broadcast_shape),
     "DepthToSpace": _blocks(True), "SpaceToDepth": _blocks(False),
 }
 

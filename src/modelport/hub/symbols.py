@@ -17,16 +17,23 @@ _MAX_TERMS = 16
 
 
 @lru_cache(maxsize=1 << 14)
+def _parses(expression: str) -> bool:
+    """Whether a text is an expression, short enough to be calculated with."""
+    try:
+        ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return len(expression) < 500
+
+
+@lru_cache(maxsize=1 << 14)
 def poly(element: int | str) -> Poly:
     """The polynomial that a number or a canonical text stands for."""
     if not isinstance(element, str):
         return {(): int(element)} if element else {}
-    if element.isidentifier():
+    if element.isidentifier() or not _parses(element):
         return {(element,): 1}
-    try:
-        return _walk(ast.parse(element, mode="eval").body) if len(element) < 500 else {(element,): 1}
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {(element,): 1}
+    return _walk(ast.parse(element, mode="eval").body)
 
 
 def _walk(e: ast.expr) -> Poly:
@@ -54,13 +61,18 @@ def text(p: Poly) -> Element:
         return p[()]
     if len(p) > _MAX_TERMS:
         return None
+    names = {s for mono in p for s in mono}
+    alone = next(iter(names))
+    if dict(p) == {(alone,): 1}:
+        return alone
+    if not all(map(_parses, names)):  # "input.1" can stand alone, but not be calculated with
+        return None
     out = ""
     for mono, k in sorted(p.items(), key=lambda t: (-len(t[0]), t[0])):
         factor = "*".join(s if s.isidentifier() else f"({s})" for s in mono)
         body = factor if abs(k) == 1 and mono else f"{abs(k)}*{factor}" if mono else str(abs(k))
         out += ("-" if k < 0 else "") + body if not out else (" - " if k < 0 else " + ") + body
-    # a lone symbol with odd characters stays exactly what the file called it
-    return next(iter(p))[0] if len(p) == 1 and list(p.values()) == [1] and len(next(iter(p))) == 1 else out
+    return out
 
 
 def _sum(a: Poly, b: Poly) -> Poly:
@@ -155,12 +167,32 @@ def floor_div(a: Element, b: Element) -> Element:
         if _parses(opaque) else None
 
 
-def _parses(expression: str) -> bool:
-    try:
-        ast.parse(expression, mode="eval")
-    except (SyntaxError, ValueError):
-        return False
-    return True
+def at_most(n: int, a: Element) -> Element:
+    """``min(n, a)`` as a number or one opaque symbol."""
+    if a is None or isinstance(a, int):
+        return None if a is None else min(n, a)
+    least = f"min({n}, {a})"
+    return text({(ast.unparse(ast.parse(least, mode="eval").body),): 1}) if _parses(least) else None
+
+
+def broadcast(a: Element, b: Element) -> Element:
+    """The size that axes of ``a`` and ``b`` broadcast to in every run that does not fail, or ``None``."""
+    for x, y in ((a, b), (b, a)):
+        if x == 1 or x == y:
+            return y
+        if isinstance(x, int) and x > 1:
+            return x
+        if isinstance(y, str) and any(y == at_most(n, x) for n in _minimum(y)):
+            return x  # min(n, x) with n > 1 equals x, or nothing fits
+    return None
+
+
+def _minimum(a: str) -> tuple[int, ...]:
+    """The ``n`` of ``min(n, ...)``, if ``a`` is that and ``n`` is above one."""
+    if not a.startswith("min("):
+        return ()
+    number = a[4:].partition(",")[0]
+    return (int(number),) if number.isdigit() and int(number) > 1 else ()
 
 
 def nonnegative(a: Element) -> bool:

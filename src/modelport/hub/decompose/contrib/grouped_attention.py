@@ -30,8 +30,8 @@ def group_query_attention(op: Builder, query: Value, key: Value | None, value: V
         width = query.shape[2] if query.shape is not None else None
         if not isinstance(width, int):
             raise Unsupported("a hidden size that is not known")
-        size = width // (num_heads + 2 * kv_num_heads)
-        query, key, value = op.Split(query, ints(num_heads * size, kv_num_heads * size, kv_num_heads * size), axis=2,
+        each = width // (num_heads + 2 * kv_num_heads)
+        query, key, value = op.Split(query, ints(num_heads * each, kv_num_heads * each, kv_num_heads * each), axis=2,
                                      outputs=3)
     q, k, v = heads(op, query, num_heads), heads(op, key, kv_num_heads), heads(op, value, kv_num_heads)
     length = dim(op, q, 2)
@@ -92,7 +92,7 @@ def _repeated(op: Builder, x: Value, times: int) -> Value:
 
 
 def _appended(op: Builder, past: Value, new: Value, before: Value, total: Value) -> Value:
-    """(batch, heads, max(past, total), size): the first ``before`` of ``past``, then ``new``, then the rest of ``past``."""
+    """(batch, heads, max(past, total), size): the first ``before`` of ``past``, then ``new``, then the rest of it."""
     room = op.Max(dim(op, past, 2), op.Reshape(op.Cast(total, to=7), ints(-1)))
     at = op.Unsqueeze(op.Range(np.int64(0), op.Squeeze(room, ints(0)), np.int64(1)), ints(0))  # (1, room)
     start = op.Unsqueeze(before, ints(1))

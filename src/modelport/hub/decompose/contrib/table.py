@@ -1,7 +1,7 @@
 """The table that the families fill, and what they share."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ DOMAIN = "com.microsoft."
 rules = Rules("com.microsoft operators", "ONNX operators")
 
 
-def contrib(*names: str) -> Any:
+def contrib(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers a rule for operators of the domain."""
     return rules(*(DOMAIN + n for n in names))
 
