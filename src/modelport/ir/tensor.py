@@ -78,7 +78,8 @@ class Tensor:
                 file.write(array.reshape(-1).view(np.uint8).data)
             return
         step = max(1, (1 << 22) // max(1, array[:1].nbytes)) if array.ndim else 1
-        file.writelines(np.ascontiguousarray(array[start:start + step]).reshape(-1).view(np.uint8).data for start in range(0, len(array), step))
+        file.writelines(np.ascontiguousarray(array[start:start + step]).reshape(-1).view(np.uint8).data
+                        for start in range(0, len(array), step))
 
 
 def pack(array: Array, bits: int) -> Array:

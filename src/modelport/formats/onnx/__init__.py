@@ -37,4 +37,4 @@ def sniff(head: bytes, path: Path) -> bool:
             return False
         seen.add(number)
         pos += size if kind == 2 else 0
-    return 1 in seen and bool(seen & {7, 8}) or path.suffix == ".onnx" and bool(seen)
+    return (1 in seen and bool(seen & {7, 8})) or (path.suffix == ".onnx" and bool(seen))

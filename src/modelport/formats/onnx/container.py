@@ -3,7 +3,7 @@
 The file format is onnx.proto of the onnx package; the rules of names and scopes are those of docs/IR.md there."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,10 @@ class _Scope:
 
 @dataclass(frozen=True)
 class _Call:
-    """The function call that nodes are read for: its attributes, the names before theirs, the calls around it."""
+    """The function call that nodes are read for: its attributes, what stands before their names, stated types."""
 
     attrs: Mapping[str, Any] | None = None
     prefix: str = ""
-    active: tuple[tuple[str, str, str], ...] = ()
     types: Mapping[str, Type] = field(default_factory=dict)
 
 
@@ -100,13 +99,12 @@ class Reader:
         self.imports = self._imports(model.opset_import)
         if not self.imports and model.ir_version < 3:
             self.imports[""] = 1
-        self.functions = {}
+        self.functions: dict[tuple[str, str, str], onnx.FunctionProto] = {}
         for f in model.functions:
             key = (_domain(f.domain), f.name, f.overload)
             if key in self.functions:
                 raise CorruptFile(f"two functions are named '{f.domain}.{f.name}'")
             self.functions[key] = f
-        self.versions: dict[tuple[str, str, int], int] = {}
 
     def _imports(self, entries: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -122,10 +120,30 @@ class Reader:
             raise CorruptFile("no ONNX model: it has no output" if g.node or g.input else "no ONNX model: it is empty")
         if self.proto.training_info:
             self._note("dropped", "training_info: only inference is converted")
+        sizes: dict[tuple[str, str, str], int] = {}
+        self.limits.check("nodes", self._size(g.node, sizes, ()))
         scope = _Scope()
         inputs, outputs = self._graph(g, scope, _Call(), 1)
         meta = texts.with_imports(self.meta, self.imports)
         return Graph(inputs, outputs, g.name or "main", meta, tuple(self.notes))
+
+    def _size(self, nodes: Sequence[onnx.NodeProto], sizes: dict[tuple[str, str, str], int],
+              active: tuple[tuple[str, str, str], ...]) -> int:
+        """How many nodes these are with functions in place of their calls; ``sizes`` are those found so far."""
+        self.limits.check("depth", len(active))
+        total = 0
+        for n in within(nodes):
+            key = (_domain(n.domain), n.op_type, n.overload)
+            f = self.functions.get(key)
+            if f is None:
+                total += 1
+                continue
+            if key in active:
+                raise CorruptFile(f"the function '{f.name}' calls itself")
+            if key not in sizes:
+                sizes[key] = self.limits.check("nodes", self._size(f.node, sizes, (*active, key)))
+            total += sizes[key]
+        return total
 
     def _note(self, kind: str, message: str, where: str = "") -> None:
         self.notes[Note(kind, message, where)] = None
@@ -170,7 +188,7 @@ class Reader:
             inputs[i.name] = Value(self._type(i), i.name)
             scope.define(i.name, inputs[i.name])
         types = {v.name: self._hint(v) for v in (*g.value_info, *g.output)}
-        self._nodes(g.node, scope, _Call(call.attrs, call.prefix, call.active, types), depth)
+        self._nodes(g.node, scope, _Call(call.attrs, call.prefix, types), depth)
         outputs: dict[str, Value] = {}
         for o in g.output:
             value = scope.find(o.name)
@@ -224,22 +242,20 @@ class Reader:
                 ins, outs = self._graph(proto, inner, call, depth + 1)
                 read.append((attr, k if isinstance(protos, tuple) else None, proto, inner, ins, outs))
         captured = {name: outer for _, _, _, inner, _, _ in read for name, (outer, _) in inner.captures.items()}
-        for attr, k, proto, inner, ins, outs in read:
+        for attr, index, proto, inner, ins, outs in read:
             for name, outer in captured.items():
                 value = inner.captures[name][1] if name in inner.captures else Value(outer.type, name)
                 while name in ins:
                     name += "'"
                 ins[name] = value
             graph = Graph(ins, outs, proto.name or attr)
-            attrs[attr] = graph if k is None else (*attrs.get(attr, ()), graph)
+            attrs[attr] = graph if index is None else (*attrs.get(attr, ()), graph)
         return list(captured.values())
 
     def _inline(self, n: onnx.NodeProto, key: tuple[str, str, str], inputs: list[Value | None],
                 given: Mapping[str, Any], scope: _Scope, call: _Call, depth: int) -> None:
         """The nodes of a model-local function in place of a call of it."""
         f = self.functions[key]
-        if key in call.active:
-            raise CorruptFile(f"the function '{f.name}' calls itself")
         if len(inputs) > len(f.input) or len(n.output) > len(f.output):
             raise CorruptFile(f"the function '{f.name}' has {len(f.input)} inputs and {len(f.output)} outputs")
         self._compatible(f)
@@ -249,8 +265,7 @@ class Reader:
         for name, value in zip(f.input, [*inputs, *[None] * (len(f.input) - len(inputs))], strict=True):
             inner.define(name, value)
         prefix = f"{call.prefix}{n.name or n.op_type}/"
-        self._nodes(f.node, inner, _Call(bound, prefix, (*call.active, key)), depth + 1)
-        self.limits.check("depth", depth + 1)
+        self._nodes(f.node, inner, _Call(bound, prefix), depth + 1)
         for formal, actual in zip(f.output, n.output, strict=False):
             if actual:
                 value = inner.find(formal)
@@ -278,8 +293,8 @@ class Reader:
             if a.name in attrs or a.name in bodies:
                 raise CorruptFile(f"attribute '{a.name}' is there twice")
             value = self._attribute(a, call)
-            if isinstance(value, onnx.GraphProto) or isinstance(value, tuple) and value \
-                    and isinstance(value[0], onnx.GraphProto):
+            if isinstance(value, onnx.GraphProto) or (isinstance(value, tuple) and value \
+                    and isinstance(value[0], onnx.GraphProto)):
                 bodies[a.name] = value
             elif value is not None:
                 attrs[a.name] = value
@@ -291,10 +306,10 @@ class Reader:
             if call.attrs is None:
                 raise CorruptFile(f"attribute '{a.name}' refers to one of a function, outside of any")
             return call.attrs.get(a.ref_attr_name)
-        kind = a.type
+        kind: int = a.type
         if not kind:  # IR version 1 did not state it
-            kind = next((t for f, t in _GUESS.items() if (a.HasField(f) if f in "fist" or f == "g" else
-                                                         len(getattr(a, f)))), AttributeProto.UNDEFINED)
+            kind = next((int(t) for f, t in _GUESS.items() if (a.HasField(f) if f in "fist" or f == "g" else
+                                                         len(getattr(a, f)))), 0)
         what = f"attribute '{a.name}'"
         if kind == AttributeProto.INT:
             return a.i
@@ -356,11 +371,24 @@ def in_order(nodes: Sequence[onnx.NodeProto]) -> Sequence[onnx.NodeProto]:
 
 def _reads(n: onnx.NodeProto) -> Iterable[str]:
     """Every name that a node or its bodies read, those that the bodies define included."""
-    todo = [n]
+    for node in within([n]):
+        yield from node.input
+        for g in _bodies(node):
+            yield from (o.name for o in g.output)
+
+
+def within(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """The nodes and those of their bodies."""
+    todo = list(nodes)
     while todo:
         node = todo.pop()
-        yield from node.input
-        for a in node.attribute:
-            for g in (*([a.g] if a.HasField("g") else []), *a.graphs):
-                todo.extend(g.node)
-                yield from (o.name for o in g.output)
+        yield node
+        for g in _bodies(node):
+            todo.extend(g.node)
+
+
+def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for a in node.attribute:
+        if a.HasField("g"):
+            yield a.g
+        yield from a.graphs

@@ -23,7 +23,7 @@ _DOMAIN = "modelport.function"
 PREVIEW = "ai.onnx.preview"
 
 
-def _schema(op: str) -> Any:
+def _schema(op: str) -> Any:  # Any: the package's type stubs lack the functions of schemas
     domain, name = split(op)
     return onnx.defs.get_schema(name, 1, domain) if domain == PREVIEW else schema(op)
 

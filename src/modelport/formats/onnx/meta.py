@@ -79,8 +79,8 @@ def write(meta: Mapping[str, str], model: onnx.ModelProto, graph: onnx.GraphProt
         v.doc_string = meta.get(key + "doc_string", "")
         if denotation := meta.get(key + "denotation"):
             v.type.denotation = denotation
-        for k, d in enumerate(v.type.tensor_type.shape.dim):
-            if denotation := meta.get(f"{key}denotation:{k}"):
+        for axis, d in enumerate(v.type.tensor_type.shape.dim):
+            if denotation := meta.get(f"{key}denotation:{axis}"):
                 d.denotation = denotation
     nodes = {n.name: n for n in graph.node if n.name}
     for key in sorted(k for k in meta if k.startswith("onnx:node:")):

@@ -1,7 +1,7 @@
 """What ONNX's schemas say of operators, in the words of this project."""
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import onnx
@@ -10,6 +10,7 @@ from ...hub.opset import split
 from ...ir.types import STRING, DType
 
 
+@cache
 def type_name(dtype: DType) -> str:
     """An element type as schemas name tensors of it: ``tensor(float)``."""
     name = {"float32": "float", "float64": "double", "object": "string", "float8_e4m3fn": "float8e4m3fn",
@@ -19,7 +20,7 @@ def type_name(dtype: DType) -> str:
     return "tensor(string)" if dtype == STRING else f"tensor({name})"
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema_at(op: str, version: int) -> onnx.defs.OpSchema | None:
     """The schema of a hub operator in a version of its domain, or ``None`` where that has no such operator."""
     domain, name = split(op)

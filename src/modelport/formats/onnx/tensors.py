@@ -75,7 +75,7 @@ class Tensors:
         self.limits.check("rank", len(shape))
         if any(d < 0 for d in shape):
             raise CorruptFile(f"{what} has a negative dimension", path=self.path)
-        self.limits.check("elements", math.prod(shape))
+        self.limits.check("elements", math.prod(d for d in shape if d))  # numpy wants even those of an empty array
         return Type(DTYPE[number], shape)
 
     def tensor(self, proto: onnx.TensorProto, what: str) -> Tensor:
@@ -91,7 +91,7 @@ class Tensors:
             raw = proto.raw_data
             if len(raw) == 24 and raw.startswith(self._token):
                 field, piece = self._left[int.from_bytes(raw[16:], "little")]
-                if field == _RAW or field == _field(type.dtype) and field in (_FLOAT, _DOUBLE):
+                if field == _RAW or (field == _field(type.dtype) and field in (_FLOAT, _DOUBLE)):
                     return self._stored(piece, type, what)  # packed floats are stored as raw ones are
                 return self._packed(field, piece, type, what)
             return self._stored(memoryview(raw), type, what)

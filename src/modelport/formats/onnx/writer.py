@@ -1,8 +1,8 @@
-"""Writing .onnx files in one pass: the head, then each constant's bytes, copied by the kernel where they are unchanged."""
+"""Writing .onnx files in one pass: the head, then each constant's bytes, copied by the kernel if unchanged."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ def write(raw: Graph, path: Path, *, external_data: bool | Literal["auto"] = "au
         raise UnsupportedModel([e], "ONNX") from None
     inline: list[tuple[bytes, Tensor | None]] = [(_head(name, t), t) for name, t in constants]
     total = body.ByteSize() + sum(len(h) + _bytes(t) for h, t in inline)
-    if external_data is True or external_data == "auto" and total + model.ByteSize() > LARGEST - (1 << 20):
+    if external_data is True or (external_data == "auto" and total + model.ByteSize() > LARGEST - (1 << 20)):
         outside = [k for k, (_, t) in enumerate(constants) if t.type.dtype != STRING and t.nbytes >= _OUTSIDE]
         if outside:
             places = _beside(path.parent / f"{path.name}.data", [constants[k][1] for k in outside])
@@ -56,6 +56,11 @@ def write(raw: Graph, path: Path, *, external_data: bool | Literal["auto"] = "au
                 tensor.copy_to(f)
 
 
+def sizes(type: Type) -> tuple[int, ...]:
+    """The dimensions of a static type."""
+    return tuple(d for d in type.shape or () if isinstance(d, int))
+
+
 def _bytes(t: Tensor | None) -> int:
     return 0 if t is None or t.type.dtype == STRING else t.nbytes
 
@@ -65,13 +70,13 @@ def _head(name: str, t: Tensor) -> bytes:
     if t.type.dtype == STRING:
         whole = tensor_proto(t, name).SerializeToString()
         return header(5, len(whole)) + whole
-    proto = onnx.TensorProto(name=name, data_type=NUMBER[t.type.dtype], dims=t.type.shape).SerializeToString()
+    proto = onnx.TensorProto(name=name, data_type=NUMBER[t.type.dtype], dims=sizes(t.type)).SerializeToString()
     raw = header(9, t.nbytes)
     return header(5, len(proto) + len(raw) + t.nbytes) + proto + raw
 
 
 def _reference(name: str, type: Type, location: str, offset: int, length: int) -> bytes:
-    proto = onnx.TensorProto(name=name, data_type=NUMBER[type.dtype], dims=type.shape,
+    proto = onnx.TensorProto(name=name, data_type=NUMBER[type.dtype], dims=sizes(type),
                              data_location=onnx.TensorProto.EXTERNAL)
     for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
         proto.external_data.add(key=key, value=value)
@@ -222,7 +227,7 @@ def _info(info: onnx.ValueInfoProto, type: Type) -> None:
         info.type.CopyFrom(to_proto(type))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _needed(domain: str, op: str, version: int, outputs: int) -> tuple[bool, ...]:
     """Which outputs are written even if nothing reads them: all but optional ones."""
     try:
@@ -241,7 +246,8 @@ def _kind(domain: str, op: str, name: str, imports: Mapping[str, int]) -> int:
         s = onnx.defs.get_schema(op, imports.get(domain, 1), domain)
     except onnx.defs.SchemaError:
         return 0
-    return s.attributes[name].type.value if name in s.attributes else 0
+    kind: Any = s.attributes[name].type if name in s.attributes else None  # the stubs lack its number
+    return 0 if kind is None else int(kind.value)
 
 
 def fill(a: AttributeProto, value: Any, kind: int = 0) -> None:
@@ -263,7 +269,8 @@ def fill(a: AttributeProto, value: Any, kind: int = 0) -> None:
             a.s = value.encode("utf-8", "surrogateescape")
     elif many:
         floats = kind == AttributeProto.FLOATS or any(isinstance(v, float) for v in value)
-        a.type = kind if not value and kind else AttributeProto.FLOATS if floats else AttributeProto.INTS
+        a.type = (AttributeProto.STRINGS if kind == AttributeProto.STRINGS else
+                  AttributeProto.FLOATS if floats else AttributeProto.INTS)
         (a.floats if floats else a.ints).extend(value)
     elif isinstance(value, float) or kind == AttributeProto.FLOAT:
         a.type, a.f = AttributeProto.FLOAT, value

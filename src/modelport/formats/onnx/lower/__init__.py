@@ -40,11 +40,12 @@ def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None
     if opset is not None:
         lowered = _lowered(hub, opset, ml)
     else:
-        opset = max((need(n) for n in hub.walk() if need(n) <= RUNNABLE), default=USUAL)
+        needs = {need(n) for n in hub.walk()}
+        opset = max((v for v in needs if v <= RUNNABLE), default=USUAL)
         try:
             lowered = _lowered(hub, opset, ml)
         except UnsupportedModel:
-            opset = max((need(n) for n in hub.walk()), default=USUAL)
+            opset = max(needs)
             lowered = _lowered(hub, opset, ml)
     imports = {"": opset}
     if any(split(n.op)[0] == "ai.onnx.ml" for n in lowered.walk()):
@@ -58,7 +59,7 @@ def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None
 def _ir(dtype: DType) -> int:
     """The version of the file format that brought an element type."""
     name = dtype.name
-    return (14 if "float6_" in name else 13 if "int2" == name or "uint2" == name else 12 if "e8m0" in name else
+    return (14 if "float6_" in name else 13 if name == "int2" or name == "uint2" else 12 if "e8m0" in name else
             11 if "float4" in name else 10 if name in ("int4", "uint4") else 9 if "float8" in name else 4)
 
 

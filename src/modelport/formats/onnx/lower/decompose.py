@@ -82,11 +82,21 @@ def trilu(op: Builder, x: Value, k: Value | None = None, *, upper: int = 1) -> V
 
 
 @rules("Pad")
-def pad_wrap(op: Builder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
-             mode: str = "constant") -> Value:
-    """The far end before the near one, and after it."""
-    if mode != "wrap" or x.rank is None:
-        raise Unsupported("of a value of unknown rank" if mode == "wrap" else f"mode '{mode}'")
+def pad(op: Builder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
+        mode: str = "constant") -> Value:
+    """Pads of some axes put in their places among zeros; wrapped, the far end before the near one and after it."""
+    if x.rank is None:
+        raise Unsupported("of a value of unknown rank")
+    if mode != "wrap":
+        at = np.array([int(a) % x.rank for a in static(axes, "the axes")], np.int64)
+        whole = op.ScatterElements(np.zeros(2 * x.rank, np.int64), np.concatenate([at, at + x.rank]), pads)
+        made: Value = op.Pad(x, whole, value, mode=mode)
+        return made
+    return _wrap(op, x, pads, axes)
+
+
+def _wrap(op: Builder, x: Value, pads: Value, axes: Value | None) -> Value:
+    assert x.rank is not None
     amounts = static(pads, "the pads").reshape(2, -1)
     at = range(x.rank) if axes is None else [int(a) % x.rank for a in static(axes, "the axes")]
     y = x
@@ -180,3 +190,19 @@ def range_(op: Builder, start: Value, limit: Value, delta: Value, *, stash_type:
     made: Value = op.Cast(op.Range(*(op.Cast(v, to=stash_type) for v in (start, limit, delta))),
                           to=NUMBER[start.dtype])
     return made
+
+
+@rules("RNN", "GRU", "LSTM")
+def batch_first(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None,
+                h: Value | None = None, c: Value | None = None, p: Value | None = None, *, layout: int = 0,
+                **attrs: Any) -> Any:
+    """``layout`` 1: the batch first, in inputs and outputs."""
+    assert op.node is not None
+    if not layout:
+        raise Unsupported(f"element type {x.dtype}")
+
+    def first(v: Value | None) -> Value | None:
+        return None if v is None else op.Transpose(v, perm=(1, 0, 2))
+    y, *last = op.add(op.node.op, first(x), w, r, b, lengths, first(h), first(c), p,
+                      outputs=max(2, len(op.node.outputs)), **attrs)
+    return op.Transpose(y, perm=(2, 0, 1, 3)), *(first(v) for v in last)

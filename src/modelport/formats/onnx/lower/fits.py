@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ....hub.opset import schema
@@ -12,14 +12,14 @@ from ..schemas import default, schema_at, type_name
 Attributes = dict[str, Any]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _types(op: str, version: int) -> tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]:
     s = schema_at(op, version)
     assert s is not None
     return tuple(frozenset(i.types) for i in s.inputs), tuple(frozenset(o.types) for o in s.outputs)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _differences(op: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Attributes that the older schema lacks, with the hub's defaults; those whose default differs, likewise."""
     new, old = schema(op), schema_at(op, version)
@@ -79,7 +79,7 @@ WORDS = {"Pad": _pad, "Resize": _resize, "ScatterElements": _scatter, "ScatterND
 
 
 def misfit(node: Node, version: int) -> str | Attributes:
-    """The node's attributes as the operator set ``version`` of its domain has them, or why it does not hold the node."""
+    """The node's attributes as the operator set ``version`` of its domain has them, or why it lacks the node."""
     old = schema_at(node.op, version)
     if old is None:
         return "no such operator"

@@ -21,7 +21,7 @@ def scan_8(op: Builder, sequence_lens: Value | None, *inputs: Value, body: Graph
     formal = len(inputs) - captures
     types = [v.type if k >= formal or v.shape is None else Type(v.dtype, v.shape[1:]) for k, v in enumerate(inputs)]
     inside = [Value(t, v.name) for t, v in zip(types, inputs, strict=True)]
-    kept = {"captures": captures} if captures else {}
+    kept: dict[str, Any] = {"captures": captures} if captures else {}
     outs = op.add("Scan", *inside, body=body, num_scan_inputs=num_scan_inputs, scan_input_directions=directions,
                   outputs=n, **kept)
     sample = Graph({f"in{k}": v for k, v in enumerate(inside)}, {f"out{k}": v for k, v in enumerate(outs)}, "sample")

@@ -188,7 +188,7 @@ def resize_11(op: Builder, x: Value, roi: Value | None, scales: Value | None = N
 
 @below(10, "Crop")
 def crop(op: Builder, x: Value, *, border: Ints, scale: Ints | None = None) -> Value:
-    """NCHW without ``border`` (left, top, right, bottom), or ``scale`` (height, width) from its corner (experimental)."""
+    """NCHW without ``border`` (left, top, right, bottom), or ``scale`` (height, width) from there (experimental)."""
     left, top, right, bottom = border
     if scale is not None:
         height, width = scale

@@ -5,7 +5,7 @@ rule, registered for the nodes *below* the version that made the change; it says
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import onnx
@@ -51,7 +51,8 @@ def find(op: str, version: int) -> Rule:
     """The rule for ``op`` in a file that imports ``version`` of its domain; one that refuses if there can't be any."""
     domain, name = split(op)
     if version > OPSET[domain]:
-        return refuse(f"operator set {version} of '{domain or 'ai.onnx'}' is newer than the newest known, {OPSET[domain]}")
+        return refuse(f"operator set {version} of '{domain or 'ai.onnx'}' is newer than the newest known, "
+                      f"{OPSET[domain]}")
     if why := unheld(op):
         return refuse(f"{why} are not supported yet")
     form = since(domain, name, version)
@@ -60,7 +61,7 @@ def find(op: str, version: int) -> Rule:
         return rule
     if not form:
         return refuse(f"operator set {version} of '{domain or 'ai.onnx'}' has no such operator")
-    if schema(op) is None or onnx.defs.get_schema(name, version, domain).deprecated and domain == "":
+    if schema(op) is None or (onnx.defs.get_schema(name, version, domain).deprecated and domain == ""):
         return refuse(f"deprecated in operator set {version}")
     return same
 
@@ -78,7 +79,7 @@ def same(op: Builder, *inputs: Any, **attrs: Any) -> Any:
     return op.add(node.op, *inputs, outputs=len(node.outputs), **attrs)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _demands(op: str) -> tuple[int, int, tuple[str, ...], tuple[int, ...]]:
     s = schema(op)
     assert s is not None
