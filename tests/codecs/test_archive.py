@@ -85,11 +85,10 @@ def test_refuses_a_name_twice_and_in_two_cases(tmp_path: Path) -> None:
 def test_stops_a_bomb(tmp_path: Path) -> None:
     bomb = bytes(64 << 20)
     with Archive(a_zip(tmp_path / "x.zip", ("a", bomb))) as archive:
-        seen = 0
-        with pytest.raises(LimitExceeded, match="ratio|times"):
-            for piece in archive.pieces("a"):
-                seen += len(piece)
-        assert seen < 16 << 20  # 64 KiB compressed allow some 13 MiB
+        seen: list[int] = []
+        with pytest.raises(LimitExceeded, match="times"):
+            seen.extend(len(piece) for piece in archive.pieces("a"))
+        assert sum(seen) < 16 << 20  # 64 KiB compressed allow some 13 MiB
     with pytest.raises(LimitExceeded), Archive(a_tar(tmp_path / "x.tgz", ("a", bomb), ("b", b"b"))) as archive:
         archive.read("a")
 

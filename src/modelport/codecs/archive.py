@@ -56,7 +56,7 @@ class Archive:
             else:
                 self._file.seek(0)
                 plain: Any = _Bounded(self._decompressed(), self)
-                self._tar = tarfile.open(fileobj=plain, mode="r:", errorlevel=2)
+                self._tar = tarfile.open(fileobj=plain, mode="r:", errorlevel=2)  # noqa: SIM115
                 for t in self._tar:
                     self._add(t)
         except _BROKEN as e:

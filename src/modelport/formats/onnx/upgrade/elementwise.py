@@ -48,6 +48,7 @@ def selu(op: Builder, x: Value, *, alpha: float = 1.6732, gamma: float = 1.0507,
     return made
 
 
+@below(6, "Add", "Sub", "Mul", "Div")
 @below(7, "Add", "Sub", "Mul", "Div", "And", "Or", "Xor", "Equal", "Greater", "Less", "Pow")
 def one_sided_broadcast(op: Builder, a: Value, b: Value, *, broadcast: int = 0, axis: int | None = None,
                         consumed_inputs: Ints = ()) -> Value:
@@ -66,6 +67,7 @@ def one_sided_broadcast(op: Builder, a: Value, b: Value, *, broadcast: int = 0, 
     return made
 
 
+@below(6, "PRelu")
 @below(7, "PRelu")
 def prelu(op: Builder, x: Value, slope: Value, *, consumed_inputs: Ints = ()) -> Value:
     """A slope of one dimension is one for each channel."""

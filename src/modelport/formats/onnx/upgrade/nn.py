@@ -15,6 +15,7 @@ from .table import below
 Ints = tuple[int, ...]
 
 
+@below(6, "BatchNormalization")
 @below(7, "BatchNormalization")
 def batch_normalization_6(op: Builder, x: Value, scale: Value, b: Value, mean: Value, var: Value, *,
                           epsilon: float = 1e-5, momentum: float = 0.9, is_test: int = 0, spatial: int = 1,
@@ -60,6 +61,9 @@ def instance_normalization(op: Builder, x: Value, scale: Value, b: Value, *, eps
     return made
 
 
+@below(6, "Dropout")
+@below(7, "Dropout")
+@below(10, "Dropout")
 @below(12, "Dropout")
 def dropout_1(op: Builder, x: Value, *, ratio: float = 0.5, is_test: int = 0, consumed_inputs: Ints = ()) -> Value:
     """Nothing is dropped at inference."""
@@ -97,6 +101,7 @@ def lp_pool(op: Builder, x: Value, *, p: float = 2.0, **attrs: Any) -> Value:
     return made
 
 
+@below(3, "GRU")
 @below(7, "RNN", "GRU", "LSTM")
 def recurrent(op: Builder, *inputs: Value | None, output_sequence: int = 0, **attrs: Any) -> Any:
     """``output_sequence`` said whether the first output is wanted."""

@@ -9,7 +9,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
 from ....ir.tensor import Tensor
-from ....ir.types import DTYPE, STRING
+from ....ir.types import DTYPE, NUMBER, STRING
 from .table import below
 
 Ints = tuple[int, ...]
@@ -135,6 +135,17 @@ def topk(op: Builder, x: Value, *, k: int, axis: int = -1) -> Any:
 def scatter(op: Builder, x: Value, indices: Value, updates: Value, *, axis: int = 0) -> Value:
     """Renamed."""
     made: Value = op.ScatterElements(x, indices, updates, axis=axis)
+    return made
+
+
+@below(11, "OneHot")
+def one_hot(op: Builder, indices: Value, depth: Value, values: Value, *, axis: int = -1) -> Value:
+    """Negative indices were out of range, which gives all off; now they count from the end."""
+    signed = indices.dtype.kind not in "ub"
+    if signed and (indices.data is None or (indices.numpy() < 0).any()):
+        beyond = op.Cast(op.Reshape(depth, ints(())), to=NUMBER[indices.dtype])
+        indices = op.Where(op.Less(indices, np.zeros((), indices.dtype)), beyond, indices)
+    made: Value = op.OneHot(indices, depth, values, axis=axis)
     return made
 
 

@@ -1,0 +1,74 @@
+"""Mapped files: slices, copies by the kernel and without it."""
+from __future__ import annotations
+
+import gc
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelport.codecs import mapped
+from modelport.codecs.limits import DEFAULT
+from modelport.codecs.mapped import Mapped
+from modelport.errors import CorruptFile, LimitExceeded, UnsafeModel
+
+DATA = np.random.default_rng(0).integers(0, 256, 3_000_001, np.uint8).tobytes()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Mapped:
+    (tmp_path / "f").write_bytes(DATA)
+    return Mapped(tmp_path / "f")
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (0, 10), (1, 100_003), (7, len(DATA)), (len(DATA), len(DATA))])
+@pytest.mark.parametrize("kernel", [True, False])
+def test_slices_copy_themselves(file: Mapped, tmp_path: Path, start: int, end: int, kernel: bool,
+                                monkeypatch: pytest.MonkeyPatch) -> None:
+    if not kernel:
+        def refuse(*args: object) -> int:
+            raise OSError(mapped.errno.EXDEV, "another file system")
+        monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    piece = file.slice(start, end)
+    assert len(piece) == end - start
+    assert bytes(piece.view) == DATA[start:end]
+    with open(tmp_path / "out", "wb") as f:
+        f.write(b"before")
+        piece.copy_to(f)
+        f.write(b"after")
+        piece.copy_to(f)
+    assert (tmp_path / "out").read_bytes() == b"before" + DATA[start:end] + b"after" + DATA[start:end]
+    buffer = io.BytesIO()
+    piece.copy_to(buffer)
+    assert buffer.getvalue() == DATA[start:end]
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1, 3), (3, 2), (0, len(DATA) + 1)])
+def test_refuses_slices_outside(file: Mapped, start: int, end: int) -> None:
+    with pytest.raises(CorruptFile, match="outside"):
+        file.slice(start, end)
+
+
+def test_an_array_outlives_the_object(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(DATA)
+    array = np.frombuffer(Mapped(tmp_path / "f").slice(1, 101).view, np.uint8)
+    gc.collect()
+    assert array.tobytes() == DATA[1:101]
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    assert bytes(Mapped(tmp_path / "empty").view) == b""
+    with pytest.raises(CorruptFile):
+        Mapped(tmp_path / "missing")
+    with pytest.raises(UnsafeModel):
+        Mapped(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnsafeModel):
+        Mapped(tmp_path / "pipe")
+    (tmp_path / "f").write_bytes(DATA)
+    with pytest.raises(LimitExceeded):
+        Mapped(tmp_path / "f", replace(DEFAULT, file_bytes=100))
