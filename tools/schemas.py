@@ -1,9 +1,9 @@
 """Makes the schema tables of ``src/modelport/codecs/schemas``.
 
     python tools/schemas.py                      # tflite.json, from the installed ai-edge-litert
-    python tools/schemas.py NAME FILE.fbs        # NAME.json, from a FlatBuffers schema (tflite_metadata: tflite-support)
+    python tools/schemas.py NAME FILE.fbs        # NAME.json, from a FlatBuffers schema
 
-Facts only are taken: names, numbers, kinds and defaults of fields.
+``tflite_metadata`` is made from metadata_schema.fbs of tflite-support.  Facts only are taken: names, numbers, kinds and defaults of fields.
 """
 from __future__ import annotations
 
@@ -49,17 +49,18 @@ def snake(name: str) -> str:
 def from_generated(source: str, root: str, identifier: str) -> dict[str, Any]:
     """The description of the schema that flatc-generated Python with the object API was made from."""
     enums = {m[1]: {k: int(v) for k, v in re.findall(r"    (\w+) = (-?\d+)\n", m[2])}
-             for m in re.finditer(r"^class (\w+)\(object\):\n((?:    \w+ = -?\d+\n)+)", source, re.M)}
-    classes = {m[1]: m[2] for m in re.finditer(r"^class (\w+)\(object\):\n(.*?)(?=^class |\Z)", source, re.M | re.S)}
+             for m in re.finditer(r"^class (\w+)\(object\):\n((?:    \w+ = -?\d+\n)+)", source, re.MULTILINE)}
+    classes = {m[1]: m[2] for m in re.finditer(r"^class (\w+)\(object\):\n(.*?)(?=^class |\Z)", source,
+                                               re.MULTILINE | re.DOTALL)}
     tables: dict[str, list[Any]] = {}
     for name in classes:
         if name in enums or name + "T" not in classes:
             continue
         hints = dict(re.findall(r"self\.(\w+) = \w+  # type: (.+)", classes[name + "T"]))
-        count = re.search(rf"^def {name}Start\(builder\):\n    builder\.StartObject\((\d+)\)", source, re.M)
+        count = re.search(rf"^def {name}Start\(builder\):\n    builder\.StartObject\((\d+)\)", source, re.MULTILINE)
         fields: list[Any] = [None] * int(count[1] if count else 0)
         for m in re.finditer(rf"^def {name}Add(\w+)\(builder, (\w+)\):\n"
-                             r"    builder\.Prepend(\w+)Slot\((\d+), .*?, ([-\w.]+)\)\n", source, re.M):
+                             r"    builder\.Prepend(\w+)Slot\((\d+), .*?, ([-\w.]+)\)\n", source, re.MULTILINE):
             method, argument, kind, slot, default = m.groups()
             key = snake(argument)
             if kind == "UOffsetTRelative":
@@ -83,7 +84,7 @@ def object_kind(key: str, hint: str, method: str, reader: str) -> str:
         return "s"
     if m := re.fullmatch(r"Optional\[List\[(?:int|float|bool)\]\]", hint):
         get = re.search(rf"def {method}AsNumpy\(self\):.*?GetVectorAsNumpy\(flatbuffers\.number_types\.(\w+)Flags",
-                        reader, re.S)
+                        reader, re.DOTALL)
         assert get, (key, hint)
         return "[" + LETTER[get[1]]
     if re.fullmatch(r"Optional\[List\[(?:Optional\[)?str\]?\]\]", hint):
@@ -97,19 +98,19 @@ def object_kind(key: str, hint: str, method: str, reader: str) -> str:
 
 def from_fbs(source: str) -> dict[str, Any]:
     """The description of a FlatBuffers schema (tables, enums and unions; no structs)."""
-    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.S)
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)
     enums: dict[str, dict[str, int]] = {}
     bases: dict[str, str] = {}
-    for name, base, body in re.findall(r"\benum\s+(\w+)\s*:\s*(\w+)\s*\{(.*?)\}", text, re.S):
+    for name, base, body in re.findall(r"\benum\s+(\w+)\s*:\s*(\w+)\s*\{(.*?)\}", text, re.DOTALL):
         members, n = {}, -1
         for key, value in re.findall(r"(\w+)\s*(?:=\s*(-?\d+))?\s*(?:,|$)", body.strip()):
             n = int(value) if value else n + 1
             members[key] = n
         enums[name], bases[name] = members, base
     unions = {name: ["NONE", *re.findall(r"\w+", body)] for name, body in
-              re.findall(r"\bunion\s+(\w+)\s*\{(.*?)\}", text, re.S)}
+              re.findall(r"\bunion\s+(\w+)\s*\{(.*?)\}", text, re.DOTALL)}
     tables: dict[str, list[Any]] = {}
-    for name, body in re.findall(r"\btable\s+(\w+)\s*\{(.*?)\}", text, re.S):
+    for name, body in re.findall(r"\btable\s+(\w+)\s*\{(.*?)\}", text, re.DOTALL):
         fields: list[Any] = []
         for key, vector, kind, default in re.findall(r"(\w+)\s*:\s*(\[?)(\w+)\]?\s*(?:=\s*([\w.+-]+))?\s*;", body):
             if vector:

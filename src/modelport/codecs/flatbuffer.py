@@ -18,7 +18,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any, BinaryIO, Protocol
 
@@ -68,10 +68,11 @@ def schema_of(description: Mapping[str, Any]) -> Schema:
         {name: {v: k for k, v in reversed(members.items())} for name, members in enums.items()})
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema(name: str) -> Schema:
     """The schema that ships with this package under that name, such as ``tflite``."""
-    return schema_of(json.loads(resources.files(__package__).joinpath("schemas", f"{name}.json").read_text("utf-8")))
+    file = resources.files(__package__).joinpath("schemas").joinpath(f"{name}.json")
+    return schema_of(json.loads(file.read_text("utf-8")))
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -292,7 +293,7 @@ class Writer:
         """Size, name, field and value of what has to be stored: everything but absent values and defaults."""
         fields = self.schema.tables[name]
         if unknown := values.keys() - fields.keys():
-            raise ValueError(f"{name} has no field {sorted(unknown)[0]}")
+            raise ValueError(f"{name} has no field {min(unknown)}")
         out = []
         for key, f in fields.items():
             value = values.get(key)

@@ -108,7 +108,7 @@ def translate_quantized(graph: Graph, rules: Rules, op: Builder, stored: frozens
 
 def quantized_or_stored(v: Value | None) -> Value | None:
     """What is stored for a value, which may be absent or a raw constant."""
-    if v is None or v.data is not None and v.type.quant is not None:
+    if v is None or (v.data is not None and v.type.quant is not None):
         return None if v is None else Value(plain_type(v.type), v.name, data=v.data)
     return quantized(v)
 

@@ -111,7 +111,7 @@ class File:
             index = signatures[chosen]["subgraph_index"]
             names = {k: [(m["name"] or "", m["tensor_index"]) for m in signatures[chosen][k] or []] for k in names}
         elif len(self.subgraphs) > 1:
-            self.notes.append(Note("info", f"read the first of {len(self.subgraphs)} graphs; the model has no signature"))
+            self.notes.append(Note("info", f"read the first of {len(self.subgraphs)} graphs; there is no signature"))
         variables = Variables(explicit)
         graph = self.scope(index, variables, (), names).graph
         meta, more = metadata.read(self, graph)

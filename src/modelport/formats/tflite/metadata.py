@@ -100,7 +100,7 @@ def _archive(data: memoryview, names: set[str], limits: Limits) -> Iterator[tupl
         return
     entries, at = data[directory:directory + size], 0
     for _ in range(limits.check("members", count)):
-        if at + 46 > len(entries) or entries[at:at + 4] != b"PK\1\2":
+        if at + 46 > len(entries) or bytes(entries[at:at + 4]) != b"PK\1\2":
             return
         flags, method = struct.unpack_from("<HH", entries, at + 8)
         crc, packed, unpacked, n, extra, comment = struct.unpack_from("<IIIHHH", entries, at + 16)
@@ -115,7 +115,7 @@ def _archive(data: memoryview, names: set[str], limits: Limits) -> Iterator[tupl
 
 
 def _member(data: memoryview, at: int, method: int, packed: int, unpacked: int) -> bytes | None:
-    if at + 30 > len(data) or data[at:at + 4] != b"PK\3\4":
+    if at + 30 > len(data) or bytes(data[at:at + 4]) != b"PK\3\4":
         return None
     n, extra = struct.unpack_from("<HH", data, at + 26)
     start = at + 30 + n + extra

@@ -160,8 +160,8 @@ class Scope:
         attrs = self._attributes(o, op)
         if self._resolved(op, ins, outs, attrs):
             return
-        inputs = [None if k < 0 or op.startswith("custom.") and self._scratch(k) else self._value(k, f"an input of {op}")
-                  for k in ins]
+        inputs = [None if k < 0 or (op.startswith("custom.") and self._scratch(k))
+                  else self._value(k, f"an input of {op}") for k in ins]
         types = [self._type(k, produced=True) for k in outs]
         names = [self.labels[k] for k in outs]
         updated = [ins[p] for p in UPDATED.get(op, ()) if p < len(ins) and ins[p] >= 0]
@@ -225,12 +225,12 @@ class Scope:
             type = self._type(outs[0], produced=True)
             if type.shape is None:
                 type = self._type(outs[0])
-            value = self.variables.get(self.handles[ins[0]], type)
-            if value is None:
+            present = self.variables.get(self.handles[ins[0]], type)
+            if present is None:
                 raise self.corrupt(f"variable '{self.handles[ins[0]]}' is read before anything is assigned to it")
             if self.values[outs[0]] is not None:
                 raise self.corrupt(f"tensor '{self.labels[outs[0]] or outs[0]}' is computed twice")
-            self.values[outs[0]] = value
+            self.values[outs[0]] = present
             return True
         if op == "ASSIGN_VARIABLE" and len(ins) == 2 and not outs and ins[0] in self.handles and ins[1] >= 0:
             self.variables.set(self.handles[ins[0]], self._value(ins[1], "assigned to a variable"))

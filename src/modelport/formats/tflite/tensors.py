@@ -11,7 +11,6 @@ import numpy as np
 
 from ...codecs.flatbuffer import Table
 from ...codecs.limits import Limits
-from ...errors import CorruptFile
 from ...ir.tensor import Array, Tensor, unpack
 from ...ir.types import BITS, STRING, DType, Quant, Type
 

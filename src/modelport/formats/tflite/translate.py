@@ -41,4 +41,5 @@ def _complex(raw: Graph) -> Iterator[Unsupported]:
             yield Unsupported("a complex constant", node)
     for name, v in [*raw.inputs.items(), *raw.outputs.items()]:
         if is_complex(v):
-            yield Unsupported("complex numbers flow into or out of the model", v.node or Node(f"input '{name}'", [], {}, []))
+            yield Unsupported("complex numbers flow into or out of the model",
+                              v.node or Node(f"input '{name}'", [], {}, []))

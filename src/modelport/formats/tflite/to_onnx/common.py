@@ -17,21 +17,32 @@ to_onnx = Rules("TensorFlow Lite", "ONNX")
 INT_MAX, INT_MIN = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
-def activation(op: Builder, x: Value, name: str) -> Value:
-    """The fused activation function of that name, applied to ``x``.  Source: kernels/internal/common.h."""
-    made: Value
+def function(op: Builder, x: Value, name: str) -> Any:
+    """The activation function of that name, applied to ``x``.  Source: kernels/internal/common.h."""
     if name == "NONE":
         return x
     if name == "RELU":
-        made = op.Relu(x) if x.dtype.kind != "i" else op.Max(x, constant(0, x.dtype))
-    elif name in ("RELU6", "RELU_N1_TO_1"):
+        return op.Relu(x) if x.dtype.kind != "i" else op.Max(x, constant(0, x.dtype))
+    if name in ("RELU6", "RELU_N1_TO_1"):
         low, high = (0, 6) if name == "RELU6" else (-1, 1)
-        made = op.Clip(x, constant(low, x.dtype), constant(high, x.dtype))
-    elif name == "TANH":
-        made = op.Tanh(x)
-    else:  # SIGN_BIT: no kernel of the runtime computes it
-        raise Unsupported(f"fused activation {name}")
-    return made
+        return op.Clip(x, constant(low, x.dtype), constant(high, x.dtype))
+    if name == "TANH":
+        return op.Tanh(x)
+    raise Unsupported(f"activation {name}")  # SIGN_BIT: no kernel of the runtime computes it
+
+
+def activation(op: Builder, x: Value, name: str) -> Any:
+    """The activation fused into an operator that is not recurrent: its kernels know bounds only."""
+    if name in ("TANH", "SIGN_BIT"):
+        raise Unsupported(f"fused activation {name}, which the kernels of TensorFlow Lite leave out")
+    return function(op, x, name)
+
+
+def where(op: Builder, condition: Value, x: Value, y: Value) -> Any:
+    """``x`` where ``condition``, else ``y``; of truth values by logic, which more runtimes have than their Where."""
+    if x.dtype == np.bool_:
+        return op.Or(op.And(condition, x), op.And(op.Not(condition), y))
+    return op.Where(condition, x, y)
 
 
 def cast(op: Builder, x: Value, dtype: DType) -> Value:
@@ -93,7 +104,7 @@ def axis_of(x: Value, axis: int, more: int = 0) -> int:
 
 def scalar(x: Value | None, what: str) -> Any:
     """The only element of a constant."""
-    found = known(x, what) if x is not None and x.dtype.kind in "iu" else [float(v) for v in static(x, what).reshape(-1)]
+    found: list[Any] = known(x, what) if x is not None and x.dtype.kind in "iu" else static(x, what).ravel().tolist()
     if len(found) != 1:
         raise Unsupported(f"{what} has {len(found)} elements")
     return found[0]
@@ -144,6 +155,13 @@ def real(w: Value | None) -> Array:
     return static(w, "a weight")
 
 
+def hybrid(op: Builder, x: Value, w: Value) -> None:
+    """Notes that the kernel would round activations: its weights are integers and its input is not."""
+    if w.op == "DequantizeLinear" and x.op != "DequantizeLinear" and op.out.quant is None:
+        op.note("approximated", "integer weights with real activations: computed in real numbers, where the kernel "
+                                "of TensorFlow Lite first rounds the activations to 8 bits")
+
+
 def number(name: str) -> DType:
     """The element type with the schema's name for it."""
     if name not in DTYPES:
@@ -151,7 +169,8 @@ def number(name: str) -> DType:
     return DTYPES[name]
 
 
-def same_pads(size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[int]:
+def same_pads(size: Sequence[int], kernel: Sequence[int], strides: Sequence[int],
+              dilations: Sequence[int]) -> list[int]:
     """The pads of SAME: output ceil(size / stride), the odd one at the end.  Source: kernels/padding.h."""
     begin, end = [], []
     for n, k, s, d in zip(size, kernel, strides, dilations, strict=True):
@@ -174,4 +193,9 @@ def padding_of(x: Value, padding: str, kernel: Sequence[int], strides: Sequence[
     if len(spatial) == len(kernel) and all(isinstance(d, int) for d in spatial):
         pads = same_pads([d for d in spatial if isinstance(d, int)], kernel, strides, dilations)
         return {"pads": pads} if any(pads) else {}
+    if all(s == 1 for s in strides):
+        total = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
+        return {"pads": [*(t // 2 for t in total), *(t - t // 2 for t in total)]}
+    if any(d != 1 for d in dilations):
+        raise Unsupported("strides and dilations of an image whose size is known at run time only")
     return {"auto_pad": "SAME_UPPER"}

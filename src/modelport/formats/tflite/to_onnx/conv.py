@@ -9,13 +9,14 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import activation, dims, known, padding_of, rank, to_onnx, transposed
+from .common import activation, dims, hybrid, known, padding_of, rank, to_onnx, transposed
 
 
 @to_onnx("CONV_2D")
 def conv_2d(op: Builder, x: Value, w: Value, b: Value | None = None, *, padding: str = "SAME", stride_w: int = 0,
             stride_h: int = 0, fused_activation_function: str = "NONE", dilation_w_factor: int = 1,
             dilation_h_factor: int = 1, quantized_bias_type: str = "FLOAT32") -> Any:
+    hybrid(op, x, w)
     o, kh, kw, i = dims(w, what="the weight")
     strides, dilations = [stride_h, stride_w], [dilation_h_factor, dilation_w_factor]
     channels = dims(x, [-1])[0]
@@ -32,6 +33,7 @@ def depthwise_conv_2d(op: Builder, x: Value, w: Value, b: Value | None = None, *
                       fused_activation_function: str = "NONE", dilation_w_factor: int = 1,
                       dilation_h_factor: int = 1) -> Any:
     # depth_multiplier is redundant and in some files wrong; the kernel too takes it from the shapes
+    hybrid(op, x, w)
     one, kh, kw, o = dims(w, what="the weight")
     strides, dilations = [stride_h, stride_w], [dilation_h_factor, dilation_w_factor]
     channels = dims(x, [-1])[0]
@@ -46,6 +48,7 @@ def depthwise_conv_2d(op: Builder, x: Value, w: Value, b: Value | None = None, *
 def conv_3d(op: Builder, x: Value, w: Value, b: Value | None = None, *, padding: str = "SAME", stride_d: int = 0,
             stride_w: int = 0, stride_h: int = 0, fused_activation_function: str = "NONE", dilation_d_factor: int = 1,
             dilation_w_factor: int = 1, dilation_h_factor: int = 1) -> Any:
+    hybrid(op, x, w)
     *kernel, _, _ = dims(w, what="the weight")
     strides, dilations = [stride_d, stride_h, stride_w], [dilation_d_factor, dilation_h_factor, dilation_w_factor]
     y = op.nhwc.Conv(x, transposed(op, w, [4, 3, 0, 1, 2]), b, kernel_shape=kernel, strides=strides,
@@ -57,6 +60,7 @@ def conv_3d(op: Builder, x: Value, w: Value, b: Value | None = None, *, padding:
 def transpose_conv(op: Builder, shape: Value, w: Value, x: Value, b: Value | None = None, *, padding: str = "SAME",
                    stride_w: int = 0, stride_h: int = 0, fused_activation_function: str = "NONE",
                    quantized_bias_type: str = "FLOAT32") -> Any:
+    hybrid(op, x, w)
     _, *kernel, _ = dims(w, what="the weight")
     y = _transposed_conv(op, shape, transposed(op, w, [3, 0, 1, 2]), x, b, kernel, [stride_h, stride_w], padding)
     return activation(op, y, fused_activation_function)
@@ -68,6 +72,7 @@ def conv_3d_transpose(op: Builder, shape: Value, w: Value, x: Value, b: Value | 
                       dilation_d_factor: int = 1, dilation_w_factor: int = 1, dilation_h_factor: int = 1) -> Any:
     if (dilation_d_factor, dilation_h_factor, dilation_w_factor) != (1, 1, 1):
         raise Unsupported("dilations")
+    hybrid(op, x, w)
     *kernel, _, _ = dims(w, what="the weight")
     strides = [stride_d, stride_h, stride_w]
     y = _transposed_conv(op, shape, transposed(op, w, [4, 3, 0, 1, 2]), x, b, kernel, strides, padding)
@@ -108,6 +113,7 @@ def fully_connected(op: Builder, x: Value, w: Value, b: Value | None = None, *,
         raise Unsupported(f"weights stored as {weights_format}")
     if quant_spec is not None:
         raise Unsupported("a quantization specification in the options")
+    hybrid(op, x, w)
     _, inner = dims(w, what="the weight")
     if keep_num_dims and x.rank != 2:
         y = op.MatMul(x, transposed(op, w, [1, 0]))

@@ -115,7 +115,8 @@ def _fast(op: Builder, boxes: Value, scores: Value, iou: float, threshold: float
         corners = op.Reshape(op.Tile(op.Unsqueeze(corners, ints([1])), ints([1, per_box, 1])), ints([-1, 4]))
     labels = op.Reshape(op.Gather(order, kept, axis=0), ints([-1]))
     values = op.Reshape(op.Gather(best, kept, axis=0), ints([-1]))
-    return (_fill(op, corners, size, 2), _fill(op, labels, size), _fill(op, values, size), op.Shape(values))
+    count = op.Shape(kept)  # of boxes, not of rows
+    return _fill(op, corners, size, 2), _fill(op, labels, size), _fill(op, values, size), count
 
 
 def _regular(op: Builder, boxes: Value, scores: Value, iou: float, threshold: float, detections: int,

@@ -8,24 +8,24 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import axis_of, cast, dims, i64, ints, rank, to_onnx
+from .common import axis_of, cast, dims, i64, ints, rank, to_onnx, where
 
 I64 = np.dtype(np.int64)
 
 
 @to_onnx("GATHER")
 def gather(op: Builder, x: Value, indices: Value, *, axis: int = 0, batch_dims: int = 0) -> Any:
-    where = axis_of(x, axis)
+    at = axis_of(x, axis)
     if batch_dims == 0:
-        return op.Gather(x, indices if indices.dtype.name in ("int32", "int64") else i64(op, indices), axis=where)
-    batch = axis_of(indices, batch_dims, 1)
-    if where < batch:
+        return op.Gather(x, indices if indices.dtype.name in ("int32", "int64") else i64(op, indices), axis=at)
+    batch = batch_dims if batch_dims >= 0 else batch_dims + rank(indices)
+    if not 0 <= batch <= min(at, rank(indices)):
         raise Unsupported(f"axis {axis} before the {batch_dims} batch dimensions")
     n, m = rank(x), rank(indices)
-    perm = [*range(batch), where, *(k for k in range(batch, n) if k != where)]
+    perm = [*range(batch), at, *(k for k in range(batch, n) if k != at)]
     y = op.GatherND(x if perm == sorted(perm) else op.Transpose(x, perm=perm),
                     op.Unsqueeze(i64(op, indices), ints([-1])), batch_dims=batch)
-    between = where - batch  # dimensions between the batch and the axis: they belong in front of the indices'
+    between = at - batch  # dimensions between the batch and the axis: they belong in front of the indices'
     order = [*range(batch), *range(m, m + between), *range(batch, m), *range(m + between, n + m - batch - 1)]
     return y if order == sorted(order) else op.Transpose(y, perm=order)
 
@@ -71,12 +71,12 @@ def dynamic_update_slice(op: Builder, x: Value, update: Value, start: Value) -> 
 def select(op: Builder, condition: Value, x: Value, y: Value) -> Any:
     if rank(condition) == 1 and rank(x) > 1:  # a vector chooses rows
         condition = op.Unsqueeze(condition, ints(range(1, rank(x))))
-    return op.Where(condition, x, y)
+    return where(op, condition, x, y)
 
 
 @to_onnx("SELECT_V2")
 def select_v2(op: Builder, condition: Value, x: Value, y: Value) -> Any:
-    return op.Where(condition, x, y)
+    return where(op, condition, x, y)
 
 
 @to_onnx("ONE_HOT")
@@ -86,4 +86,4 @@ def one_hot(op: Builder, indices: Value, depth: Value, on: Value, off: Value, *,
     # a negative index is no position here; ONNX would count it from the end
     at = op.Where(op.Less(at, constant(0, I64)), op.Squeeze(n, ints([0])), at)
     hot = op.OneHot(at, n, constant(np.asarray([0, 1], np.float32)), axis=axis_of(indices, axis, 1))
-    return op.Where(cast(op, hot, np.dtype(np.bool_)), on, off)
+    return where(op, cast(op, hot, np.dtype(np.bool_)), on, off)

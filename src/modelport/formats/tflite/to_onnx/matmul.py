@@ -6,12 +6,13 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import ints, known, rank, to_onnx, transposed
+from .common import hybrid, ints, known, rank, to_onnx, transposed
 
 
 @to_onnx("BATCH_MATMUL")
 def batch_matmul(op: Builder, x: Value, y: Value, *, adj_x: bool = False, adj_y: bool = False,
                  asymmetric_quantize_inputs: bool = False) -> Any:
+    hybrid(op, x, y)
     return op.MatMul(_adjoint(op, x) if adj_x else x, _adjoint(op, y) if adj_y else y)
 
 

@@ -1,4 +1,4 @@
-"""Changes between real numbers and integers.  Source: tensorflow/lite/kernels/quantize.cc, dequantize.cc, fake_quant.cc.
+"""Changes between real numbers and integers.  Source: tensorflow/lite/kernels/{quantize,dequantize,fake_quant}.cc.
 
 Real values flow, and :func:`modelport.hub.qdq.translate_quantized` stores them as each tensor says: most rules here
 only let them pass."""

@@ -1,8 +1,8 @@
-"""Recurrent layers as Scan, so that clipping, projection, normalisation and the roundings of integer kernels stay exact.
+"""Recurrent layers as Scan: clipping, projection, normalisation and the roundings of integer kernels stay exact.
 
 A rule's last outputs are the new values of the variables that the kernel updates in place.
 
-Source: tensorflow/lite/kernels/unidirectional_sequence_lstm.cc, lstm_eval.cc, unidirectional_sequence_rnn.cc, svdf.cc."""
+Source: unidirectional_sequence_lstm.cc, lstm_eval.cc, unidirectional_sequence_rnn.cc, svdf.cc in tensorflow/lite/kernels."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ import numpy as np
 
 from ....errors import Unsupported
 from ....hub import qdq
-from ....ir.graph import Graph, Value, constant
+from ....ir.graph import Graph, Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import Quant, Type
-from .common import activation, dims, ints, rank, real, to_onnx, transposed
+from .common import dims, function, hybrid, ints, rank, real, to_onnx, transposed
 
 F32 = np.dtype(np.float32)
 _EPSILON = 1e-8  # of layer normalisation, kLayerNormEpsilon
@@ -49,13 +49,13 @@ def unidirectional_sequence_lstm(
     assert op.node is not None
     gates = [None if w is None else _gate(w, r, p, n, b) for w, r, p, n, b in (
         (wi, ri, pi, ni, bi), (wf, rf, pf, nf, bf), (wc, rc, None, nc, bc), (wo, ro, po, no, bo))]
-    out, new_h, new_c = op.node.outputs
+    out, _, new_c = op.node.outputs
     if out.type.quant is not None:
         if any(v is not None for v in (projection, pi, pf, po, ni, nf, nc, no)) or h.dtype != F32:
             raise Unsupported("an integer kernel with projection, peepholes or normalisation")
         if new_c.type.quant is None or new_c.dtype != np.int16 or out.dtype != np.int8:
             raise Unsupported(f"an integer kernel with cells of {new_c.dtype} and outputs of {out.dtype}")
-        steps = _IntegerSteps(out.type, new_c.type.quant, cell_clip)
+        steps: _Steps = _IntegerSteps(out.type, new_c.type.quant, cell_clip)
     else:
         hybrid(op, x, wf)
         steps = _Steps(fused_activation_function, cell_clip, None if projection is None else real(projection),
@@ -67,13 +67,6 @@ def _gate(w: Value, r: Value | None, peephole: Value | None, norm: Value | None,
     if r is None:
         raise Unsupported("a gate without recurrent weights")
     return _Gate(real(w), real(r), *(None if v is None else real(v) for v in (peephole, norm, bias)))
-
-
-def hybrid(op: Builder, x: Value, w: Value) -> None:
-    """Notes that the kernel would round activations: its weights are integers and its input is not."""
-    if w.op == "DequantizeLinear" and x.op != "DequantizeLinear":
-        op.note("approximated", "integer weights with real activations: computed in real numbers, where the kernel "
-                                "of TensorFlow Lite first rounds the activations to 8 bits")
 
 
 class _Steps:
@@ -95,10 +88,10 @@ class _Steps:
         return op.Clip(made, np.float32(-self.clip), np.float32(self.clip)) if self.clip > 0 else made
 
     def new(self, op: Builder, s: Value) -> Any:
-        return activation(op, s, self.function)
+        return function(op, s, self.function)
 
     def hidden(self, op: Builder, gate: Value, c: Value) -> Any:
-        made = op.Mul(gate, activation(op, c, self.function))
+        made = op.Mul(gate, function(op, c, self.function))
         if self.projection is not None:
             made = op.MatMul(made, np.ascontiguousarray(self.projection.T))
             made = made if self.bias is None else op.Add(made, self.bias)
@@ -204,7 +197,7 @@ def unidirectional_sequence_rnn(op: Builder, x: Value, w: Value, r: Value, b: Va
     units = dims(b)[0]
     ahead = op.Add(op.MatMul(x, transposed(op, w, [1, 0])), b)
     inner = {"h": Value(Type(F32, (x.shape[batch], units)), "h"), "x": Value(Type(F32, (x.shape[batch], units)), "x")}
-    step = activation(op, op.Add(inner["x"], op.MatMul(inner["h"], np.ascontiguousarray(real(r).T))),
+    step = function(op, op.Add(inner["x"], op.MatMul(inner["h"], np.ascontiguousarray(real(r).T))),
                       fused_activation_function)
     body = Graph(inner, {"h_next": step, "y": op.Identity(step)}, "step")
     last, y = op.add("Scan", _for_batch(op, h, x, x.shape[batch], batch), ahead, body=body, num_scan_inputs=1,
@@ -219,7 +212,7 @@ def rnn(op: Builder, x: Value, w: Value, r: Value, b: Value, h: Value, *, fused_
         raise Unsupported("an integer kernel")
     hybrid(op, x, w)
     s = op.Add(op.Add(op.MatMul(x, transposed(op, w, [1, 0])), op.MatMul(h, transposed(op, r, [1, 0]))), b)
-    y = activation(op, s, fused_activation_function)
+    y = function(op, s, fused_activation_function)
     return y, op.Identity(y)
 
 
@@ -243,4 +236,4 @@ def svdf(op: Builder, x: Value, feature: Value, time: Value, b: Value | None, st
     if rank > 1:
         sums = op.ReduceSum(op.Reshape(sums, ints([-1, filters // rank, rank])), ints([2]), keepdims=0)
     y = sums if b is None else op.Add(sums, b)
-    return activation(op, y, fused_activation_function), op.Reshape(moved, ints([-1, filters * memory]))
+    return function(op, y, fused_activation_function), op.Reshape(moved, ints([-1, filters * memory]))

@@ -59,8 +59,8 @@ def top_k(op: Builder, x: Value, k: Value) -> Any:
 @to_onnx("UNIQUE")
 def unique(op: Builder, x: Value, *, idx_out_type: str = "INT32") -> Any:
     assert op.node is not None
-    values, _, inverse, _ = op.add("Unique", x, sorted=0, outputs=4)
-    return values, cast(op, inverse, op.node.outputs[1].dtype)
+    values, _, inverse, _ = op.add("Unique", x if x.dtype.kind == "f" else cast(op, x, I64), sorted=0, outputs=4)
+    return cast(op, values, x.dtype), cast(op, inverse, op.node.outputs[1].dtype)
 
 
 @to_onnx("SEGMENT_SUM")

@@ -123,7 +123,12 @@ def strided_slice(op: Builder, x: Value, begin: Value, end: Value, strides: Valu
     new = [k for k in range(n) if new_axis_mask >> k & 1 and k not in ellipsis]
     covered = n - len(ellipsis) - len(new)
     axis, out = 0, 0
-    axes, starts, ends, by, shrunk, added = [], [], [], [], [], []  # type: ignore[var-annotated]
+    axes: list[int] = []
+    starts: list[Any] = []
+    ends: list[Any] = []
+    by: list[int] = []
+    shrunk: list[int] = []
+    added: list[int] = []
     for k in range(n):
         if k in ellipsis:
             skipped = rank(x) - covered
