@@ -137,7 +137,9 @@ def verify(options: Namespace) -> int:
     print(report.to_json() if options.json else report.text())
     if not report.ok and options.bisect and not options.rerun:
         from ..verify import bisect
-        print(bisect(api.load(options.source, limits=limits), Path(options.target), Path(options.bisect)).text())
+        found = bisect(api.load(options.source, limits=limits), Path(options.target), repro=Path(options.bisect),
+                       seed=options.seed, limits=limits)
+        print("no layer could be singled out" if found is None else found.text())
     return 0 if report.ok else 1
 
 

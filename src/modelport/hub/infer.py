@@ -22,6 +22,7 @@ from .opset import NHWC, OPSET, schema, split, unheld
 
 _IMPORTS = [helper.make_opsetid(d, v) for d, v in OPSET.items()]
 _SMALL = 4096  # bytes of a constant that shape inference may look at
+_READS_FLOATS = frozenset({"Range", "Resize"})  # inference of all others looks at integers only
 _A = onnx.defs.OpSchema.AttrType
 
 
@@ -155,7 +156,8 @@ def infer(op: str, inputs: Sequence[Value | None], attrs: Mapping[str, Any], out
     here = tuple(None if v is None else v.type for v in inputs)
     if op.startswith(NHWC):
         here = tuple(t if k or t is None else channels_first(t) for k, t in enumerate(here))
-    data = tuple(None if v is None else _small(v) for v in inputs)
+    floats = op.removeprefix(NHWC) in _READS_FLOATS
+    data = tuple(None if v is None or (v.dtype.kind == "f" and not floats) else _small(v) for v in inputs)
     try:
         types = _infer(op.removeprefix(NHWC), here, tuple((k, _key(v)) for k, v in kept.items()),
                        tuple(None if d is None else (d.dtype, d.shape, d.tobytes()) for d in data), outputs,

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import Unsupported
 from .graph import Graph, Made, Node, Value, rebuild
-from .rules import Builder, _signature
+from .rules import Builder, misfit
 
 
 class Site(Builder):
@@ -52,12 +52,10 @@ class Rewrites:
                 here = base.at(node)
                 here.uses = uses  # type: ignore[attr-defined]  # the builder given is a Site
                 for rewrite in rules:
-                    try:
-                        bound = _signature(rewrite).bind(here, *node.inputs, **node.attrs)
-                    except TypeError:
+                    if misfit(rewrite, node):
                         continue
                     try:
-                        made = rewrite(*bound.args, **bound.kwargs)
+                        made = rewrite(here, *node.inputs, **node.attrs)
                     except Unsupported:  # what it would have built does not hold here
                         made = None
                     if made is not None:

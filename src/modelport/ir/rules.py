@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -114,19 +115,49 @@ class Rules(dict[str, Callable[..., Any]]):
         return Counter(n.op for n in graph.walk() if n.op not in self)
 
 
+@dataclass(frozen=True)
+class _Signature:
+    """What a rule takes: how many inputs (after the builder), which attributes, and which of those it must have."""
+
+    least: int
+    most: int | None
+    names: frozenset[str] | None
+    required: tuple[str, ...]
+
+
 @lru_cache(maxsize=4096)
-def _signature(rule: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(rule)
+def _signature(rule: Callable[..., Any]) -> _Signature:
+    parameters = list(inspect.signature(rule).parameters.values())
+    kinds = inspect.Parameter
+    inputs = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    attributes = [p for p in parameters if p.kind == kinds.KEYWORD_ONLY]
+    return _Signature(
+        least=sum(p.default is kinds.empty for p in inputs) - 1,
+        most=None if any(p.kind == kinds.VAR_POSITIONAL for p in parameters) else len(inputs) - 1,
+        names=None if any(p.kind == kinds.VAR_KEYWORD for p in parameters) else frozenset(p.name for p in attributes),
+        required=tuple(p.name for p in attributes if p.default is kinds.empty))
+
+
+def misfit(rule: Callable[..., Any], node: Node) -> str:
+    """Why ``rule`` can't be called with the inputs and attributes of ``node``; empty if it can."""
+    s, attrs = _signature(rule), node.attrs
+    if len(node.inputs) < s.least or (s.most is not None and len(node.inputs) > s.most):
+        return f"{len(node.inputs)} inputs, not {s.least}" + ("" if s.most == s.least else f" to {s.most or 'more'}")
+    if s.names is not None:
+        for name in attrs:
+            if name not in s.names:
+                return f"attribute not supported: '{name}'"
+    for name in s.required:
+        if name not in attrs:
+            return f"attribute missing: '{name}'"
+    return ""
 
 
 def apply(rule: Callable[..., Any], op: Builder, node: Node) -> Any:
     """Calls ``rule`` with the node's inputs and attributes; what does not bind is ``Unsupported``."""
-    try:
-        bound = _signature(rule).bind(op, *node.inputs, **node.attrs)
-    except TypeError as e:
-        raise Unsupported(str(e).replace("got an unexpected keyword argument", "attribute not supported:")
-                          .replace("missing a required argument:", "missing:")) from None
-    return rule(*bound.args, **bound.kwargs)
+    if why := misfit(rule, node):
+        raise Unsupported(why)
+    return rule(op, *node.inputs, **node.attrs)
 
 
 def static(value: Value | None, what: str = "an input") -> Array:

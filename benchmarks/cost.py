@@ -1,0 +1,142 @@
+"""What a conversion costs, as whole processes with verification off: CPU seconds with start-up, memory, wall time.
+
+``python benchmarks/cost.py [--large]`` prints one line a figure, with the bound that the project sets itself.
+``--large`` adds the 1.5 GB file (needs 3.1 GB of disk).  Linux only: memory is read from /proc."""
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT.parent / "shared" / "corpus"
+MOBILENET = CORPUS / "tflite/google-coral__test_data/mobilenet_v2_1.0_224_quant.tflite"
+COMMAND = [sys.executable, "-m", "modelport"]
+
+
+def run(*arguments: str) -> tuple[float, float, int]:
+    """CPU seconds, wall seconds and peak anonymous memory (bytes) of one command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    peak = 0
+
+    def watch() -> None:
+        nonlocal peak
+        while child.poll() is None:
+            try:
+                for line in Path(f"/proc/{child.pid}/status").read_text().splitlines():
+                    if line.startswith("RssAnon"):
+                        peak = max(peak, int(line.split()[1]) * 1024)
+            except OSError:
+                return
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = child.wait()
+    wall = time.perf_counter() - began
+    watcher.join()
+    if code:
+        raise SystemExit(f"{' '.join(arguments)} failed with {code}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall, peak
+
+
+def best(times: int, *arguments: str) -> float:
+    """The least CPU time of several runs: the one with the least noise of the machine."""
+    return min(run(*arguments)[0] for _ in range(times))
+
+
+def line(what: str, figure: float, unit: str, bound: float) -> bool:
+    ok = figure <= bound
+    print(f"{what:<58} {figure:8.3f} {unit:<3} bound {bound:g} {'' if ok else '  OVER'}", flush=True)
+    return ok
+
+
+def chain(path: Path, nodes: int) -> None:
+    """A model of ``nodes`` operators, half of them with a constant of their own."""
+    import onnx
+    from onnx import helper
+    made, constants, last = [], [], "x"
+    for k in range(nodes // 2):
+        constants.append(onnx.numpy_helper.from_array(np.full(16, 1 + k / nodes, np.float32), f"c{k}"))
+        made.append(helper.make_node("Mul", [last, f"c{k}"], [f"m{k}"], f"mul{k}"))
+        made.append(helper.make_node("Tanh", [f"m{k}"], [f"t{k}"], f"tanh{k}"))
+        last = f"t{k}"
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(made, "chain", [value("x", 1, ["n", 16])], [value(last, 1, ["n", 16])], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+
+
+def large(path: Path, megabytes: int) -> None:
+    """A model with ``megabytes`` of weights, written without ever holding more than one of them."""
+    from modelport.formats import onnx
+    from modelport.hub.infer import op
+    from modelport.ir import Graph, Tensor, Type, Value
+    side = 4096
+    count = megabytes * 1_000_000 // (side * side * 4)
+    x = y = Value(Type(np.dtype(np.float32), ("batch", side)), "x")
+    for k in range(count):
+        def make(seed: int = k) -> np.ndarray:
+            return np.random.default_rng(seed).standard_normal((side, side), np.float32)
+        weight = Value(Type(np.dtype(np.float32), (side, side)), f"w{k}",
+                       data=Tensor(make, Type(np.dtype(np.float32), (side, side))))
+        y = op.Tanh(op.MatMul(y, weight))
+    onnx.write(onnx.from_hub(Graph({"x": x}, {"y": y})), path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="also the 1.5 GB file")
+    parser.add_argument("--tflite", type=Path, default=MOBILENET, help="a .tflite of the size of MobileNet")
+    options = parser.parse_args()
+    ok = line("--help, CPU", best(5, *COMMAND, "--help"), "s", 0.15)
+    ok &= line("import modelport, CPU", best(5, sys.executable, "-c", "import modelport")
+               - best(5, sys.executable, "-c", "pass"), "s", 0.05)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        folder = Path(name)
+        convert = [*COMMAND, "convert", "--no-verify", "--force"]
+        if options.tflite.exists():
+            ok &= line(f"{options.tflite.name} to .onnx, CPU", best(3, *convert, str(options.tflite),
+                                                                     str(folder / "m.onnx")), "s", 0.9)
+        else:
+            print(f"skipped: {options.tflite} is not here")
+        chain(folder / "chain.onnx", 10_000)
+        ok &= line("10,000 nodes loaded, passed and saved, CPU",
+                   best(2, *convert, str(folder / "chain.onnx"), str(folder / "chain2.onnx")), "s", 3)
+        if options.large:
+            source, target = folder / "large.onnx", folder / "large2.onnx"
+            large(source, 1500)
+            run(*convert, str(source), str(target))  # both files are in the page cache from here on
+            copies, rewrites, peaks = [], [], []
+            for _ in range(3):
+                began = time.perf_counter()
+                shutil.copyfile(source, folder / "copy")
+                os.sync()
+                copies.append(time.perf_counter() - began)
+                (folder / "copy").unlink()
+                target.unlink()
+                began = time.perf_counter()
+                _, _, peak = run(*convert, str(source), str(target))
+                os.sync()
+                rewrites.append(time.perf_counter() - began)
+                peaks.append(peak)
+            size = source.stat().st_size / 1e9
+            ok &= line(f"{size:.2f} GB .onnx rewritten, anonymous memory", max(peaks) / 1e6, "MB", 150)
+            ok &= line(f"{size:.2f} GB .onnx rewritten, times a copy ({min(copies):.2f} s)",
+                       min(rewrites) / min(copies), "x", 3)
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
