@@ -116,8 +116,8 @@ def same(got: Sequence[Any], expected: Sequence[Any], case: Case) -> bool:
                 return False
             continue
         g, e = np.asarray(g), np.asarray(e)
-        if g.shape != e.shape or g.dtype.kind != e.dtype.kind and g.dtype != e.dtype and {g.dtype.kind, e.dtype.kind} \
-                - {"U", "O"}:
+        if g.shape != e.shape or (g.dtype.kind != e.dtype.kind and g.dtype != e.dtype and {g.dtype.kind, e.dtype.kind} \
+                - {"U", "O"}):
             return False
         if case.random:
             if g.dtype != e.dtype:

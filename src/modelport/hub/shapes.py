@@ -483,6 +483,7 @@ _SHAPES: dict[str, Callable[..., Any]] = {
     "Conv": _window, "MaxPool": _window, "AveragePool": _window, "LpPool": _window, "Flatten": _flatten_shape,
     **dict.fromkeys(NARY, _broadcast_shape),
     "DepthToSpace": _blocks(True), "SpaceToDepth": _blocks(False),
+    **dict.fromkeys(("GroupNormalization", "MeanVarianceNormalization"), lambda here, inputs, attrs: here[0].shape),
 }
 
 

@@ -1,7 +1,7 @@
 """Changes of operators that a comparison of schemas can't judge, judged by reading the specification.
 
 A change that leaves attributes, defaults, inputs and outputs as they are and only allows more element types needs no
-entry; one that is not in this table has a rule.  A test goes through the whole history of the installed onnx package."""
+entry; one that is not in this table has a rule.  A test goes through the whole history in the onnx package."""
 from __future__ import annotations
 
 ADDED = "a new attribute, absent from older nodes; its default, or its absence, is what they did"

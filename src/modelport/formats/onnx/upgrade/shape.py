@@ -58,10 +58,14 @@ def dynamic_slice(op: Builder, x: Value, starts: Value, ends: Value, axes: Value
 
 
 @below(2, "Split")
-def split_1(op: Builder, x: Value, split: Value | None = None, **attrs: Any) -> Any:
-    if split is not None and "split" in attrs:
+def split_1(op: Builder, x: Value, lengths: Value | None = None, *, axis: int = 0, split: Ints | None = None) -> Any:
+    """The lengths were an input, of the type of the data, or an attribute."""
+    if lengths is not None and split is not None:
         raise Unsupported("the lengths are given twice")
-    return _split(op, x, split, **attrs)
+    if lengths is not None and lengths.dtype != np.int64:
+        lengths = op.Cast(lengths, to=NUMBER[np.dtype(np.int64)]) if lengths.data is None else constant(
+            lengths.numpy().astype(np.int64))
+    return _split(op, x, lengths, axis=axis, split=split)
 
 
 @below(13, "Split")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 import onnx
@@ -20,7 +21,7 @@ def steps() -> list[tuple[str, Any, Any]]:
     out = []
     for op, forms in sorted(found.items()):
         forms.sort(key=lambda s: s.since_version)
-        out += [(op, a, b) for a, b in zip(forms, forms[1:], strict=False) if not unheld(op)]
+        out += [(op, a, b) for a, b in pairwise(forms) if not unheld(op)]
     return out
 
 
