@@ -3,7 +3,8 @@
     python tools/schemas.py                      # tflite.json, from the installed ai-edge-litert
     python tools/schemas.py NAME FILE.fbs        # NAME.json, from a FlatBuffers schema
 
-``tflite_metadata`` is made from metadata_schema.fbs of tflite-support.  Facts only are taken: names, numbers, kinds and defaults of fields.
+``tflite_metadata`` is made from metadata_schema.fbs of tflite-support.  Facts only are taken: names, numbers, kinds and
+defaults of fields.
 """
 from __future__ import annotations
 

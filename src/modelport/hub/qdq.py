@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Unsupported
+from ..errors import Unsupported, UnsupportedModel
 from ..ir.graph import Graph, Node, Value, constant
 from ..ir.rules import Builder, Rules, apply, translate
 from ..ir.types import Quant, Type
@@ -81,8 +81,7 @@ def translate_quantized(graph: Graph, rules: Rules, op: Builder, stored: frozens
     Rules see and make real values; those of the operators named in ``stored`` see and make what a quantized value
     stores.  A rule that does not deliver the element type that its node states is refused."""
     inputs = {k: Value(plain_type(v.type), v.name) for k, v in graph.inputs.items()}
-    flows = {k: dequantize(op, v, raw.type.quant) if flows_real(raw) and raw.type.quant is not None else v
-             for (k, v), raw in zip(inputs.items(), graph.inputs.values(), strict=True)}
+    flows = {k: _input(op, k, v, raw, rules) for (k, v), raw in zip(inputs.items(), graph.inputs.values(), strict=True)}
     constants: dict[Value, Value] = {}
 
     def real(v: Value | None) -> Value | None:
@@ -95,15 +94,30 @@ def translate_quantized(graph: Graph, rules: Rules, op: Builder, stored: frozens
     def around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
         inside = quantized_or_stored if node.op in stored else real
         node = node.with_(inputs=[inside(v) for v in node.inputs])
-        made = apply(rule, op.at(node), node)
+        try:
+            made = apply(rule, op.at(node), node)
+        except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as e:
+            # a node from a file: an absent input, a size of zero, fewer outputs than its attributes say
+            raise Unsupported(f"the operator is not as its kernel wants it ({type(e).__name__}: {e})") from e
         outs = (made,) if isinstance(made, Value) else tuple(made)
         return tuple(_delivered(op, o, raw, node.op in stored) for o, raw in zip(outs, node.outputs, strict=False))
 
     result = translate(graph, rules, op, around, flows)
     outputs: Mapping[str, Value] = {
-        k: quantized(real(v) or v) if flows_real(raw) else v
+        k: quantized_or_stored(v) or v if flows_real(raw) else v
         for (k, v), raw in zip(result.outputs.items(), graph.outputs.values(), strict=True)}
     return result.with_(inputs=inputs, outputs=outputs)
+
+
+def _input(op: Builder, name: str, v: Value, raw: Value, rules: Rules) -> Value:
+    """What flows for an input of the graph."""
+    quant = raw.type.quant
+    if quant is None or not flows_real(raw):
+        return v
+    try:
+        return dequantize(op, v, quant)
+    except Unsupported as e:
+        raise UnsupportedModel([Unsupported(e.reason, Node("input", [], {}, [], name=name))], rules.target) from None
 
 
 def quantized_or_stored(v: Value | None) -> Value | None:

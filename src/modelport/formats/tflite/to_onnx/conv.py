@@ -20,7 +20,7 @@ def conv_2d(op: Builder, x: Value, w: Value, b: Value | None = None, *, padding:
     o, kh, kw, i = dims(w, what="the weight")
     strides, dilations = [stride_h, stride_w], [dilation_h_factor, dilation_w_factor]
     channels = dims(x, [-1])[0]
-    if i == 0 or channels % i or o % (channels // i):
+    if not i or not channels or channels % i or o % (channels // i):
         raise Unsupported(f"{channels} channels with a weight for {i}")
     y = op.nhwc.Conv(x, transposed(op, w, [0, 3, 1, 2]), b, kernel_shape=[kh, kw], strides=strides,
                      dilations=dilations, group=channels // i, **padding_of(x, padding, [kh, kw], strides, dilations))

@@ -2,7 +2,8 @@
 
 A rule's last outputs are the new values of the variables that the kernel updates in place.
 
-Source: unidirectional_sequence_lstm.cc, lstm_eval.cc, unidirectional_sequence_rnn.cc, svdf.cc in tensorflow/lite/kernels."""
+Source: tensorflow/lite/kernels: unidirectional_sequence_lstm.cc, lstm_eval.cc, unidirectional_sequence_rnn.cc,
+svdf.cc."""
 from __future__ import annotations
 
 from collections.abc import Sequence
