@@ -59,8 +59,8 @@ class Worker:
     def open(self, runtime: str, path: str | os.PathLike[str], **options: Any) -> IsolatedSession:
         """The file at ``path`` opened by ``runtime`` in the child; options as for ``runtimes.start``."""
         self._title = TITLES.get(runtime, runtime)
-        answer, _ = self.request({"do": "open", "runtime": runtime, "path": os.path.abspath(path), "options": options})
-        return IsolatedSession(self, answer)
+        how = {"do": "open", "runtime": runtime, "path": os.path.abspath(path), "options": options}
+        return IsolatedSession(self, how, self.request(how)[0])
 
     def request(self, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None,
                 ) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -137,19 +137,24 @@ class Worker:
 
 
 class IsolatedSession(Session):
-    """A session that lives in a worker."""
+    """A session that lives in a worker.  After a crash the next run opens the model again, a few times at most."""
 
-    def __init__(self, worker: Worker, answer: Mapping[str, Any]) -> None:
-        self._worker, self._number = worker, answer["session"]
-        self._process = worker._process
+    def __init__(self, worker: Worker, how: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        self._worker, self._how, self._number = worker, how, answer["session"]
+        self._process, self._again = worker._process, 5
         self.name, self.version, self.settings = (str(answer[k]) for k in ("name", "version", "settings"))
         self.inputs = frames.types_from_json(answer["inputs"])
         self.outputs = frames.types_from_json(answer["outputs"])
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = self.checked(feeds)
         if self._worker._process is not self._process:
-            raise RuntimeFailed(f"{self.name} is no longer running")
-        return self._worker.request({"do": "run", "session": self._number}, self.checked(feeds))[1]
+            if self._again <= 0:
+                raise RuntimeFailed(f"{self.name} is no longer running: it crashed too often")
+            self._again -= 1
+            self._number = self._worker.request(self._how)[0]["session"]
+            self._process = self._worker._process
+        return self._worker.request({"do": "run", "session": self._number}, arrays)[1]
 
     def close(self) -> None:
         if self._worker._process is self._process and self._process is not None:

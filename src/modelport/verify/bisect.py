@@ -1,6 +1,7 @@
 """Where two models begin to differ: first the stage of the conversion, then the layer, and a small repro of it."""
 from __future__ import annotations
 
+import contextlib
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import registry
 from ..codecs.limits import DEFAULT, Limits
-from ..errors import ModelportError, RuntimeFailed, Unsupported, printable
+from ..errors import ModelportError, Unsupported, printable
 from ..ir.graph import Graph, Node, Value
 from ..ir.tensor import Array
 from ..ir.types import STRING, is_float
 from . import compare as cmp
 from .inputs import Feed, suite
-from .precision import bar_for, precision, step
-from .sides import Runners, Side, attempt, match, side, write_onnx
+from .precision import bar_for, step
+from .sides import Runners, Side, match, side, write_onnx
+from .views import View, exposed, named, native, onnx_session
 
-PREFIX = "value/"
-"""Outputs added to a model to look inside have this before the value's name."""
 FEEDS = 4
 """Feeds that differ are looked into until one of them shows the layer, at most so many."""
 
@@ -76,65 +75,6 @@ def bisect(source: Any, target: Any, *, hub: Graph | None = None, seed: int = 0,
                 suite(mine.graph if hub is None else hub, level=suite_level, seed=seed, sample=sample).feeds)
         finally:
             runners.close()
-
-
-@dataclass(frozen=True)
-class View:
-    """A model with its values in sight: ``run`` delivers the outputs, and values by their names."""
-
-    title: str
-    graph: Graph
-    session: Any
-    raw: Graph | None = None
-
-    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
-        names, _ = match({k: v.type for k, v in self.graph.inputs.items()}, self.session.inputs, "input")
-        made = attempt(self.session, {names[k]: a for k, a in arrays.items()})
-        if isinstance(made, ModelportError):
-            return made
-        out = {k.removeprefix(PREFIX): self._real(k.removeprefix(PREFIX), a) for k, a in made.items()}
-        ends = {k: t for k, t in self.session.outputs.items() if not k.startswith(PREFIX)}
-        extra = len(ends) - len(self.graph.outputs)
-        ends = dict(list(ends.items())[:len(ends) - extra]) if extra > 0 else ends
-        pairs, _ = match({k: v.type for k, v in self.graph.outputs.items()}, ends, "output")
-        out.update({"output " + k: made[n] for k, n in pairs.items() if n in made})
-        return out
-
-    def _real(self, name: str, array: Array) -> Array:
-        """The real numbers that a quantized tensor of the source stands for."""
-        quant = self._quants.get(name)
-        if quant is None:
-            return array
-        shape = [1] * array.ndim
-        if quant.axis is not None:
-            shape[quant.axis] = -1
-        scale, zero = (np.asarray(q).reshape(shape if quant.axis is not None else ()) for q in (quant.scale, quant.zero_point))
-        return np.asarray(((array.astype(np.float64) - zero) * scale).astype(np.float32))
-
-    @property
-    def _quants(self) -> dict[str, Any]:
-        if self.raw is None:
-            return {}
-        return {o.name: o.type.quant for n in self.raw.nodes for o in n.outputs if o.type.quant is not None}
-
-
-def named(graph: Graph) -> dict[str, Value]:
-    """The values of a graph's nodes whose name is theirs alone."""
-    found: dict[str, Value] = {}
-    twice: set[str] = set()
-    for node in graph.nodes:
-        for o in node.outputs:
-            if o.name and (o.name in found or o.name in graph.inputs):
-                twice.add(o.name)
-            elif o.name:
-                found[o.name] = o
-    return {k: v for k, v in found.items() if k not in twice}
-
-
-def exposed(graph: Graph, names: Sequence[str]) -> Graph:
-    """The graph with the values of these names as further outputs."""
-    values = named(graph)
-    return graph.with_(outputs={**graph.outputs, **{PREFIX + n: values[n] for n in names if n in values}})
 
 
 @dataclass
@@ -193,10 +133,8 @@ class _Search:
         out: list[tuple[str, View, View]] = []
         values = list(named(self.source.graph))
         hub = self._hub("hub", self.source.graph, values)
-        try:
-            out.append(("reader", self._native(values), hub))
-        except ModelportError:
-            pass  # a graph in memory, or a runtime that shows nothing: the hub is the source then
+        with contextlib.suppress(ModelportError):  # a graph in memory, or a runtime that shows nothing: the hub is the source
+            out.append(("reader", native(self.source, values, self.runners), hub))
         last = hub
         if self.hub is not self.source.graph:
             passed = self._hub("hub after the passes", self.hub, list(named(self.hub)))
@@ -204,7 +142,7 @@ class _Search:
             last = passed
         wanted = [n for n in named(self.target.graph) if n in named(last.graph)]
         if self.target.path is not None and self.target.format == "onnx":
-            view = View("target", self.target.graph, self._onnx(self.target, wanted))
+            view = View("target", self.target.graph, onnx_session(self.target, wanted, self.runners))
         else:
             view = self._hub("target", self.target.graph, wanted)
         out.append(("writer", last, view))
@@ -212,31 +150,6 @@ class _Search:
 
     def _hub(self, title: str, graph: Graph, names: Sequence[str]) -> View:
         return View(title, graph, self.runners.hub(exposed(graph, names)))
-
-    def _native(self, names: Sequence[str]) -> View:
-        """The source in its own runtime, every value in sight."""
-        s = self.source
-        if s.path is None:
-            raise RuntimeFailed("a graph in memory has no runtime of its own")
-        if s.format == "onnx":
-            return View("source", s.graph, self._onnx(s, names), s.raw)
-        if registry.named(s.format).runtime == "tflite":
-            kernels = "reference" if precision(s.graph) == "int8" else "plain"
-            session = self.runners.open("tflite", s.path, kernels=kernels, tensors=list(names))
-            return View("source", s.graph, session, s.raw)
-        raise RuntimeFailed(f"the runtime of {s.format} files shows no values")
-
-    def _onnx(self, s: Side, names: Sequence[str]) -> Any:
-        """An .onnx with more outputs, in ONNX Runtime; types of the new outputs are left to it."""
-        import onnx
-        assert s.path is not None
-        model = onnx.load(str(s.path))
-        have = {o.name for o in model.graph.output}
-        made = {o for node in model.graph.node for o in node.output if o}
-        model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n in made and n not in have)
-        path = self.runners.folder / f"exposed {len(list(self.runners.folder.iterdir()))}.onnx"
-        onnx.save(model, str(path), save_as_external_data=model.ByteSize() > 1 << 30)
-        return self.runners.open("onnxruntime", path)
 
     def _ends_differ(self, graph: Graph, a: Mapping[str, Array], b: Mapping[str, Array]) -> bool:
         for k in graph.outputs:

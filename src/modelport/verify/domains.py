@@ -78,6 +78,10 @@ def _learn(domain: Domain, node: Node, k: int, exact: bool) -> None:
         domain.index = bound if domain.index is None else min(domain.index, bound)
     if integer and k in EXTENT.get(name, ()):
         domain.extent = True
+    if name == "Equal" and exact and v.dtype.kind in "iuO":  # the value of a switch, such as a sampling rate
+        other = node.inputs[1 - k]
+        if other is not None and other.data is not None:
+            domain.categories.extend(other.numpy().ravel().tolist()[:256])
     if name in ("LabelEncoder", "OneHotEncoder", "CategoryMapper", "TfIdfVectorizer", "StringNormalizer"):
         for key in CATEGORY_KEYS:
             found = node.attrs.get(key)

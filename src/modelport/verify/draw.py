@@ -56,7 +56,7 @@ def integers(domain: Domain, dtype: DType, style: str, rng: Rng, count: int) -> 
         return np.zeros(count, np.int64) if style == "zeros" else drawn
     if numbers:
         pool = np.array([*numbers, *(n + 1 for n in numbers), min(numbers) - 1], np.int64)
-        return np.resize(pool, count) if style == "special" else pool[rng.integers(0, len(pool), count)]
+        return np.resize(pool, count) if style == "special" else rng.choice(pool if style == "large" else numbers, count)
     if style == "zeros":
         return np.zeros(count, np.int64)
     if dtype.itemsize <= 2:  # quantized: the whole range
@@ -151,8 +151,7 @@ def saturated(array: Array, dtype: DType) -> Array:
     """The elements in ``dtype``; finite ones stay finite."""
     if dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         return np.asarray(array, dtype)
-    import ml_dtypes
-    top = float(ml_dtypes.finfo(dtype).max)
+    top = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
     bounded = np.where(np.isfinite(array), np.clip(array, -top, top), array)
     return bounded.astype(np.float32).astype(dtype)
 

@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..errors import UsageError, printable
 from ..hub.opset import split
 from ..ir.graph import Graph
 from ..ir.tensor import Array
-from ..ir.types import STRING, Dim, Type, is_float
+from ..ir.types import STRING, Dim, is_float
 from . import domains as dom
 from .draw import (
     Make,
@@ -44,8 +45,25 @@ SCALES = (1.0, 30.0, 1e-3, 1e4)
 BATCHES = (3, 1, 2, 7)
 SPATIAL = (32, 33, 48, 17)
 LENGTHS = (5, 8, 1, 12)
-RETRY = (None, 32, 64, 128, 224, 256, 300, 512, 16, 1)
-"""Sizes tried for symbolic dimensions in turn, if the source refuses all feeds of the suite's own sizes."""
+ALIGNED = ((32, 64, 96, 160), (8, 16, 32, 64))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How symbolic dimensions are given numbers.
+
+    ``size``: one number for all but the batch; ``aligned``: multiples of 32 (images) or 8; ``batched``: unknown dimensions
+    of all inputs but the first are the batch, in place of being equal where their axis is."""
+
+    size: int | None = None
+    aligned: bool = False
+    batched: bool = False
+
+
+PLANS = (Plan(), Plan(aligned=True), Plan(batched=True), Plan(32), Plan(64), Plan(128), Plan(512, batched=True), Plan(224),
+         Plan(256), Plan(300), Plan(512), Plan(1), Plan(2), Plan(4), Plan(16), Plan(1, batched=True),
+         Plan(256, batched=True), Plan(576, batched=True))
+"""Tried in turn until the source accepts: networks want sizes that halve evenly, or one size only."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +118,15 @@ def work(graph: Graph) -> int:
 
 
 def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[str, Array] | None = None,
-          speed: float = 1.0, size: int | None = None, ranges: Mapping[str, tuple[float, float]] | None = None) -> Suite:
+          speed: float = 1.0, plan: Plan = PLANS[0], ranges: Mapping[str, tuple[float, float]] | None = None) -> Suite:
     """The feeds for a hub graph.
 
     ``level`` is ``cheap`` (a second or two for a small network) or ``thorough``; ``speed`` scales the budget for runtimes
-    slower than ONNX Runtime; ``size`` stands for every symbolic dimension but the batch; ``ranges`` are declared ranges of
+    slower than ONNX Runtime; ``plan`` gives symbolic dimensions their numbers; ``ranges`` are declared ranges of
     float inputs.  ``sample`` are rows of the user's own."""
     if level not in ("cheap", "thorough"):
         raise UsageError(f"there is no suite '{printable(level)}'; there are cheap and thorough")
-    made = _Maker(graph, seed, level == "thorough", speed, size, ranges or {})
+    made = _Maker(graph, seed, level == "thorough", speed, plan, ranges or {})
     feeds: list[Feed] = list(made.sampled(sample)) if sample else []
     left: list[str] = []
     rows = elements = 0
@@ -127,12 +145,22 @@ def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[
     return Suite(tuple(feeds), seed, level, tuple(left))
 
 
+def probes(graph: Graph, plan: Plan, seed: int = 0) -> list[Feed]:
+    """The first feeds of the suite of that plan, one for each choice of sizes."""
+    return list(islice(_Maker(graph, seed, False, 1.0, plan, {}).all(), len(BATCHES)))
+
+
+def golden_feeds(graph: Graph, arrays: Mapping[str, Array]) -> list[Feed]:
+    """The user's rows as feeds, in order."""
+    return list(_Maker(graph, 0, False, 1.0, PLANS[0], {}).sampled(arrays))
+
+
 class _Maker:
     """Builds feeds for one graph."""
 
-    def __init__(self, graph: Graph, seed: int, thorough: bool, speed: float, size: int | None,
+    def __init__(self, graph: Graph, seed: int, thorough: bool, speed: float, plan: Plan,
                  ranges: Mapping[str, tuple[float, float]]) -> None:
-        self.graph, self.seed, self.thorough, self.ranges = graph, seed, thorough, ranges
+        self.graph, self.seed, self.thorough, self.ranges, self.plan = graph, seed, thorough, ranges, plan
         self.inputs = {k: v.type for k, v in graph.inputs.items()}
         self.domains = dom.domains(graph)
         self.known = dom.constants(graph)
@@ -143,34 +171,37 @@ class _Maker:
         self.per_row = max([1, *(math.prod(d if isinstance(d, int) else 16 for d in (t.shape or ())[1:])
                                  for t in self.inputs.values())])
         self.symbolic = any(not isinstance(d, int) for t in self.inputs.values() for d in t.shape or ())
-        self.bindings = [self._binding(k, size) for k in range(len(BATCHES) if self.symbolic else 1)]
+        self.bindings = [self._binding(k) for k in range(len(BATCHES) if self.symbolic else 1)]
 
-    def _binding(self, k: int, size: int | None) -> dict[str, int]:
+    def _binding(self, k: int) -> dict[str, int]:
         """A number for each symbol, the k-th choice: the same in all inputs, different between symbols."""
         bound: dict[str, int] = {}
-        for t in self.inputs.values():
+        images, lengths = ALIGNED if self.plan.aligned else (SPATIAL, LENGTHS)
+        for name, t in self.inputs.items():
             for axis, d in enumerate(t.shape or ()):
-                key = self.symbol(axis, d)
+                key = self.symbol(name, axis, d)
                 if isinstance(d, int) or key in bound:
                     continue
-                table = SPATIAL if t.rank == 4 else LENGTHS
+                table = images if t.rank == 4 else lengths
                 others = len(bound) - (self.batch in bound)
-                bound[key] = (BATCHES[k] if key == self.batch else size if size is not None
+                bound[key] = (BATCHES[k] if key == self.batch else self.plan.size if self.plan.size is not None
                               else table[(k + others) % len(table)])
         return bound
 
-    @staticmethod
-    def symbol(axis: int, dim: Dim) -> str:
+    def symbol(self, name: str, axis: int, dim: Dim) -> str:
         """The name of a dimension; unknown ones of the same axis are taken to be one."""
-        return dim if isinstance(dim, str) else f"?{axis}"
+        if isinstance(dim, str):
+            return dim
+        return f"?{0 if self.plan.batched and name != next(iter(self.inputs)) else axis}"
 
-    def shape(self, t: Type, binding: Mapping[str, int]) -> tuple[int, ...]:
-        return tuple(d if isinstance(d, int) else binding[self.symbol(a, d)] for a, d in enumerate(t.shape or ()))
+    def shape(self, name: str, binding: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(d if isinstance(d, int) else binding[self.symbol(name, a, d)]
+                     for a, d in enumerate(self.inputs[name].shape or ()))
 
     @property
     def batch(self) -> str:
         """The symbol of the batch: that of the first symbolic first dimension, of a single input or of rank 2 or more."""
-        return next((self.symbol(0, t.shape[0]) for t in self.inputs.values() if t.shape
+        return next((self.symbol(k, 0, t.shape[0]) for k, t in self.inputs.items() if t.shape
                      and not isinstance(t.shape[0], int) and (len(t.shape) > 1 or len(self.inputs) == 1)), "")
 
     def rng(self, *key: Any) -> Rng:
@@ -185,7 +216,7 @@ class _Maker:
         if rows is not None and self.batch and binding.get(self.batch) is not None:
             binding = {**binding, self.batch: rows}
         for k, t in self.inputs.items():
-            rng, shape = self.rng(name, k, sorted(binding.items())), self.shape(t, binding)
+            rng, shape = self.rng(name, k, sorted(binding.items())), self.shape(k, binding)
             if is_float(t.dtype):
                 make: Any = how if only in (None, k) else normal(1.0)
                 arrays[k] = saturated(make(rng, shape), t.dtype)
@@ -215,8 +246,8 @@ class _Maker:
         yield self.feed("tied small integers", "special", at(3), ties, "ties")
         yield self.feed("normal, scale 0.001", "normal", at(0), normal(1e-3), "small")
         yield self.feed("uniform 0 to 1", "normal", at(1), uniform(0.0, 1.0), "constant")
-        for name, (low, high) in self.ranges.items():
-            yield self.feed(f"declared range of {printable(name, 40)}", "normal", at(0), uniform(low, high), only=name)
+        for key, (low, high) in self.ranges.items():
+            yield self.feed(f"declared range of {printable(key, 40)}", "normal", at(0), uniform(low, high), only=key)
         yield from self.thresholds()
         yield self.feed("normal, scale 10000", "normal", at(2), normal(1e4), "large")
         yield self.feed("zeros", "special", at(1), constant(0.0), "zeros")
@@ -253,20 +284,19 @@ class _Maker:
             base = {p: ts[int(rng.integers(len(ts)))] + float(rng.choice([-1e-3, 0.0, 1e-3])) for p, ts in pool.items()}
             dtype = self.inputs[s.place[0]].dtype
             table.extend({**base, **s.path, s.place: x} for x in neighbours(s.threshold, dtype))
-        for place, ts in list(pool.items())[:200]:
+        for place in list(pool)[:200]:
             table.extend({**{p: q[int(rng.integers(len(q)))] for p, q in pool.items()}, place: x} for x in (math.nan, 0.0, -0.0))
-            del ts
         static = next((t.shape[0] for t in self.inputs.values() if t.shape and isinstance(t.shape[0], int)), None)
         size = static or min(512, len(table))
         for start in range(0, len(table), size):
             part = table[start:start + size]
-            feed = self.feed(f"tree thresholds {start}", "threshold", self.bindings[0], normal(1.0), rows=size)
-            arrays = {k: np.array(a) for k, a in feed.arrays.items()}
+            made = self.feed(f"tree thresholds {start}", "threshold", self.bindings[0], normal(1.0), rows=size)
+            arrays = {k: np.array(a) for k, a in made.arrays.items()}
             for r, row in enumerate(part):
                 for (name, column), x in row.items():
                     if is_float(arrays[name].dtype):
                         arrays[name][r, column] = x
-            yield Feed(feed.name, feed.kind, arrays, feed.rows)
+            yield Feed(made.name, made.kind, arrays, made.rows)
 
     def sampled(self, sample: Mapping[str, Array]) -> Iterator[Feed]:
         """The user's own rows: as they are where the shapes fit, else a row at a time."""

@@ -72,7 +72,8 @@ class OutputRecord:
 class Report:
     """A verification: ``verdict`` is ``pass``, ``fail`` or ``inconclusive``, ``level`` how much it proves.
 
-    ``unsigned`` holds what differs between machines: paths, seconds, the host."""
+    ``layers`` says how the layers agree one by one, where the outputs alone cannot decide (quantized and deep models whose
+    runtimes round differently).  ``unsigned`` holds what differs between machines: paths, seconds, the host."""
 
     verdict: str
     level: str
@@ -85,6 +86,7 @@ class Report:
     not_tested: tuple[str, ...]
     notes: tuple[str, ...]
     tool: str
+    layers: str = ""
     unsigned: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -111,6 +113,8 @@ class Report:
         if self.level == "L0":
             return f"reads back (L0), not run: {self.why_not_higher}"
         word = "proven" if self.proven else "consistent, not proven"
+        if self.layers:
+            return f"{word} ({self.level}, layer by layer): {where}; {self.layers}"
         labels = (sum(o.labels[0] for o in self.outputs), sum(o.labels[1] for o in self.outputs))
         parts = [where]
         if (worst := self._worst()) is not None:

@@ -1,0 +1,179 @@
+"""Layer by layer: every layer of the hub on the source's own inputs.
+
+Two runtimes that round differently by one step in a layer may be many steps apart at the end of a deep network, and no bar
+at the outputs tells that from a mistake.  So the graph is cut at every value that the source's runtime shows: each layer gets
+what the source computed before it, and must deliver what the source computed, within one step or within float32 rounding."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ModelportError, RuntimeFailed, printable
+from ..ir.graph import Graph, Node, Value, rebuild
+from ..ir.tensor import Array
+from ..ir.types import is_float
+from . import compare as cmp
+from .inputs import Feed
+from .precision import precision, step, stored
+from .sides import Runners, Side
+from .views import PREFIX, View, named, native
+
+CUT = "cut/"
+"""Inputs that stand for values of the source have this before the value's name."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one cut value showed over all feeds."""
+
+    value: str
+    layer: str
+    op: str
+    bar: cmp.Bar
+    passed: bool
+    worst: float
+    elements: int
+    unequal: int
+    sqnr: float
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The outcome: all layers, and how many nodes of the graph lie between cuts of which nothing was seen."""
+
+    layers: tuple[Layer, ...]
+    rows: int
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.layers) and all(x.passed for x in self.layers)
+
+    def text(self) -> str:
+        """One line: what held, or which layers did not."""
+        bad = [x for x in self.layers if not x.passed]
+        if bad:
+            worst = "; ".join(f"'{printable(x.layer or x.value, 80)}' ({x.op}): {_measure(x)}" for x in bad[:4])
+            return f"{len(bad)} of {len(self.layers)} layers differ on the source's own inputs: {worst}"
+        steps = [x for x in self.layers if x.bar.quantum is not None]
+        if steps:
+            equal = 1 - sum(x.unequal for x in steps) / max(1, sum(x.elements for x in steps))
+            head = f"within one quantum ({100 * equal:.3f} % of elements equal)"
+            rest = [x for x in self.layers if x.bar.quantum is None]
+            if rest:
+                head += f", {len(rest)} of floats or with feedback {_worst_float(rest)}"
+        else:
+            head = _worst_float(list(self.layers))
+        return f"each of {len(self.layers)} layers, given the source's own inputs, agrees {head}"
+
+
+def _worst_float(layers: list[Layer]) -> str:
+    if all(x.bar.error < 1 for x in layers):
+        return f"within {max(x.worst for x in layers):.2g} of range"
+    return f"to at least {min(x.sqnr for x in layers):.3g} dB"
+
+
+def _measure(x: Layer) -> str:
+    if x.bar.quantum is not None:
+        return f"{x.worst:.3g} quanta, {100 * (1 - x.unequal / max(1, x.elements)):.2f} % equal"
+    return f"{x.worst:.2g} of range, {x.sqnr:.3g} dB"
+
+
+def layer_by_layer(source: Side, hub: Graph, runners: Runners, feeds: list[Feed]) -> Layers:
+    """Compares every layer of the source's hub graph with the source's own runtime.
+
+    Raises :class:`RuntimeFailed` where that runtime shows no values in between."""
+    if hub is not source.graph:
+        raise RuntimeFailed("the conversion changed the dimensions")
+    view = native(source, list(named(hub)), runners)
+    seen = _first(view, feeds)
+    cuts = [k for k in named(hub) if k in seen]
+    graph, outs = cut(hub, cuts)
+    session = runners.hub(graph)
+    bars = {k: _bar(v, hub, recurrent(v)) for k, v in outs.items()}
+    found: dict[str, list[cmp.Difference]] = {k: [] for k in outs}
+    rows = 0
+    for feed in feeds:
+        values = view.run(feed.arrays)
+        if isinstance(values, ModelportError):
+            continue
+        given = {k: np.asarray(a) for k, a in feed.arrays.items()}
+        for k in cuts:
+            if CUT + k in graph.inputs:
+                given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype)
+        made = session.run({k: a for k, a in given.items() if k in session.inputs})
+        rows += feed.rows
+        for k in outs:
+            got = made[PREFIX + k]
+            found[k].append(cmp.compare(values[k].astype(got.dtype), got, bars[k]))
+    return Layers(tuple(_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k]), rows)
+
+
+def _first(view: View, feeds: list[Feed]) -> Mapping[str, Array]:
+    for feed in feeds:
+        got = view.run(feed.arrays)
+        if not isinstance(got, ModelportError):
+            return got
+    raise RuntimeFailed("the source refuses the feeds")
+
+
+def _layer(name: str, value: Value, bar: cmp.Bar, seen: list[cmp.Difference]) -> Layer:
+    node = value.node
+    return Layer(name, node.label if node else name, value.op, bar, all(d.passed for d in seen), max(d.error for d in seen),
+                 sum(d.elements for d in seen), sum(d.unequal for d in seen), min(d.sqnr for d in seen))
+
+
+def recurrent(value: Value) -> bool:
+    """Whether the layer that computes a cut value feeds its own output back."""
+    ends = Graph({}, {"": value})
+    return any(n.bodies or n.op in ("LSTM", "GRU", "RNN") for n in ends.nodes)
+
+
+def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
+    """One step for quantized values; float32 rounding for floats, dynamic quantization where weights are stored as int8.
+
+    In a recurrent quantized layer one step of rounding is fed back at each time step, so no number of steps bounds it:
+    the field's bar for whole int8 networks (20 dB) holds there."""
+    quantum = step(value)
+    if quantum is not None and precision(graph) == "int8":
+        if loops:
+            return cmp.Bar("int8", sqnr=cmp.BARS["int8"].sqnr)
+        return cmp.Bar("quantized", quantum=quantum)
+    if not is_float(value.dtype):
+        return cmp.EXACT
+    if any(how.startswith("int") for how in stored(graph)):
+        return cmp.Bar("int8 weights", sqnr=cmp.BARS["int8 weights"].sqnr)
+    bar = cmp.BARS["float16" if value.dtype.itemsize == 2 else "float32"]
+    return cmp.Bar(bar.name, bar.error, bar.sqnr)
+
+
+def cut(graph: Graph, names: list[str]) -> tuple[Graph, dict[str, Value]]:
+    """The graph with each named value computed from fresh inputs in place of the named values before it.
+
+    Its outputs are ``value/NAME``, its inputs those of the graph and ``cut/NAME``; and the values by name."""
+    wanted = {id(v): k for k, v in named(graph).items() if k in set(names)}
+    fresh: dict[str, Value] = {}
+    computed: dict[str, Value] = {}
+    order = {id(o): wanted[id(o)] for n in graph.nodes for o in n.outputs if id(o) in wanted}
+    nodes = iter(graph.nodes)
+
+    def rule(node: Node) -> tuple[Value, ...]:
+        old = next(nodes)
+        outs = []
+        for before, now in zip(old.outputs, node.outputs, strict=True):
+            name = order.get(id(before))
+            if name is None:
+                outs.append(now)
+                continue
+            computed[name] = now
+            fresh[name] = Value(now.type, CUT + name)
+            outs.append(fresh[name])
+        return tuple(outs)
+
+    rebuild(graph, rule, bodies=False)
+    ends = {PREFIX + k: v for k, v in computed.items()}
+    inner = Graph({**graph.inputs, **{CUT + k: v for k, v in fresh.items()}}, ends)
+    used = inner.uses
+    kept = {k: v for k, v in inner.inputs.items() if used[v]}
+    return Graph(kept, ends, graph.name), computed
