@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -110,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(script(options.shell, parser()))
         return 0
     from ..errors import ModelportError
+    gc.set_threshold(100_000, 50, 50)  # graphs are a few objects a node, all alive: collecting often finds nothing
     try:
         from . import verbs
         return int(getattr(verbs, options.verb)(options))

@@ -31,7 +31,7 @@ class Rewrites:
         self._rules: dict[str, list[Callable[..., Any]]] = {}
 
     def __call__(self, *ops: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """A decorator that adds a rewrite for the operators named; ``"*"`` is every operator."""
+        """A decorator that adds a rewrite for the operators named."""
         def register(rule: Callable[..., Any]) -> Callable[..., Any]:
             for name in ops:
                 self._rules.setdefault(name, []).append(rule)
