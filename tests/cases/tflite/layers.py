@@ -144,6 +144,16 @@ lstm("peephole", peephole=True)
 lstm("projection", n_out=3, proj_clip=0.4)
 lstm("norm", norm=True, version=2)
 lstm("everything", n_out=3, peephole=True, norm=True, clip=0.8, cifg=True, version=2)
+for merge in (False, True):
+    each = [*(w(4, 3) for _ in range(4)), *(w(4, 4) for _ in range(4)), None, None, None, *(w(4) for _ in range(4)), None, None]
+    more = [*(w(4, 3) for _ in range(4)), *(w(4, 4) for _ in range(4)), None, None, None, *(w(4) for _ in range(4)), None, None]
+    states = [zeros(2, 4), zeros(2, 4), zeros(2, 4), zeros(2, 4)]
+    add(f"merge={merge}", "BIDIRECTIONAL_SEQUENCE_LSTM", [f(2, 5, 3), *each, *more, *states, *[None] * 9],
+        {ACT: "TANH", "cell_clip": 0.0, "proj_clip": 0.0, "merge_outputs": merge, "time_major": False},
+        [out()] * (1 if merge else 2) + [out()] * 4, states=4)
+add("", "LSTM", [f(2, 3), *(w(4, 3) for _ in range(4)), *(w(4, 4) for _ in range(4)), None, None, None,
+                 *(w(4) for _ in range(4)), None, None, zeros(2, 4), zeros(2, 4)],
+    {ACT: "TANH", "cell_clip": 0.0, "proj_clip": 0.0, "kernel_type": "FULL"}, [out()] * 3, states=2)
 for major in (False, True):
     add(f"time_major={major}", "UNIDIRECTIONAL_SEQUENCE_RNN",
         [f(4, 2, 3) if major else f(2, 4, 3), w(5, 3), w(5, 5), w(5), zeros(2, 5)], {"time_major": major, ACT: "TANH"},

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .container import File
 
 _BODY = "_subgraph_index"
+BODIES = {"then" + _BODY: "then_branch", "else" + _BODY: "else_branch"}
+"""Attributes that name a graph by number, where the graph gets another name than the rest of it."""
 Named = Sequence[tuple[str, int]]
 
 
@@ -192,7 +194,7 @@ class Scope:
                 out.update({k: _plain(v) for k, v in options.fields().items()})
         for key in [k for k in out if k.endswith(_BODY)]:
             if op != "CALL_ONCE":
-                out[key.removesuffix(_BODY)] = self.file.body(out.pop(key), self.above)
+                out[BODIES.get(key, key.removesuffix(_BODY))] = self.file.body(out.pop(key), self.above)
         if o["custom_options"] is not None:
             out["custom_options"] = o["custom_options"].tobytes()
         offset, size = o["large_custom_options_offset"], o["large_custom_options_size"]

@@ -14,6 +14,7 @@ from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import STRING, Type
+from .scope import BODIES
 from .state import UPDATED
 from .tensors import NAMES, pack_strings
 
@@ -134,7 +135,7 @@ class _File:
             raise UnsupportedModel([Unsupported("intermediate quantization is not written yet", n)], "TensorFlow Lite")
         for name, body in n.bodies.items():
             del attrs[name]
-            attrs[f"{name}_subgraph_index"] = len(self.subgraphs)
+            attrs[next((k for k, v in BODIES.items() if v == name), f"{name}_subgraph_index")] = len(self.subgraphs)
             self._graph(body)
         field, options = options_of(n.op)
         if options:

@@ -1,6 +1,21 @@
 """The operators of TensorFlow Lite in ONNX terms: one function each, by families."""
-from . import activation, conv, detection, image, index, math, matmul, norm, pool, quant, recurrent, reduce, shape
+from . import (
+           activation,
+           control,
+           conv,
+           detection,
+           image,
+           index,
+           math,
+           matmul,
+           norm,
+           pool,
+           quant,
+           recurrent,
+           reduce,
+           shape,
+)
 from .common import to_onnx
 
-__all__ = ["activation", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant", "recurrent",
-           "reduce", "shape", "to_onnx"]
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant",
+           "recurrent", "reduce", "shape", "to_onnx"]

@@ -17,7 +17,7 @@ from ....hub import qdq
 from ....ir.graph import Graph, Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
-from ....ir.types import Quant, Type
+from ....ir.types import DType, Quant, Type
 from .common import dims, function, hybrid, ints, rank, real, to_onnx, transposed
 
 F32 = np.dtype(np.float32)
@@ -48,20 +48,69 @@ def unidirectional_sequence_lstm(
     if diagonal_recurrent_tensors:
         raise Unsupported("diagonal recurrent weights")
     assert op.node is not None
-    gates = [None if w is None else _gate(w, r, p, n, b) for w, r, p, n, b in (
-        (wi, ri, pi, ni, bi), (wf, rf, pf, nf, bf), (wc, rc, None, nc, bc), (wo, ro, po, no, bo))]
     out, _, new_c = op.node.outputs
-    if out.type.quant is not None:
-        if any(v is not None for v in (projection, pi, pf, po, ni, nf, nc, no)) or h.dtype != F32:
-            raise Unsupported("an integer kernel with projection, peepholes or normalisation")
-        if new_c.type.quant is None or new_c.dtype != np.int16 or out.dtype != np.int8:
-            raise Unsupported(f"an integer kernel with cells of {new_c.dtype} and outputs of {out.dtype}")
-        steps: _Steps = _IntegerSteps(out.type, new_c.type.quant, cell_clip)
-    else:
-        hybrid(op, x, wf)
-        steps = _Steps(fused_activation_function, cell_clip, None if projection is None else real(projection),
-                       None if projection_bias is None else real(projection_bias), proj_clip)
+    gates, steps = _kernel(op, x, ((wi, ri, pi, ni, bi), (wf, rf, pf, nf, bf), (wc, rc, None, nc, bc),
+                                   (wo, ro, po, no, bo)), projection, projection_bias, fused_activation_function,
+                           cell_clip, proj_clip, out.type, new_c.type, h.dtype)
     return _scanned(op, x, h, c, gates, steps, time_major)
+
+
+@to_onnx("LSTM")
+def lstm(op: Builder, x: Value, *weights: Value | None, fused_activation_function: str = "NONE", cell_clip: float = 0.0,
+         proj_clip: float = 0.0, kernel_type: str = "FULL", asymmetric_quantize_inputs: bool = False,
+         intermediates: tuple[Quant | None, ...] = ()) -> Any:
+    """One step of a layer; its weights are those of a sequence's."""
+    if kernel_type != "FULL":
+        raise Unsupported(f"kernel {kernel_type}")
+    y, h, c = unidirectional_sequence_lstm(op, op.Unsqueeze(x, ints([1])), *weights, cell_clip=cell_clip,
+                                           fused_activation_function=fused_activation_function, proj_clip=proj_clip)
+    return op.Squeeze(y, ints([1])), h, c
+
+
+@to_onnx("BIDIRECTIONAL_SEQUENCE_LSTM")
+def bidirectional_sequence_lstm(op: Builder, x: Value, *w: Value | None, fused_activation_function: str = "NONE",
+                                cell_clip: float = 0.0, proj_clip: float = 0.0, merge_outputs: bool = False,
+                                time_major: bool = True, asymmetric_quantize_inputs: bool = False) -> Any:
+    """``w`` is 17 weights forward and 17 backward as of one direction's layer, then the four states."""
+    assert op.node is not None
+    if any(v is not None for v in w[38:]):
+        raise Unsupported("auxiliary inputs")
+    made = []
+    for k in (0, 1):
+        i = w[17 * k:17 * (k + 1)]
+        h, c = w[34 + 2 * k], w[35 + 2 * k]
+        if h is None or c is None or op.out.quant is not None:
+            raise Unsupported("no states, or an integer kernel")
+        peepholes = (i[8], i[9], None, i[10])
+        gates, steps = _kernel(op, x, [(i[g], i[4 + g], peepholes[g], None, i[11 + g]) for g in range(4)], i[15], i[16],
+                               fused_activation_function, cell_clip, proj_clip, op.out, c.type, h.dtype)
+        made.append(_scanned(op, x, h, c, gates, steps, time_major, backward=bool(k)))
+    (y, h, c), (back_y, back_h, back_c) = made
+    outs = (op.Concat(y, back_y, axis=2),) if merge_outputs else (y, back_y)
+    return (*outs, h, c, back_h, back_c)
+
+
+_Weights = Sequence["Value | None"]
+
+
+def _kernel(op: Builder, x: Value, weights: Sequence[_Weights], projection: Value | None,
+            projection_bias: Value | None, name: str, cell_clip: float, proj_clip: float, out: Type, cell: Type,
+            state: DType) -> tuple[list[_Gate | None], _Steps]:
+    """The gates (input, forget, cell, output) and the arithmetic of the kernel that takes these types."""
+    gates = [None if w is None else _gate(w, *rest) for w, *rest in weights]
+    if any(g is None for g in gates[1:]):
+        raise Unsupported("a layer without the weights of a gate")
+    if out.quant is None:
+        if weights[1][0] is not None:
+            hybrid(op, x, weights[1][0])
+        return gates, _Steps(name, cell_clip, None if projection is None else real(projection),
+                             None if projection_bias is None else real(projection_bias), proj_clip)
+    more = any(g is None or g.peephole is not None or g.norm is not None for g in gates)
+    if more or projection is not None or state != F32:
+        raise Unsupported("an integer kernel with projection, peepholes, normalisation or coupled gates")
+    if cell.quant is None or cell.dtype != np.int16 or out.dtype != np.int8:
+        raise Unsupported(f"an integer kernel with cells of {cell.dtype} and outputs of {out.dtype}")
+    return gates, _IntegerSteps(out, cell.quant, cell_clip)
 
 
 def _gate(w: Value, r: Value | None, peephole: Value | None, norm: Value | None, bias: Value | None) -> _Gate:
@@ -136,7 +185,7 @@ def _rounded(op: Builder, x: Value, step: float) -> Any:
 
 
 def _scanned(op: Builder, x: Value, h: Value, c: Value, gates: Sequence[_Gate | None], steps: _Steps,
-             time_major: bool) -> Any:
+             time_major: bool, backward: bool = False) -> Any:
     """The whole sequence.  Input and bias are summed for all steps at once, but where they are normalised."""
     batch, time = ((1, 0) if time_major else (0, 1))
     if rank(x) != 3 or x.shape is None:
@@ -174,7 +223,8 @@ def _scanned(op: Builder, x: Value, h: Value, c: Value, gates: Sequence[_Gate | 
     body = Graph(inner, {"h_next": hidden, "c_next": cell, "y": op.Identity(hidden)}, "step")
     h, c = (_for_batch(op, v, x, size, batch) for v in (h, c))
     last_h, last_c, y = op.add("Scan", h, c, ahead, body=body, num_scan_inputs=1, scan_input_axes=[time],
-                               scan_output_axes=[time], outputs=3)
+                               scan_output_axes=[time], scan_input_directions=[int(backward)],
+                               scan_output_directions=[int(backward)], outputs=3)
     return y, last_h, last_c
 
 
