@@ -76,8 +76,7 @@ class Slice:
         if self.end - start >= _KERNEL and hasattr(os, "copy_file_range"):
             start = _kernel_copy(self.file.fd, start, self.end, out)
         view = self.file.view
-        for at in range(start, self.end, _PIECE):
-            out.write(view[at:min(at + _PIECE, self.end)])
+        out.writelines(view[at:min(at + _PIECE, self.end)] for at in range(start, self.end, _PIECE))
 
 
 def _kernel_copy(source: int, start: int, end: int, out: BinaryIO) -> int:

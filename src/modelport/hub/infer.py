@@ -210,7 +210,7 @@ def _control_flow(op: str, inputs: Sequence[Value | None], attrs: Mapping[str, A
     outs = [v.type for v in body.outputs.values()]
     captures = attrs.get("captures", 0)
     if op == "Loop":
-        state = len(inputs) - 2 - captures
+        state = max(0, len(inputs) - 2 - captures)
         first = [v.type for v in inputs[2:2 + state] if v is not None]
         carried = (join(a, b) for a, b in zip(first, outs[1:1 + state], strict=True))
         stacked = (Type(t.dtype, None if t.shape is None else (None, *t.shape)) for t in outs[1 + state:])

@@ -83,9 +83,12 @@ class Tensor:
 
 
 def pack(array: Array, bits: int) -> Array:
-    """Elements of 2 or 4 bits packed into bytes, the first element in the lowest bits."""
-    per = 8 // bits
+    """Elements of 2, 4 or 6 bits as one stream of bits, the first element in the lowest bits of the first byte."""
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8) & ((1 << bits) - 1)
+    if 8 % bits:
+        stream = np.unpackbits(flat[:, None], axis=1, count=bits, bitorder="little")
+        return np.packbits(stream.reshape(-1), bitorder="little")
+    per = 8 // bits
     flat = np.concatenate([flat, np.zeros(-len(flat) % per, np.uint8)]).reshape(-1, per)
     out = np.zeros(len(flat), np.uint8)
     for k in range(per):
@@ -95,8 +98,12 @@ def pack(array: Array, bits: int) -> Array:
 
 def unpack(raw: Array, bits: int, type: Type) -> Array:
     """The inverse of :func:`pack`: an array of ``type`` with a byte for each element."""
-    per = 8 // bits
     shape = tuple(d for d in type.shape or () if isinstance(d, int))
+    if 8 % bits:
+        count = math.prod(shape)
+        stream = np.unpackbits(raw, count=count * bits, bitorder="little").reshape(count, bits)
+        return np.packbits(stream, axis=1, bitorder="little").reshape(-1).view(type.dtype).reshape(shape)
+    per = 8 // bits
     out = np.empty((len(raw), per), np.uint8)
     for k in range(per):
         out[:, k] = (raw >> (bits * k)) & ((1 << bits) - 1)

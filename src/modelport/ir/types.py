@@ -23,7 +23,8 @@ _NUMBER = {  # the numbers that onnx.TensorProto gives to element types
 NUMBER: dict[DType, int] = {np.dtype(getattr(ml_dtypes, name, name)): number for name, number in _NUMBER.items()}
 DTYPE: dict[int, DType] = {number: dtype for dtype, number in NUMBER.items()}
 BITS = {**dict.fromkeys(map(np.dtype, (ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.float4_e2m1fn)), 4),
-        **dict.fromkeys(map(np.dtype, (ml_dtypes.int2, ml_dtypes.uint2)), 2)}
+        **dict.fromkeys(map(np.dtype, (ml_dtypes.int2, ml_dtypes.uint2)), 2),
+        **dict.fromkeys(map(np.dtype, (ml_dtypes.float6_e2m3fn, ml_dtypes.float6_e3m2fn)), 6)}
 """Element types that files pack several to a byte, and their size in bits; in memory each element has a byte."""
 
 

@@ -10,12 +10,12 @@ from ...codecs.limits import DEFAULT
 from ...errors import ModelportError, Unsupported
 from ...hub.infer import to_proto
 from ...hub.opset import OPSET, schema, split
-from ...ir.graph import Node, Value
+from ...ir.graph import Graph, Node, Value
 from ...ir.rules import Builder
 from .container import Reader
 from .schemas import default
 from .tensors import Tensors
-from .writer import fill
+from .writer import fill, self_contained
 
 _DOMAIN = "modelport.function"
 
@@ -56,7 +56,14 @@ def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
     for k, a in s.attributes.items():
         value = node.attrs.get(k, default(a))
         if value is not None:
-            fill(call.attribute.add(name=k), value, int(a.type.value))
+            attribute = call.attribute.add(name=k)
+            if isinstance(value, Graph):
+                if node.attrs.get("captures"):
+                    raise Unsupported(f"the body '{k}' captures values")
+                attribute.type = onnx.AttributeProto.GRAPH
+                attribute.g.CopyFrom(self_contained(value))
+            else:
+                fill(attribute, value, int(a.type.value))
     body = _body(s, call, node, version)
     model = onnx.ModelProto(ir_version=onnx.IR_VERSION)
     model.functions.add().CopyFrom(body)

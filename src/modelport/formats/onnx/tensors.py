@@ -117,8 +117,8 @@ class Tensors:
 
     def _count(self, type: Type) -> int:
         n = type.size or 0
-        bits = BITS.get(type.dtype)
-        return (n * bits + 7) // 8 if bits else n * 2 if type.dtype.kind == "c" else n
+        bits = BITS.get(type.dtype, 6)
+        return (n * bits + 7) // 8 if bits < 6 else n * 2 if type.dtype.kind == "c" else n
 
     def _packed(self, field: int, piece: Slice, type: Type, what: str) -> Tensor:
         """Numbers of variable length left in the file."""
@@ -206,8 +206,8 @@ def _bytes(type: Type) -> int:
 def _elements(numbers: Array, type: Type) -> Array:
     """The numbers of a typed field as elements: small floats are stored as their bits, small integers packed."""
     shape, dtype = _static(type), type.dtype
-    bits = BITS.get(dtype)
-    if bits:
+    bits = BITS.get(dtype, 6)
+    if bits < 6:  # elements of 6 bits have an entry each
         return unpack(numbers.astype(np.uint8), bits, type)
     if dtype.kind == "c":
         return numbers.view(dtype).reshape(shape)

@@ -12,7 +12,7 @@ from onnx import AttributeProto
 from ...codecs.protobuf import header
 from ...errors import Unsupported, UnsupportedModel
 from ...hub.infer import tensor_proto, to_proto
-from ...hub.opset import split
+from ...hub.opset import OPSET, split
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import NUMBER, STRING, Type
@@ -34,7 +34,8 @@ def write(raw: Graph, path: Path, *, external_data: bool | Literal["auto"] = "au
         model, body, constants = _Writer(raw).done()
     except Unsupported as e:
         raise UnsupportedModel([e], "ONNX") from None
-    inline: list[tuple[bytes, Tensor | None]] = [(_head(name, t), t) for name, t in constants]
+    inline: list[tuple[bytes, Tensor | None]] = [
+        (_head(name, t), None if t.type.dtype == STRING else t) for name, t in constants]
     total = body.ByteSize() + sum(len(h) + _bytes(t) for h, t in inline)
     if external_data is True or (external_data == "auto" and total + model.ByteSize() > LARGEST - (1 << 20)):
         outside = [k for k, (_, t) in enumerate(constants) if t.type.dtype != STRING and t.nbytes >= _OUTSIDE]
@@ -62,7 +63,7 @@ def sizes(type: Type) -> tuple[int, ...]:
 
 
 def _bytes(t: Tensor | None) -> int:
-    return 0 if t is None or t.type.dtype == STRING else t.nbytes
+    return 0 if t is None else t.nbytes
 
 
 def _head(name: str, t: Tensor) -> bytes:
@@ -168,8 +169,10 @@ class _Writer:
                 p.name = self.fresh(hint, self.node_names)
             captures = node.attrs.get("captures", 0)
             p.input.extend(["" if v is None else names[v] for v in node.inputs[:len(node.inputs) - captures]])
-            while p.input and not p.input[-1]:
+            least = _least(domain, op, self.imports.get(domain, 1))
+            while p.input and not p.input[-1] and len(p.input) > least:
                 p.input.pop()
+            p.input.extend([""] * (least - len(p.input)))
             outs = []
             needed = _needed(domain, op, self.imports.get(domain, 1), len(node.outputs))
             for o, must in zip(node.outputs, needed, strict=True):
@@ -222,6 +225,16 @@ class _Writer:
             _info(g.output.add(name=name), v.type)
 
 
+def self_contained(graph: Graph) -> onnx.GraphProto:
+    """A closed hub graph as a message, its constants as nodes of it."""
+    _, proto, constants = _Writer(graph.with_(meta=meta.with_imports({}, OPSET))).done()
+    made = onnx.GraphProto()
+    for name, tensor in constants:
+        fill(made.node.add(op_type="Constant", output=[name]).attribute.add(name="value"), tensor)
+    made.MergeFrom(proto)
+    return made
+
+
 def _info(info: onnx.ValueInfoProto, type: Type) -> None:
     if type.dtype in NUMBER:
         info.type.CopyFrom(to_proto(type))
@@ -238,6 +251,15 @@ def _needed(domain: str, op: str, version: int, outputs: int) -> tuple[bool, ...
     variadic = bool(kinds) and kinds[-1] == onnx.defs.OpSchema.FormalParameterOption.Variadic
     return tuple((kinds[k] if k < len(kinds) else None) != onnx.defs.OpSchema.FormalParameterOption.Optional
                  if k < len(kinds) or variadic else False for k in range(outputs))
+
+
+@cache
+def _least(domain: str, op: str, version: int) -> int:
+    """How many inputs an operator has at least, absent ones counted."""
+    try:
+        return int(onnx.defs.get_schema(op, version, domain).min_input)
+    except onnx.defs.SchemaError:
+        return 0
 
 
 def _kind(domain: str, op: str, name: str, imports: Mapping[str, int]) -> int:
