@@ -5,7 +5,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,6 @@ class Model:
     raw: Graph
     format: str
     path: Path | None = None
-    _folder: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False)
 
     @property
     def inputs(self) -> dict[str, Type]:
@@ -80,12 +79,11 @@ class Model:
     @cached_property
     def _session(self) -> Any:
         from .runtimes import start
-        folder = tempfile.TemporaryDirectory(prefix="modelport-")
-        self._folder.append(folder)
-        path = Path(folder.name) / "model.onnx"
         onnx = registry.named("onnx").load()
-        onnx.write(onnx.from_hub(self.graph), path)
-        return start("onnxruntime", path)
+        with tempfile.TemporaryDirectory(prefix="modelport-") as folder:  # the runtime has it open or in memory
+            path = Path(folder) / "model.onnx"
+            onnx.write(onnx.from_hub(self.graph), path)
+            return start("onnxruntime", path)
 
     def save(self, path: PathLike, *, to: str | None = None, force: bool = False, **options: Any) -> Path:
         """Writes the model to ``path`` in the format of its suffix (or ``to``); see :func:`convert` for the options."""
@@ -228,7 +226,8 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                 report = None
                 notes = (*notes, Note("info", "not verified: the source is an object in memory, not a file"))
             else:
-                report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=hub,
+                resized = hub if shapes or batch is not None else None  # only then its interface is not the source's
+                report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=resized,
                                sample=None if sample is None else Path(sample))
                 if not report.ok:
                     raise VerificationFailed(report.text(), report,
