@@ -45,10 +45,16 @@ class LiteRT(Session):
         self.version = version("ai-edge-litert")
         self.settings = f"cpu, {kernels} kernels, {threads} thread{'s' * (threads != 1)}"
         source = {"model_content": path} if isinstance(path, bytes) else {"model_path": str(path)}
+
+        def make() -> Any:
+            return litert.Interpreter(**source, num_threads=threads, experimental_preserve_all_tensors=bool(tensors),
+                                      experimental_op_resolver_type=getattr(litert.OpResolverType, KERNELS[kernels]))
+        self._make, self._signature = make, signature
         try:
-            self._model: Any = litert.Interpreter(
-                **source, num_threads=threads, experimental_preserve_all_tensors=bool(tensors),
-                experimental_op_resolver_type=getattr(litert.OpResolverType, KERNELS[kernels]))
+            self._model: Any = make()
+            # resource variables are set up once for an interpreter, and no call resets them
+            self._stateful = any(d.get("op_name") in ("VAR_HANDLE", "CALL_ONCE")
+                                 for d in self._model._get_ops_details())
             signatures = self._model.get_signature_list()
             if signature is not None and signature not in signatures:
                 raise UsageError(f"the model has no signature '{printable(signature)}'; it has "
@@ -83,15 +89,18 @@ class LiteRT(Session):
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         arrays = {k: _stored(a, self.inputs[k].dtype) for k, a in self.checked(feeds).items()}
         try:
+            if self._stateful and self._ready:
+                self._model, self._ready = self._make(), False
+                self._runner = None if self._signature is None else self._model.get_signature_runner(self._signature)
             if self._runner is not None:
-                made = self._signature(arrays)
+                made = self._by_signature(arrays)
             else:
                 made = self._main(arrays)
         except (ValueError, RuntimeError, TypeError) as e:
             raise RuntimeFailed(f"LiteRT failed: {_message(e)}") from None
         return {k: as_text(np.asarray(a)) for k, a in made.items()}
 
-    def _signature(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def _by_signature(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         # a runner resizes inputs itself; variables are those of the whole interpreter
         if self._ready:
             self._model.reset_all_variables()

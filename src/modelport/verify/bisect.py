@@ -17,7 +17,7 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.tensor import Array
 from ..ir.types import STRING, is_float
 from . import compare as cmp
-from .inputs import Feed, suite
+from .inputs import PLANS, Feed, Plan, suite
 from .precision import bar_for, step
 from .sides import Runners, Side, match, side, write_onnx
 from .views import View, exposed, named, native, onnx_session
@@ -30,9 +30,10 @@ FEEDS = 4
 class Finding:
     """The first place where source and target differ.
 
-    ``stage`` is ``reader`` (the source's runtime against the hub), ``passes`` or ``writer`` (the hub against the target);
-    ``layer`` the name of the layer in the source, ``value`` the first value that differs; ``error`` its difference as a
-    share of the range, ``before`` that of what goes in; ``nodes`` the operators between the last equal values and it."""
+    ``stage`` is ``reader`` (the source's runtime against the hub), ``passes`` or ``writer`` (the hub against the
+    target); ``layer`` the name of the layer in the source, ``value`` the first value that differs; ``error`` its
+    difference as a share of the range, ``before`` that of what goes in; ``nodes`` the operators between the last equal
+    values and it."""
 
     stage: str
     layer: str
@@ -46,8 +47,8 @@ class Finding:
 
     def text(self) -> str:
         """A few lines for people."""
-        lines = [f"first difference at layer '{printable(self.layer)}' ({printable(self.op)}), value "
-                 f"'{printable(self.value)}': {_share(self.error)} of the range, {_share(self.before)} before it",
+        lines = [(f"first difference at layer '{printable(self.layer)}' ({printable(self.op)}), value "
+                  f"'{printable(self.value)}': {_share(self.error)} of the range, {_share(self.before)} before it"),
                  f"  stage: {self.stage}; feed: {self.feed}"]
         lines += [f"  {printable(n, 300)}" for n in self.nodes]
         if self.repro:
@@ -60,19 +61,21 @@ def _share(x: float) -> str:
 
 
 def bisect(source: Any, target: Any, *, hub: Graph | None = None, seed: int = 0, suite_level: str = "cheap",
-           sample: Mapping[str, Array] | None = None, repro: Path | None = None, isolated: bool = True, threads: int = 1,
+           sample: Mapping[str, Array] | None = None, plan: Plan = PLANS[0], repro: Path | None = None,
+           isolated: bool = True, threads: int = 1,
            timeout: float = 120, limits: Limits = DEFAULT) -> Finding | None:
     """The first layer at which ``target`` differs from ``source``; ``None`` if no feed of the suite shows a difference.
 
     Arguments are those of :func:`modelport.verify.verify`; ``repro`` is a folder for the smallest model that shows the
-    difference, its inputs and the outputs expected.  Raises :class:`RuntimeFailed` where the values in between cannot be had
-    from either runtime."""
+    difference, its inputs and the outputs expected.  Raises :class:`RuntimeFailed` where the values in between cannot
+    be had from either runtime."""
     mine, other = side(source, limits), side(target, limits)
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         runners = Runners(Path(folder), isolated, threads, "cpu", timeout)
         try:
             return _Search(mine, other, hub or mine.graph, runners, repro).run(
-                suite(mine.graph if hub is None else hub, level=suite_level, seed=seed, sample=sample).feeds)
+                suite(mine.graph, level=suite_level, seed=seed, sample=sample, plan=plan,
+                      types={k: v.type for k, v in (hub or mine.graph).inputs.items()}).feeds)
         finally:
             runners.close()
 
@@ -125,7 +128,7 @@ class _Search:
             if isinstance(y, ModelportError) or any(
                     not cmp.compare(x[out_a[k]], y[out_b[k]], bar).passed for k, bar in bars.items()):
                 bad.append(feed)
-        order = {"sample": 0, "normal": 1, "threshold": 2, "special": 3, "nonfinite": 4}
+        order = {"sample": 0, "ordinary": 1, "normal": 2, "threshold": 3, "special": 4, "nonfinite": 5}
         return sorted(bad, key=lambda f: order[f.kind])
 
     def _stages(self) -> list[tuple[str, View, View]]:
@@ -133,7 +136,8 @@ class _Search:
         out: list[tuple[str, View, View]] = []
         values = list(named(self.source.graph))
         hub = self._hub("hub", self.source.graph, values)
-        with contextlib.suppress(ModelportError):  # a graph in memory, or a runtime that shows nothing: the hub is the source
+        # a graph in memory, or a runtime that shows nothing: the hub is the source then
+        with contextlib.suppress(ModelportError):
             out.append(("reader", native(self.source, values, self.runners), hub))
         last = hub
         if self.hub is not self.source.graph:
@@ -179,7 +183,8 @@ class _Search:
                         made, repro=self._write(region, o, a if stage != "reader" else b, a[key], feed))
         return None
 
-    def _at_the_end(self, stage: str, graph: Graph, a: Mapping[str, Array], b: Mapping[str, Array], feed: Feed) -> Finding:
+    def _at_the_end(self, stage: str, graph: Graph, a: Mapping[str, Array], b: Mapping[str, Array],
+                    feed: Feed) -> Finding:
         """No layer stands out: the output that differs."""
         for k, v in graph.outputs.items():
             x, y = a["output " + k], b["output " + k]
@@ -193,10 +198,12 @@ class _Search:
         wanted = {id(last)}
         for node in reversed(graph.nodes):
             if id(node) in wanted:
-                wanted.update(id(v.node) for v in node.inputs if v is not None and v.node is not None and id(v) not in known)
+                wanted.update(id(v.node) for v in node.inputs
+                              if v is not None and v.node is not None and id(v) not in known)
         return [n for n in graph.nodes if id(n) in wanted]
 
-    def _write(self, region: Sequence[Node], out: Value, values: Mapping[str, Array], expected: Array, feed: Feed) -> tuple[str, ...]:
+    def _write(self, region: Sequence[Node], out: Value, values: Mapping[str, Array], expected: Array,
+               feed: Feed) -> tuple[str, ...]:
         """The region as a model of its own, its inputs and the outputs expected, in the folder of the repro."""
         assert self.repro is not None
         inside = {id(o) for n in region for o in n.outputs}

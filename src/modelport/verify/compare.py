@@ -1,7 +1,8 @@
 """Comparing two arrays: metrics, bars, and the rounding that a bar must allow for.
 
-The bars are those of a correct conversion with a margin of about twenty: float32 conversions of MLPs, ResNets, LSTMs and
-transformers differ by at most 5e-7 of the range and 124 dB, weights rounded to float16 by 1e-4 and 78 dB at least."""
+The bars are those of a correct conversion with a margin of about twenty: float32 conversions of MLPs, ResNets, LSTMs
+and transformers differ by at most 5e-7 of the range and 124 dB, weights rounded to float16 by 1e-4 and 78 dB at
+least."""
 from __future__ import annotations
 
 import math
@@ -80,7 +81,8 @@ def compare(source: Array, target: Array, bar: Bar) -> Difference:
     if bar.exact or source.dtype == STRING or source.dtype == np.bool_:
         return _exact(source, target)
     if not (is_float(source.dtype) or source.dtype.kind == "c"):
-        return _quantized(source.astype(np.float64), target.astype(np.float64), replace(bar, quantum=bar.quantum or 1.0))
+        return _quantized(source.astype(np.float64), target.astype(np.float64),
+                          replace(bar, quantum=bar.quantum or 1.0))
     if source.dtype.kind == "c":
         source, target = (np.stack([a.real, a.imag], -1) for a in (source, target))
     a, b = source.astype(np.float64), target.astype(np.float64)
@@ -139,8 +141,8 @@ def _real(a: Array, b: Array, bar: Bar) -> Difference:
     labels = agreement(a, b, error)
     passed = error <= bar.error and ratio >= bar.sqnr and labels[0] >= bar.labels * labels[1]
     where = _unravel(at, a.shape)
-    return Difference(passed, a.size, int((x != y).sum()), error, ratio, where, repr(float(a[where])), repr(float(b[where])),
-                      labels=labels)
+    return Difference(passed, a.size, int((x != y).sum()), error, ratio, where, repr(float(a[where])),
+                      repr(float(b[where])), labels=labels)
 
 
 def _quantized(a: Array, b: Array, bar: Bar) -> Difference:
@@ -162,8 +164,8 @@ def _exact(source: Array, target: Array) -> Difference:
         unequal = np.asarray(source != target)
     count = int(unequal.sum())
     at = _unravel(int(np.argmax(unequal)), source.shape)
-    return Difference(count == 0, source.size, count, float(count > 0), index=at if count else (), source=text(source[at]),
-                      target=text(target[at]))
+    return Difference(count == 0, source.size, count, float(count > 0), index=at if count else (),
+                      source=text(source[at]), target=text(target[at]))
 
 
 def agreement(a: Array, b: Array, error: float, quantum: float = 0.0) -> tuple[int, int]:

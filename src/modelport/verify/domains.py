@@ -24,15 +24,16 @@ PASSING = {"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Tr
            "Expand", "Tile", "Gather", "Where"}
 """Operators that hand on the elements they get."""
 CATEGORY_KEYS = ("keys_strings", "keys_int64s", "keys_floats", "keys_tensor", "cats_strings", "cats_int64s",
-                 "classlabels_strings", "vocabulary", "pool_strings", "string_vocabulary", "int64_vocabulary", "stopwords")
+                 "classlabels_strings", "vocabulary", "pool_strings", "string_vocabulary", "int64_vocabulary",
+                 "stopwords")
 
 
 @dataclass
 class Domain:
     """What is known of one input.
 
-    ``index``: every element stays in [0, index); ``extent``: the elements are sizes, counts or axes; ``mask``: zeros and
-    ones; ``categories``: values that an encoder knows."""
+    ``index``: every element stays in [0, index); ``extent``: the elements are sizes, counts or axes; ``mask``: zeros
+    and ones; ``categories``: values that an encoder knows."""
 
     index: int | None = None
     extent: bool = False
@@ -111,17 +112,19 @@ def _bound(node: Node) -> int:
     return max(1, min(known)) if len(known) == len(dims) and known else 1
 
 
+BENDS = ("alpha", "beta", "lambd", "bias", "threshold", "replaced_value_float")
+"""Attributes that say where an operator bends."""
+
+
 def constants(graph: Graph) -> list[float]:
     """Scalar numbers that the graph compares or clips with: the places where behaviour changes."""
     found: dict[float, None] = {}
     for node in graph.walk():
         if len(found) > 64:
             break
-        numbers = [float(a) for k, a in node.attrs.items()
-                   if isinstance(a, float) and k in ("alpha", "beta", "lambd", "bias", "threshold", "replaced_value_float")]
-        for v in node.inputs:
-            if v is not None and v.data is not None and v.type.size == 1 and is_float(v.dtype):
-                numbers.append(float(v.numpy().ravel()[0]))
+        numbers = [float(a) for k, a in node.attrs.items() if isinstance(a, float) and k in BENDS]
+        numbers += [float(v.numpy().ravel()[0]) for v in node.inputs
+                    if v is not None and v.data is not None and v.type.size == 1 and is_float(v.dtype)]
         for x in numbers:
             if np.isfinite(x) and 1e-12 < abs(x) < 1e12:
                 found.setdefault(x)
@@ -141,8 +144,9 @@ def splits(graph: Graph, limit: int) -> list[Split]:
     """Comparisons of the tree ensembles that look at graph inputs, evenly chosen if there are more than ``limit``."""
     per: list[list[Split]] = []
     for node in graph.walk():
-        if split(node.op)[0] == "ai.onnx.ml" and split(node.op)[1].startswith("TreeEnsemble") and node.inputs[0] is not None:
-            places = columns(graph, node.inputs[0])
+        first = node.inputs[0] if node.inputs else None
+        if node.op.startswith("ai.onnx.ml.TreeEnsemble") and first is not None:
+            places = columns(graph, first)
             if places:
                 per.append(list(_splits(node, places)))
     every = [s for one in per for s in one]
@@ -215,4 +219,5 @@ def _inside(lo: float, hi: float) -> float:
 
 def takes_nan(graph: Graph) -> bool:
     """Whether the graph says itself what a missing value means: trees, imputers, tests for NaN."""
-    return any(split(n.op)[1] in ("IsNaN", "Imputer") or split(n.op)[1].startswith("TreeEnsemble") for n in graph.walk())
+    return any(split(n.op)[1] in ("IsNaN", "Imputer") or n.op.startswith("ai.onnx.ml.TreeEnsemble")
+               for n in graph.walk())

@@ -56,7 +56,9 @@ def integers(domain: Domain, dtype: DType, style: str, rng: Rng, count: int) -> 
         return np.zeros(count, np.int64) if style == "zeros" else drawn
     if numbers:
         pool = np.array([*numbers, *(n + 1 for n in numbers), min(numbers) - 1], np.int64)
-        return np.resize(pool, count) if style == "special" else rng.choice(pool if style == "large" else numbers, count)
+        if style == "special":
+            return np.resize(pool, count)
+        return rng.choice(pool if style == "large" else numbers, count)
     if style == "zeros":
         return np.zeros(count, np.int64)
     if dtype.itemsize <= 2:  # quantized: the whole range
@@ -103,6 +105,8 @@ def choose(values: Any) -> Make:
 
     def make(rng: Rng, shape: tuple[int, ...]) -> Array:
         count = math.prod(shape)
+        if count > 64 * len(pool):  # each is there many times anyway
+            return rng.choice(pool, shape)
         rounds = [rng.permutation(pool) for _ in range(-(-count // len(pool)))]
         return flat(np.concatenate(rounds or [pool])[:count], shape, pool.dtype)
     return make
@@ -143,7 +147,8 @@ def neighbours(threshold: float, dtype: DType) -> list[float]:
     for kind in (np.float32, np.float64) if dtype == np.float64 else (np.float32,):
         with np.errstate(all="ignore"):
             t = kind(threshold)
-            out.update(dict.fromkeys(float(x) for x in (t, np.nextafter(t, kind(-np.inf)), np.nextafter(t, kind(np.inf)))))
+            steps = (t, np.nextafter(t, kind(-np.inf)), np.nextafter(t, kind(np.inf)))
+            out.update(dict.fromkeys(float(x) for x in steps))
     return list(out)
 
 

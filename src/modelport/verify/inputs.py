@@ -1,7 +1,8 @@
 """The inputs of a proof: deterministic, chosen to hurt, within a budget of rows and work.
 
 Random numbers of one scale in a batch of one find half of the usual converter bugs; the edge suite finds all of a study
-of 49 (several batch sizes, scales, rounding and saturation points, ties, lanes that are not finite, tree thresholds)."""
+of 49 (several batch sizes, scales, rounding and saturation points, ties, lanes that are not finite, tree
+thresholds)."""
 from __future__ import annotations
 
 import hashlib
@@ -17,7 +18,7 @@ from ..errors import UsageError, printable
 from ..hub.opset import split
 from ..ir.graph import Graph
 from ..ir.tensor import Array
-from ..ir.types import STRING, Dim, is_float
+from ..ir.types import STRING, Dim, Type, is_float
 from . import domains as dom
 from .draw import (
     Make,
@@ -35,14 +36,16 @@ from .draw import (
     uniform,
 )
 
-MODERATE = (0.0, -0.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 1.0, -1.0, 3.0, -3.0, 2.0, -2.0, 6.0, 6.5, -6.5, 7.0, 20.0, -20.0,
-            21.0, 3.5, -3.5, 0.999999, 1.000001, 1e-6, -1e-6)
+MODERATE = (0.0, -0.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 1.0, -1.0, 3.0, -3.0, 2.0, -2.0, 6.0, 6.5, -6.5, 7.0, 20.0,
+            -20.0, 21.0, 3.5, -3.5, 0.999999, 1.000001, 1e-6, -1e-6)
 """Where rounding, comparisons, sign and the bounded activations change their mind."""
-LARGE = (88.0, -88.0, 89.0, -89.0, 104.0, -104.0, 710.0, 65504.0, 65520.0, -65504.0, 16777217.0, 1e-20, -1e-20, 1e10, -1e10,
-         2147483648.0, -2147483648.0, 255.5, 256.0, 32768.0)
+LARGE = (88.0, -88.0, 89.0, -89.0, 104.0, -104.0, 710.0, 65504.0, 65520.0, -65504.0, 16777217.0, 1e-20, -1e-20, 1e10,
+         -1e10, 2147483648.0, -2147483648.0, 255.5, 256.0, 32768.0)
 """Where exponentials, float16 and integer casts overflow."""
 SCALES = (1.0, 30.0, 1e-3, 1e4)
 BATCHES = (3, 1, 2, 7)
+HEAVY = (2, 1, 1, 1)
+"""Batches of a network so large that a few rows are all there is time for."""
 SPATIAL = (32, 33, 48, 17)
 LENGTHS = (5, 8, 1, 12)
 ALIGNED = ((32, 64, 96, 160), (8, 16, 32, 64))
@@ -52,23 +55,24 @@ ALIGNED = ((32, 64, 96, 160), (8, 16, 32, 64))
 class Plan:
     """How symbolic dimensions are given numbers.
 
-    ``size``: one number for all but the batch; ``aligned``: multiples of 32 (images) or 8; ``batched``: unknown dimensions
-    of all inputs but the first are the batch, in place of being equal where their axis is."""
+    ``size``: one number for all but the batch; ``aligned``: multiples of 32 (images) or 8; ``batched``: unknown
+    dimensions of all inputs but the first are the batch, in place of being equal where their axis is."""
 
     size: int | None = None
     aligned: bool = False
     batched: bool = False
 
 
-PLANS = (Plan(), Plan(aligned=True), Plan(batched=True), Plan(32), Plan(64), Plan(128), Plan(512, batched=True), Plan(224),
-         Plan(256), Plan(300), Plan(512), Plan(1), Plan(2), Plan(4), Plan(16), Plan(1, batched=True),
+PLANS = (Plan(), Plan(aligned=True), Plan(batched=True), Plan(32), Plan(64), Plan(128), Plan(512, batched=True),
+         Plan(224), Plan(256), Plan(300), Plan(512), Plan(1), Plan(2), Plan(4), Plan(16), Plan(1, batched=True),
          Plan(256, batched=True), Plan(576, batched=True))
 """Tried in turn until the source accepts: networks want sizes that halve evenly, or one size only."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One run.  ``kind``: ``normal``, ``special``, ``nonfinite``, ``threshold`` or ``sample``."""
+    """One run.  ``kind``: ``ordinary`` (numbers about one), ``normal`` (of any scale), ``special``, ``nonfinite``,
+    ``threshold`` or ``sample``."""
 
     name: str
     kind: str
@@ -118,15 +122,17 @@ def work(graph: Graph) -> int:
 
 
 def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[str, Array] | None = None,
-          speed: float = 1.0, plan: Plan = PLANS[0], ranges: Mapping[str, tuple[float, float]] | None = None) -> Suite:
+          speed: float = 1.0, plan: Plan = PLANS[0], ranges: Mapping[str, tuple[float, float]] | None = None,
+          types: Mapping[str, Type] | None = None) -> Suite:
     """The feeds for a hub graph.
 
-    ``level`` is ``cheap`` (a second or two for a small network) or ``thorough``; ``speed`` scales the budget for runtimes
-    slower than ONNX Runtime; ``plan`` gives symbolic dimensions their numbers; ``ranges`` are declared ranges of
-    float inputs.  ``sample`` are rows of the user's own."""
+    ``level`` is ``cheap`` (a second or two for a small network) or ``thorough``; ``speed`` scales the budget for
+    runtimes slower than ONNX Runtime; ``plan`` gives symbolic dimensions their numbers; ``ranges`` are declared ranges
+    of float inputs, ``types`` those of inputs where the target has made dimensions static.  ``sample`` are rows of the
+    user's own."""
     if level not in ("cheap", "thorough"):
         raise UsageError(f"there is no suite '{printable(level)}'; there are cheap and thorough")
-    made = _Maker(graph, seed, level == "thorough", speed, plan, ranges or {})
+    made = _Maker(graph, seed, level == "thorough", speed, plan, ranges or {}, types)
     feeds: list[Feed] = list(made.sampled(sample)) if sample else []
     left: list[str] = []
     rows = elements = 0
@@ -145,9 +151,9 @@ def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[
     return Suite(tuple(feeds), seed, level, tuple(left))
 
 
-def probes(graph: Graph, plan: Plan, seed: int = 0) -> list[Feed]:
+def probes(graph: Graph, plan: Plan, seed: int = 0, types: Mapping[str, Type] | None = None) -> list[Feed]:
     """The first feeds of the suite of that plan, one for each choice of sizes."""
-    return list(islice(_Maker(graph, seed, False, 1.0, plan, {}).all(), len(BATCHES)))
+    return list(islice(_Maker(graph, seed, False, 1.0, plan, {}, types).all(), len(BATCHES)))
 
 
 def golden_feeds(graph: Graph, arrays: Mapping[str, Array]) -> list[Feed]:
@@ -159,14 +165,15 @@ class _Maker:
     """Builds feeds for one graph."""
 
     def __init__(self, graph: Graph, seed: int, thorough: bool, speed: float, plan: Plan,
-                 ranges: Mapping[str, tuple[float, float]]) -> None:
+                 ranges: Mapping[str, tuple[float, float]], types: Mapping[str, Type] | None = None) -> None:
         self.graph, self.seed, self.thorough, self.ranges, self.plan = graph, seed, thorough, ranges, plan
-        self.inputs = {k: v.type for k, v in graph.inputs.items()}
+        self.inputs = {k: v.type if types is None else types.get(k, v.type) for k, v in graph.inputs.items()}
         self.domains = dom.domains(graph)
         self.known = dom.constants(graph)
         self.floats = [k for k, t in self.inputs.items() if is_float(t.dtype)]
         budget = (40e9 if thorough else 4e9) * speed
         self.rows = int(max(6, min(20_000 if thorough else 2_000, budget / work(graph))))
+        self.batches = HEAVY if self.rows < 24 else BATCHES
         self.elements = 400_000_000 if thorough else 20_000_000
         self.per_row = max([1, *(math.prod(d if isinstance(d, int) else 16 for d in (t.shape or ())[1:])
                                  for t in self.inputs.values())])
@@ -184,7 +191,7 @@ class _Maker:
                     continue
                 table = images if t.rank == 4 else lengths
                 others = len(bound) - (self.batch in bound)
-                bound[key] = (BATCHES[k] if key == self.batch else self.plan.size if self.plan.size is not None
+                bound[key] = (self.batches[k] if key == self.batch else self.plan.size if self.plan.size is not None
                               else table[(k + others) % len(table)])
         return bound
 
@@ -200,7 +207,8 @@ class _Maker:
 
     @property
     def batch(self) -> str:
-        """The symbol of the batch: that of the first symbolic first dimension, of a single input or of rank 2 or more."""
+        """The symbol of the batch: that of the first symbolic first dimension, of a single input or of rank 2 or
+        more."""
         return next((self.symbol(k, 0, t.shape[0]) for k, t in self.inputs.items() if t.shape
                      and not isinstance(t.shape[0], int) and (len(t.shape) > 1 or len(self.inputs) == 1)), "")
 
@@ -240,12 +248,12 @@ class _Maker:
         enough = None
         if self.batch and self.per_row < len(special) * 2:
             enough = min(64, -(-len(special) * 2 // self.per_row))
-        yield self.feed("normal, scale 1", "normal", at(0), normal(1.0))
+        yield self.feed("normal, scale 1", "ordinary", at(0), normal(1.0))
         yield self.feed("special values", "special", at(1), moderate, "special", rows=enough)
         yield self.feed("normal, scale 30", "normal", at(2), normal(30.0))
         yield self.feed("tied small integers", "special", at(3), ties, "ties")
         yield self.feed("normal, scale 0.001", "normal", at(0), normal(1e-3), "small")
-        yield self.feed("uniform 0 to 1", "normal", at(1), uniform(0.0, 1.0), "constant")
+        yield self.feed("uniform 0 to 1", "ordinary", at(1), uniform(0.0, 1.0), "constant")
         for key, (low, high) in self.ranges.items():
             yield self.feed(f"declared range of {printable(key, 40)}", "normal", at(0), uniform(low, high), only=key)
         yield from self.thresholds()
@@ -263,15 +271,18 @@ class _Maker:
         yield self.feed("uniform 0 to 255", "normal", at(3), uniform(0.0, 255.0), "special")
         repeats = 6 if self.thorough else 1 if self.per_row > 4096 else 2
         for turn in range(repeats):
-            for k, binding in enumerate(bound):
+            for number, binding in enumerate(bound):
                 for scale, style in zip(SCALES, ("plain", "plain", "small", "large"), strict=True):
-                    yield self.feed(f"normal, scale {scale:g}, turn {turn}.{k}", "normal", binding, normal(scale), style)
+                    kind = "ordinary" if scale == 1 else "normal"
+                    name = f"normal, scale {scale:g}, turn {turn}.{number}"
+                    yield self.feed(name, kind, binding, normal(scale), style)
             yield self.feed(f"special values, turn {turn}", "special", at(turn + 2), moderate, "special", rows=enough)
             yield self.feed(f"tied small integers, turn {turn}", "special", at(turn + 1), ties, "ties")
             yield self.feed(f"large values, turn {turn}", "special", at(turn + 1), large, "large")
 
     def thresholds(self) -> Iterator[Feed]:
-        """Every comparison of the tree ensembles, at its threshold and one step to either side, on rows that reach it."""
+        """Every comparison of the tree ensembles, at its threshold and one step to either side, on rows that reach
+        it."""
         found = dom.splits(self.graph, 20_000 if self.thorough else 4_000)
         if not found:
             return
@@ -284,8 +295,9 @@ class _Maker:
             base = {p: ts[int(rng.integers(len(ts)))] + float(rng.choice([-1e-3, 0.0, 1e-3])) for p, ts in pool.items()}
             dtype = self.inputs[s.place[0]].dtype
             table.extend({**base, **s.path, s.place: x} for x in neighbours(s.threshold, dtype))
-        for place in list(pool)[:200]:
-            table.extend({**{p: q[int(rng.integers(len(q)))] for p, q in pool.items()}, place: x} for x in (math.nan, 0.0, -0.0))
+        for place in list(pool)[:200]:  # a missing value in each feature
+            table.extend({**{p: q[int(rng.integers(len(q)))] for p, q in pool.items()}, place: x}
+                         for x in (math.nan, 0.0, -0.0))
         static = next((t.shape[0] for t in self.inputs.values() if t.shape and isinstance(t.shape[0], int)), None)
         size = static or min(512, len(table))
         for start in range(0, len(table), size):
@@ -303,20 +315,21 @@ class _Maker:
         missing = [k for k in self.inputs if k not in sample]
         unknown = [k for k in sample if k not in self.inputs]
         if missing or unknown:
-            wrong = f"lacks the input '{printable(missing[0])}'" if missing else f"has no input '{printable(unknown[0])}'"
-            raise UsageError(f"the sample {wrong}" if missing else f"the model {wrong}")
+            raise UsageError(f"the sample lacks the input '{printable(missing[0])}'" if missing else
+                             f"the model has no input '{printable(unknown[0])}'")
         arrays = {k: np.asarray(sample[k]) for k in self.inputs}
         for k, a in arrays.items():
             shape = self.inputs[k].shape
             if shape is not None and len(shape) != a.ndim:
-                raise UsageError(f"the sample's '{printable(k)}' has the shape {list(a.shape)}, the model wants {self.inputs[k]}")
-        arrays = {k: (a if self.inputs[k].dtype == STRING else a.astype(self.inputs[k].dtype)) for k, a in arrays.items()}
-        arrays = {k: a.astype(STRING) if self.inputs[k].dtype == STRING else a for k, a in arrays.items()}
+                raise UsageError(f"the sample's '{printable(k)}' has the shape {list(a.shape)}, "
+                                 f"the model wants {self.inputs[k]}")
+        arrays = {k: a.astype(self.inputs[k].dtype) for k, a in arrays.items()}
         fixed = {t.shape[0] for t in self.inputs.values() if t.shape and isinstance(t.shape[0], int)}
         lengths = {a.shape[0] for a in arrays.values() if a.ndim}
         if len(fixed) == 1 and len(lengths) == 1 and lengths != fixed:
             step, total = fixed.pop(), lengths.pop()
             for start in range(0, min(total, 64 * step) - step + 1, step):
-                yield Feed(f"sample rows {start}", "sample", {k: a[start:start + step] for k, a in arrays.items()}, step)
+                yield Feed(f"sample rows {start}", "sample", {k: a[start:start + step] for k, a in arrays.items()},
+                           step)
         else:
             yield Feed("sample", "sample", arrays, max([1, *lengths]))

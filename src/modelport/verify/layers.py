@@ -1,8 +1,9 @@
 """Layer by layer: every layer of the hub on the source's own inputs.
 
-Two runtimes that round differently by one step in a layer may be many steps apart at the end of a deep network, and no bar
-at the outputs tells that from a mistake.  So the graph is cut at every value that the source's runtime shows: each layer gets
-what the source computed before it, and must deliver what the source computed, within one step or within float32 rounding."""
+Two runtimes that round differently by one step in a layer may be many steps apart at the end of a deep network, and no
+bar at the outputs tells that from a mistake.  So the graph is cut at every value that the source's runtime shows: each
+layer gets what the source computed before it, and must deliver what the source computed, within one step or within
+float32 rounding."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -60,7 +61,7 @@ class Layers:
         if steps:
             equal = 1 - sum(x.unequal for x in steps) / max(1, sum(x.elements for x in steps))
             head = f"within one quantum ({100 * equal:.3f} % of elements equal)"
-            rest = [x for x in self.layers if x.bar.quantum is None]
+            rest = [x for x in self.layers if x.bar.quantum is None and not x.bar.exact]
             if rest:
                 head += f", {len(rest)} of floats or with feedback {_worst_float(rest)}"
         else:
@@ -69,6 +70,9 @@ class Layers:
 
 
 def _worst_float(layers: list[Layer]) -> str:
+    layers = [x for x in layers if not x.bar.exact]
+    if not layers:
+        return "exactly"
     if all(x.bar.error < 1 for x in layers):
         return f"within {max(x.worst for x in layers):.2g} of range"
     return f"to at least {min(x.sqnr for x in layers):.3g} dB"
@@ -80,15 +84,14 @@ def _measure(x: Layer) -> str:
     return f"{x.worst:.2g} of range, {x.sqnr:.3g} dB"
 
 
-def layer_by_layer(source: Side, hub: Graph, runners: Runners, feeds: list[Feed]) -> Layers:
+def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     """Compares every layer of the source's hub graph with the source's own runtime.
 
     Raises :class:`RuntimeFailed` where that runtime shows no values in between."""
-    if hub is not source.graph:
-        raise RuntimeFailed("the conversion changed the dimensions")
+    hub = source.graph
     view = native(source, list(named(hub)), runners)
     seen = _first(view, feeds)
-    cuts = [k for k in named(hub) if k in seen]
+    cuts = [k for k, v in named(hub).items() if k in seen and _fits(v, seen[k])]
     graph, outs = cut(hub, cuts)
     session = runners.hub(graph)
     bars = {k: _bar(v, hub, recurrent(v)) for k, v in outs.items()}
@@ -110,6 +113,12 @@ def layer_by_layer(source: Side, hub: Graph, runners: Runners, feeds: list[Feed]
     return Layers(tuple(_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k]), rows)
 
 
+def _fits(value: Value, array: Array) -> bool:
+    """Whether what the source shows under a name can be the value of that name."""
+    kinds = [("f" if is_float(d) else "i" if d.kind in "iu" else d.kind) for d in (value.dtype, array.dtype)]
+    return kinds[0] == kinds[1] and value.rank in (None, array.ndim) and array.size > 0
+
+
 def _first(view: View, feeds: list[Feed]) -> Mapping[str, Array]:
     for feed in feeds:
         got = view.run(feed.arrays)
@@ -120,8 +129,9 @@ def _first(view: View, feeds: list[Feed]) -> Mapping[str, Array]:
 
 def _layer(name: str, value: Value, bar: cmp.Bar, seen: list[cmp.Difference]) -> Layer:
     node = value.node
-    return Layer(name, node.label if node else name, value.op, bar, all(d.passed for d in seen), max(d.error for d in seen),
-                 sum(d.elements for d in seen), sum(d.unequal for d in seen), min(d.sqnr for d in seen))
+    return Layer(name, node.label if node else name, value.op, bar, all(d.passed for d in seen),
+                 max(d.error for d in seen), sum(d.elements for d in seen), sum(d.unequal for d in seen),
+                 min(d.sqnr for d in seen))
 
 
 def recurrent(value: Value) -> bool:
@@ -131,7 +141,8 @@ def recurrent(value: Value) -> bool:
 
 
 def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
-    """One step for quantized values; float32 rounding for floats, dynamic quantization where weights are stored as int8.
+    """One step for quantized values; float32 rounding for floats, dynamic quantization where weights are stored as
+    int8.
 
     In a recurrent quantized layer one step of rounding is fed back at each time step, so no number of steps bounds it:
     the field's bar for whole int8 networks (20 dB) holds there."""

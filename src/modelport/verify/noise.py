@@ -42,7 +42,8 @@ class Exact:
             if self._session is None:
                 path = write_onnx(self.graph, self._runners.folder / "float64.onnx")
                 self._session = self._runners.open("reference", path, float64=True)
-            got = self._session.run({k: a.astype(np.float64) if is_float(a.dtype) else a for k, a in feed.arrays.items()})
+            got = self._session.run({k: a.astype(np.float64) if is_float(a.dtype) else a
+                                     for k, a in feed.arrays.items()})
         except ModelportError as e:
             self._dead = True
             self.notes.append(f"no float64 evaluation to measure rounding by: {e.message[:200]}")
@@ -50,7 +51,8 @@ class Exact:
         self._cache = (feed.name, got)
         return got
 
-    def excuse(self, name: str, feed: Feed, source: Array, target: Array, bar: cmp.Bar, d: cmp.Difference) -> cmp.Difference:
+    def excuse(self, name: str, feed: Feed, source: Array, target: Array, bar: cmp.Bar,
+               d: cmp.Difference) -> cmp.Difference:
         """``d`` again, without the rows that differ by rounding alone."""
         if feed.kind == "nonfinite":
             return d

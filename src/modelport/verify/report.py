@@ -72,8 +72,8 @@ class OutputRecord:
 class Report:
     """A verification: ``verdict`` is ``pass``, ``fail`` or ``inconclusive``, ``level`` how much it proves.
 
-    ``layers`` says how the layers agree one by one, where the outputs alone cannot decide (quantized and deep models whose
-    runtimes round differently).  ``unsigned`` holds what differs between machines: paths, seconds, the host."""
+    ``layers`` says how the layers agree one by one, where the outputs alone cannot decide (quantized and deep models
+    whose runtimes round differently).  ``unsigned`` holds what differs between machines: paths, seconds, the host."""
 
     verdict: str
     level: str
@@ -107,7 +107,8 @@ class Report:
         if self.verdict == "fail":
             bad = next((o for o in self.outputs if not o.passed), None)
             what = "" if bad is None else f": output '{printable(bad.name)}' " + (bad.reason or _measure(bad))
-            return f"DIFFERENT ({self.level}){what}" + ("" if bad is None else f", in feed '{bad.worst.get('feed', '')}'")
+            feed = "" if bad is None else bad.worst.get("feed", "")
+            return f"DIFFERENT ({self.level}){what}" + (f", in feed '{feed}'" if feed else "")
         if self.verdict == "inconclusive":
             return f"not verified ({self.level}): {self.why_not_higher or 'nothing could be compared'}"
         if self.level == "L0":

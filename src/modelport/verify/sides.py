@@ -173,13 +173,15 @@ def match(mine: Mapping[str, Type], theirs: Mapping[str, Type], what: str) -> tu
     if set(mine) == set(theirs):
         return {k: k for k in mine}, []
     if len(mine) != len(theirs):
-        raise UsageError(f"the source has {len(mine)} {what}s ({_list(mine)}), the target {len(theirs)} ({_list(theirs)})")
+        raise UsageError(f"the source has {len(mine)} {what}s ({_list(mine)}), the target {len(theirs)} "
+                         f"({_list(theirs)})")
     pairs = {a: a for a in mine if a in theirs}
     rest = [b for b in theirs if b not in pairs.values()]
     for a in mine:
         if a not in pairs:
             pairs[a] = rest.pop(0)
-    notes = [f"{what} '{printable(a)}' is matched with '{printable(b)}' by position" for a, b in pairs.items() if a != b]
+    notes = [f"{what} '{printable(a)}' is matched with '{printable(b)}' by position"
+             for a, b in pairs.items() if a != b]
     return pairs, notes
 
 

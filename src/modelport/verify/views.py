@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ PREFIX = "value/"
 """Outputs added to a model to look inside have this before the value's name."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class View:
     """A model with its values in sight: ``run`` delivers the outputs, and values by their names."""
 
@@ -42,17 +43,24 @@ class View:
         return out
 
     def _real(self, name: str, array: Array) -> Array:
-        """The real numbers that a quantized tensor of the source stands for."""
+        """The array as the hub has it: real numbers for quantized ones, a last axis of two for complex ones."""
+        if array.dtype.kind == "c" and name in self._types and self._types[name].dtype.kind != "c":
+            array = np.stack([array.real, array.imag], -1)
         quant = self._quants.get(name)
         if quant is None:
             return array
         shape = [1] * array.ndim
         if quant.axis is not None:
             shape[quant.axis] = -1
-        scale, zero = (np.asarray(q).reshape(shape if quant.axis is not None else ()) for q in (quant.scale, quant.zero_point))
+        scale, zero = (np.asarray(q).reshape(shape if quant.axis is not None else ())
+                       for q in (quant.scale, quant.zero_point))
         return np.asarray(((array.astype(np.float64) - zero) * scale).astype(np.float32))
 
-    @property
+    @cached_property
+    def _types(self) -> dict[str, Value]:
+        return named(self.graph)
+
+    @cached_property
     def _quants(self) -> dict[str, Any]:
         if self.raw is None:
             return {}
