@@ -86,6 +86,18 @@ class _Call:
     types: Mapping[str, Type] = field(default_factory=dict)
 
 
+def _utf8(texts: Sequence[str]) -> None:
+    """Refuses text that is not UTF-8: the protobuf library hands it out as bytes."""
+    try:
+        "".join(texts)
+    except TypeError:
+        raise CorruptFile("text that is not UTF-8") from None
+
+
+def _entries(props: Iterable[onnx.StringStringEntryProto]) -> Iterator[str]:
+    return (t for p in props for t in (p.key, p.value))
+
+
 def _domain(name: str) -> str:
     return "" if name == "ai.onnx" else name
 
@@ -94,6 +106,8 @@ class Reader:
     def __init__(self, model: onnx.ModelProto, tensors: Tensors, limits: Limits) -> None:
         self.proto, self.tensors, self.limits = model, tensors, limits
         self.count = 0
+        _utf8([model.producer_name, model.producer_version, model.domain, model.doc_string,
+               *_entries(model.metadata_props), *(i.domain for i in model.opset_import)])
         self.notes: dict[Note, None] = {}
         self.meta = texts.read(model)
         self.imports = self._imports(model.opset_import)
@@ -101,6 +115,8 @@ class Reader:
             self.imports[""] = 1
         self.functions: dict[tuple[str, str, str], onnx.FunctionProto] = {}
         for f in model.functions:
+            _utf8([f.name, f.domain, f.overload, *f.input, *f.output, *(i.domain for i in f.opset_import),
+                   *(a.name for a in f.attribute_proto)])
             key = (_domain(f.domain), f.name, f.overload)
             if key in self.functions:
                 raise CorruptFile(f"two functions are named '{f.domain}.{f.name}'")
@@ -172,6 +188,12 @@ class Reader:
         if g.quantization_annotation:
             self._note("dropped", "quantization_annotation: quantization is said by QuantizeLinear and "
                                   "DequantizeLinear only", g.name)
+        _utf8([g.name, g.doc_string, *(t.name for t in g.initializer), *(s.values.name for s in g.sparse_initializer),
+               *_entries(g.metadata_props)])
+        for infos in (g.input, g.output, g.value_info):
+            for i in infos:
+                _utf8([i.name, i.doc_string, i.type.denotation,
+                       *(t for d in i.type.tensor_type.shape.dim for t in (d.dim_param, d.denotation))])
         for t in g.initializer:
             tensor = self.tensors.tensor(t, f"tensor '{t.name}'")
             scope.define(t.name, Value(tensor.type, t.name, data=tensor))
@@ -198,6 +220,9 @@ class Reader:
         return inputs, outputs
 
     def _nodes(self, nodes: Sequence[onnx.NodeProto], scope: _Scope, call: _Call, depth: int) -> None:
+        for n in nodes:
+            _utf8([n.name, n.op_type, n.domain, n.overload, n.doc_string, *n.input, *n.output,
+                   *(t for a in n.attribute for t in (a.name, a.ref_attr_name)), *_entries(n.metadata_props)])
         for n in in_order(nodes):
             self.count += 1
             try:

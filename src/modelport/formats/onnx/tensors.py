@@ -145,6 +145,8 @@ class Tensors:
     def _external(self, proto: onnx.TensorProto, type: Type, what: str) -> Slice:
         entries: dict[str, str] = {}
         for e in proto.external_data:
+            if not isinstance(e.key, str) or not isinstance(e.value, str):  # text that is not UTF-8
+                raise CorruptFile(f"{what} names its file in no known text", path=self.path)
             if e.key in entries:
                 raise CorruptFile(f"{what} states its {e.key!r} twice", path=self.path)
             entries[e.key] = e.value

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ....errors import Unsupported, UnsupportedModel
@@ -32,11 +33,11 @@ def to_hub(raw: Graph) -> Graph:
         if value.type == UNKNOWN:
             raise UnsupportedModel([Unsupported("its type is not stated", Node("input", (), {}, (), name=name))],
                                    "the hub")
-    rules = _rules(raw)
+    rules, versions = _rules(raw), meta.imports(raw.meta)
     stale: list[str] = []
 
     def around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
-        made = apply(rule, op, node)
+        made = _checked(op, node, rule, versions)
         for new, old in zip((made,) if isinstance(made, Value) else made or (), node.outputs, strict=False):
             if new is not None and _contradicts(new.type, old.type):
                 stale.append(old.name)
@@ -44,9 +45,18 @@ def to_hub(raw: Graph) -> Graph:
 
     hub = translate(raw, rules, builder(), around, enter=_enter)
     if stale:
-        hub = translate(raw, rules, builder(), enter=_enter, keep_types=False)
+        hub = translate(raw, rules, builder(), partial(_checked, versions=versions), enter=_enter, keep_types=False)
     keep = {k: v for k, v in meta.with_imports(raw.meta, {}).items() if k != "onnx:ir_version"}
     return hub.with_(meta=keep)
+
+
+def _checked(op: Builder, node: Node, rule: Callable[..., Any], versions: Mapping[str, int]) -> Any:
+    """The rule on a node whose attributes are of the right kinds; numbers that make no sense are ``Unsupported``."""
+    table.check_attributes(node, versions.get(split(node.op)[0], 1))
+    try:
+        return apply(rule, op, node)
+    except (ArithmeticError, IndexError, ValueError) as e:
+        raise Unsupported(f"invalid here: {str(e).splitlines()[0] if str(e) else type(e).__name__}") from None
 
 
 def translated(raw: Graph, op: Builder, inputs: Mapping[str, Value]) -> Graph:

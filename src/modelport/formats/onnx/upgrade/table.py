@@ -4,7 +4,7 @@ Most steps of an operator's history only widen it: the same node means the same 
 rule, registered for the nodes *below* the version that made the change; it says the old meaning in hub operators."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,9 @@ import onnx
 
 from ....errors import Unsupported
 from ....hub.opset import OPSET, schema, split, unheld
+from ....ir.graph import Graph, Node
 from ....ir.rules import Builder
+from ....ir.tensor import Tensor
 from ..schemas import since
 
 Rule = Callable[..., Any]
@@ -39,6 +41,31 @@ def rule_for(op: str, form: int) -> Rule | None:
 def covered(op: str) -> tuple[int, ...]:
     """The versions whose changes of ``op`` have a rule."""
     return tuple(sorted(_BELOW.get(op, ())))
+
+
+@cache
+def _kinds(op: str, version: int) -> Mapping[str, tuple[type, bool]]:
+    """The Python type of each attribute of an operator, and whether it is a tuple of them."""
+    domain, name = split(op)
+    try:
+        found = onnx.defs.get_schema(name, version, domain)
+    except onnx.defs.SchemaError:
+        return {}
+    names = {"INT": int, "FLOAT": float, "STRING": str, "TENSOR": Tensor, "SPARSE_TENSOR": Tensor, "GRAPH": Graph}
+    kinds = {k: str(a.type).rpartition(".")[2] for k, a in found.attributes.items()}
+    return {k: (names[kind.removesuffix("S")], kind.endswith("S")) for k, kind in kinds.items()
+            if kind.removesuffix("S") in names}
+
+
+def check_attributes(node: Node, version: int) -> None:
+    """Raises ``Unsupported`` if an attribute is of another kind than the schema in ``version`` says."""
+    kinds = _kinds(node.op, version)
+    for name, value in node.attrs.items():
+        if name in kinds:
+            kind, many = kinds[name]
+            if not (isinstance(value, tuple) and all(isinstance(v, kind) for v in value) if many else
+                    isinstance(value, kind)):
+                raise Unsupported(f"attribute '{name}' is of another kind than the schema says")
 
 
 def refuse(reason: str) -> Rule:
