@@ -243,7 +243,8 @@ class _Maker:
         def at(k: int) -> dict[str, int]:
             return bound[k % len(bound)]
 
-        special = sorted({*MODERATE, *(x for c in self.known for x in around(c))}, key=lambda x: (abs(x), x))
+        known = [x for c in self.known for x in around(c)]
+        special = list({(x, math.copysign(1, x)): x for x in (*MODERATE, *known)}.values())  # both zeros
         moderate, large = choose(special), choose(LARGE)
         enough = None
         if self.batch and self.per_row < len(special) * 2:

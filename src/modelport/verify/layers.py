@@ -21,6 +21,8 @@ from .precision import precision, step, stored
 from .sides import Runners, Side
 from .views import PREFIX, View, named, native
 
+END = "output "
+"""Outputs of the model are among what is compared, under their own names with this before them."""
 CUT = "cut/"
 """Inputs that stand for values of the source have this before the value's name."""
 
@@ -94,6 +96,7 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     cuts = [k for k, v in named(hub).items() if k in seen and _fits(v, seen[k])]
     graph, outs = cut(hub, cuts)
     session = runners.hub(graph)
+    outs = {k: v for k, v in outs.items() if k in seen}
     bars = {k: _bar(v, hub, recurrent(v)) for k, v in outs.items()}
     found: dict[str, list[cmp.Difference]] = {k: [] for k in outs}
     rows = 0
@@ -109,7 +112,11 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
         rows += feed.rows
         for k in outs:
             got = made[PREFIX + k]
-            found[k].append(cmp.compare(values[k].astype(got.dtype), got, bars[k]))
+            want = values[k] if k.startswith(END) else values[k].astype(got.dtype)
+            found[k].append(cmp.compare(want, got, bars[k]))
+    missing = [k for k in hub.outputs if hub.outputs[k].node is not None and END + k not in outs]
+    if missing:
+        raise RuntimeFailed(f"the source does not show its output '{printable(missing[0])}'")
     return Layers(tuple(_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k]), rows)
 
 
@@ -162,7 +169,7 @@ def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
 def cut(graph: Graph, names: list[str]) -> tuple[Graph, dict[str, Value]]:
     """The graph with each named value computed from fresh inputs in place of the named values before it.
 
-    Its outputs are ``value/NAME``, its inputs those of the graph and ``cut/NAME``; and the values by name."""
+    Its outputs are ``value/NAME`` (``value/output NAME`` for those of the graph), its inputs those of the graph and ``cut/NAME``; and the values by name."""
     wanted = {id(v): k for k, v in named(graph).items() if k in set(names)}
     fresh: dict[str, Value] = {}
     computed: dict[str, Value] = {}
@@ -182,7 +189,11 @@ def cut(graph: Graph, names: list[str]) -> tuple[Graph, dict[str, Value]]:
             outs.append(fresh[name])
         return tuple(outs)
 
-    rebuild(graph, rule, bodies=False)
+    rebuilt = rebuild(graph, rule, bodies=False)
+    back = {id(fresh[k]): v for k, v in computed.items()}
+    for k, v in rebuilt.outputs.items():
+        if v.node is not None or id(v) in back:
+            computed[END + k] = back.get(id(v), v)
     ends = {PREFIX + k: v for k, v in computed.items()}
     inner = Graph({**graph.inputs, **{CUT + k: v for k, v in fresh.items()}}, ends)
     used = inner.uses

@@ -1,0 +1,138 @@
+"""The suite: deterministic, within bounds that the graph states, and as wide as it must be."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from graphs import IMAGE, ROWS, graph, w
+from mutants import tree
+
+from modelport.errors import UsageError
+from modelport.verify import suite
+from modelport.verify.domains import columns, domains, splits
+from modelport.verify.inputs import Plan, probes, work
+
+
+def test_the_same_seed_makes_the_same_inputs_and_another_makes_others() -> None:
+    g = graph(lambda op, x: op.Relu(x), x=ROWS)
+    one, two, other = suite(g), suite(g), suite(g, seed=1)
+    assert [f.sha256 for f in one.feeds] == [f.sha256 for f in two.feeds]
+    assert [f.name for f in one.feeds] == [f.name for f in other.feeds]
+    assert one.feeds[0].sha256 != other.feeds[0].sha256
+
+
+def test_batches_scales_and_specials_are_there() -> None:
+    feeds = suite(graph(lambda op, x: op.Relu(x), x=ROWS)).feeds
+    assert {1, 2, 3, 7} <= {f.rows for f in feeds}
+    everything = np.concatenate([f.arrays["x"].ravel() for f in feeds])
+    for value in (0.5, -0.5, 1.5, 2.5, 6.0, 88.0, -104.0, 65504.0, 16777217.0, np.inf, -np.inf):
+        assert (everything == np.float32(value)).any(), value
+    assert np.isnan(everything).any()
+    assert ((everything == 0) & np.signbit(everything)).any()
+    assert len({f.name for f in feeds}) == len(feeds)
+
+
+def test_symbols_are_the_same_in_all_inputs_and_different_from_each_other() -> None:
+    g = graph(lambda op, a, b: op.Add(op.ReduceSum(a, np.array([2]), keepdims=0), op.ReduceSum(b, np.array([2]), keepdims=0)),
+              a=("batch", "seq", 4), b=("batch", "seq", 5))
+    for f in suite(g).feeds:
+        assert f.arrays["a"].shape[:2] == f.arrays["b"].shape[:2]
+    assert len({f.arrays["a"].shape[:2] for f in suite(g).feeds}) >= 4
+    two = graph(lambda op, a, b: op.Concat(a, b, axis=1), a=("n", "seq"), b=("n", "past"))
+    assert any(f.arrays["a"].shape[1] != f.arrays["b"].shape[1] for f in suite(two).feeds)
+
+
+@pytest.mark.parametrize("plan", [Plan(aligned=True), Plan(size=64)])
+def test_plans_choose_sizes(plan: Plan) -> None:
+    g = graph(lambda op, x: op.Relu(x), x=("N", 3, "H", "W"))
+    for f in probes(g, plan):
+        assert all(d % 32 == 0 for d in f.arrays["x"].shape[2:])
+
+
+def test_static_dimensions_of_the_target_bind() -> None:
+    g = graph(lambda op, x: op.Relu(x), x=ROWS)
+    from modelport.ir.types import Type
+    feeds = suite(g, types={"x": Type(np.dtype(np.float32), (1, 6))}).feeds
+    assert {f.arrays["x"].shape for f in feeds} == {(1, 6)}
+
+
+def test_indices_stay_in_their_table_through_moves_and_arithmetic() -> None:
+    g = graph(lambda op, i: op.Gather(w(9, 4), op.Unsqueeze(op.Cast(i, to=7), np.array([1]))), i=(np.int32, ("N", 3)))
+    assert domains(g)["i"].index == 9
+    everything = np.concatenate([f.arrays["i"].ravel() for f in suite(g).feeds if "negative" not in f.name])
+    assert everything.min() == 0
+    assert everything.max() == 8
+    negative = next(f for f in suite(g).feeds if "negative" in f.name)
+    assert negative.arrays["i"].min() >= -9
+    assert negative.arrays["i"].min() < 0
+    shifted = graph(lambda op, i: op.Gather(w(9, 4), op.Add(i, np.array(2))), i=(np.int64, ("N",)))
+    assert domains(shifted)["i"].index == 2  # zero and one are safe whatever is added within reason
+
+
+def test_quantized_inputs_cover_their_whole_range() -> None:
+    g = graph(lambda op, x: op.DequantizeLinear(x, np.float32(0.1), np.uint8(3)), x=(np.uint8, IMAGE))
+    seen = np.unique(np.concatenate([f.arrays["x"].ravel() for f in suite(g).feeds]))
+    assert len(seen) == 256
+
+
+def test_masks_sizes_and_switches() -> None:
+    g = graph(lambda op, x, attention_mask: op.Mul(x, op.Cast(attention_mask, to=1)), x=ROWS, attention_mask=(np.int64, ROWS))
+    seen = {int(v) for f in suite(g).feeds for v in f.arrays["attention_mask"].ravel()}
+    assert seen == {0, 1}
+    sizes = graph(lambda op, x, n: op.Tile(x, n), x=("N", 2), n=(np.int64, (2,)))
+    assert max(f.arrays["n"].max() for f in suite(sizes).feeds) < 8  # never a size that eats the memory
+    switch = graph(lambda op, r: op.Equal(r, np.array(16000)), r=(np.int64, ()))
+    assert any(int(f.arrays["r"]) == 16000 for f in suite(switch).feeds)
+
+
+def test_categories_known_and_unknown() -> None:
+    g = graph(lambda op, s: op.ml.LabelEncoder(s, keys_strings=["red", "green"], values_int64s=[1, 2]), s=(str, ("N",)))
+    seen = {v for f in suite(g).feeds for v in f.arrays["s"]}
+    assert {"red", "green", ""} <= seen
+    assert len(seen) > 4
+
+
+def test_tree_thresholds_and_their_neighbours_are_reached() -> None:
+    g = graph(tree(), x=ROWS)
+    found = splits(g, 100)
+    assert sorted(s.threshold for s in found) == pytest.approx([-1.7, 0.3, 2.5])
+    rows = np.concatenate([f.arrays["x"] for f in suite(g).feeds if f.kind == "threshold"])
+    for column, t in ((0, 0.3), (1, -1.7), (2, 2.5)):
+        t32 = np.float32(t)
+        for x in (t32, np.nextafter(t32, np.float32(-9)), np.nextafter(t32, np.float32(9))):
+            at = rows[rows[:, column] == x]
+            assert len(at), (column, x)
+            if column == 1:
+                assert (at[:, 0] <= np.float32(0.3)).any()  # the path to this node
+    assert np.isnan(rows).any(0)[:3].all()
+
+
+def test_features_are_followed_through_casts_and_concatenation() -> None:
+    g = graph(lambda op, a, b: op.Concat(op.Cast(a, to=1), b, axis=1), a=(np.float64, ("N", 2)), b=("N", 1))
+    assert columns(g, g.outputs["out"]) == [("a", 0), ("a", 1), ("b", 0)]
+    computed = graph(lambda op, x: op.Neg(x), x=ROWS)
+    assert columns(computed, computed.outputs["out"]) == []
+
+
+def test_the_budget_bounds_work_and_says_what_it_left_out() -> None:
+    big = graph(lambda op, x: op.Conv(x, w(64, 64, 3, 3), pads=[1, 1, 1, 1]), x=(1, 64, 224, 224))
+    assert work(big) == 64 * 224 * 224 * 64 * 9
+    s = suite(big)
+    assert 6 <= len(s.feeds) < 15
+    assert s.left_out
+    assert len(suite(big, level="thorough").feeds) > len(s.feeds)
+
+
+def test_a_sample_comes_first_and_is_checked() -> None:
+    g = graph(lambda op, x: op.Relu(x), x=(1, 6))
+    rows = np.arange(18.0).reshape(3, 6)
+    feeds = suite(g, sample={"x": rows}).feeds
+    assert [f.name for f in feeds[:3]] == ["sample rows 0", "sample rows 1", "sample rows 2"]
+    np.testing.assert_array_equal(np.concatenate([f.arrays["x"] for f in feeds[:3]]), rows)
+    with pytest.raises(UsageError, match="no input 'z'"):
+        suite(g, sample={"x": rows, "z": rows})
+    with pytest.raises(UsageError, match="lacks the input 'x'"):
+        suite(g, sample={"y": rows})
+    with pytest.raises(UsageError, match="shape"):
+        suite(g, sample={"x": rows[0]})
+    with pytest.raises(UsageError, match="no suite"):
+        suite(g, level="huge")
