@@ -41,7 +41,7 @@ class _Reader:
 
     def follow(self, at: int, width: int) -> int:
         where: int = at - self.number(at, width, _UINTS)
-        if not 0 <= where < at:
+        if not 0 <= where <= at:  # an empty vector at the end begins where its offset is stored
             raise ValueError("an offset outside of the buffer")
         return where
 
@@ -63,6 +63,9 @@ class _Reader:
         start = self.follow(at, width)
         if kind == _KEY:
             return self.key(start)
+        if 16 <= kind <= 24:  # two, three or four numbers, without a length
+            count, formats = (kind - 16) // 3 + 2, (_INTS, _UINTS, _FLOATS)[(kind - 16) % 3]
+            return [self.number(start + k * inner, inner, formats) for k in range(count)]
         size = self.number(start - inner, inner, _UINTS)
         if size > len(self.data):
             raise ValueError(f"{size} elements")
@@ -75,9 +78,6 @@ class _Reader:
             return values if kind == _VECTOR else dict(zip(self.keys(start, inner, size), values, strict=True))
         if 11 <= kind <= 15:  # a vector whose elements have one type: int, uint, float, key, string
             return [self.value(start + k * inner, inner, (kind - 10) << 2, depth + 1) for k in range(size)]
-        if 16 <= kind <= 24:  # two, three or four numbers, without a length
-            count, formats = (kind - 16) // 3 + 2, (_INTS, _UINTS, _FLOATS)[(kind - 16) % 3]
-            return [self.number(start + k * inner, inner, formats) for k in range(count)]
         if kind == _VECTOR_BOOL:
             return [bool(self.number(start + k * inner, inner, _UINTS)) for k in range(size)]
         raise ValueError(f"type {kind}")

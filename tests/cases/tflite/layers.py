@@ -144,12 +144,13 @@ lstm("peephole", peephole=True)
 lstm("projection", n_out=3, proj_clip=0.4)
 lstm("norm", norm=True, version=2)
 lstm("everything", n_out=3, peephole=True, norm=True, clip=0.8, cifg=True, version=2)
-for merge in (False, True):
+for merge, n, major in ((False, 2, False), (True, 2, False), (True, 1, False), (True, 2, True)):
     each = [*(w(4, 3) for _ in range(4)), *(w(4, 4) for _ in range(4)), None, None, None, *(w(4) for _ in range(4)), None, None]
     more = [*(w(4, 3) for _ in range(4)), *(w(4, 4) for _ in range(4)), None, None, None, *(w(4) for _ in range(4)), None, None]
-    states = [zeros(2, 4), zeros(2, 4), zeros(2, 4), zeros(2, 4)]
-    add(f"merge={merge}", "BIDIRECTIONAL_SEQUENCE_LSTM", [f(2, 5, 3), *each, *more, *states, *[None] * 9],
-        {ACT: "TANH", "cell_clip": 0.0, "proj_clip": 0.0, "merge_outputs": merge, "time_major": False},
+    states = [zeros(n, 4), zeros(n, 4), zeros(n, 4), zeros(n, 4)]
+    add(f"merge={merge}_batch={n}_time_major={major}", "BIDIRECTIONAL_SEQUENCE_LSTM",
+        [f(5, n, 3) if major else f(n, 5, 3), *each, *more, *states, *[None] * 9],
+        {ACT: "TANH", "cell_clip": 0.0, "proj_clip": 0.0, "merge_outputs": merge, "time_major": major},
         [out()] * (1 if merge else 2) + [out()] * 4, states=4)
 add("", "LSTM", [f(2, 3), *(w(4, 3) for _ in range(4)), *(w(4, 4) for _ in range(4)), None, None, None,
                  *(w(4) for _ in range(4)), None, None, zeros(2, 4), zeros(2, 4)],
@@ -165,7 +166,7 @@ for rank in (1, 2):
 x, feature, time = q(2, 8), qw(4, 8), Weight(np.random.default_rng(1).integers(-2000, 2000, (4, 6)).astype(I16), scale(0.0005))
 state = scale(0.0003)
 add("int8", "SVDF", [x, feature, time, Weight(np.arange(2, dtype=I32) * 50, scale(0.0003 * 0.0005)),
-                     zeros(2, 24, dtype=I16, quant=state)], {"rank": 2, ACT: "RELU"}, [qout(0.002, -128), out(I16, state)],
+                     zeros(2, 24, dtype=I16, quant=state)], {"rank": 2, ACT: "RELU"}, [qout(0.05, -128), out(I16, state)],
     version=3, states=1)
 
 for then in ("COMPLEX_ABS", "REAL", "IMAG"):

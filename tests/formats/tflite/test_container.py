@@ -307,8 +307,8 @@ def test_variables_start_anew_or_flow(tmp_path: Path) -> None:
     assert "start from their initial values" in str(g.notes)
     g = read(tmp_path, variables(), state="explicit")
     assert list(g.inputs) == ["x", "state:s"]
-    assert list(g.outputs) == ["y", "state:s"]
-    assert g.outputs["state:s"] is g.outputs["y"]
+    assert list(g.outputs) == ["y", "state:s:next"]
+    assert g.outputs["state:s:next"] is g.outputs["y"]
     with pytest.raises(UsageError, match="neither"):
         read(tmp_path, variables(), state="none")
 

@@ -181,3 +181,22 @@ def test_every_node_agrees(name: str, tmp_path: Path) -> None:
         for (key, _), b in zip(outs.items(), got.values(), strict=True):
             if apart(known[key], b) > bar(b):
                 assert node.op == NODES.get(path.name), f"{node.op} '{key}' differs by {apart(known[key], b)}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_a_dynamic_batch_stays_dynamic(name: str, tmp_path: Path) -> None:
+    """Three samples at once give what each gives alone."""
+    raw = tflite.read(FILES[name])
+    if not raw.inputs or any((v.shape or ("",))[0] != "batch" for v in raw.inputs.values()):
+        pytest.skip("no dynamic batch")
+    hub = tflite.to_hub(raw)
+    assert all(v.shape is not None and v.shape[0] == "batch" for v in hub.outputs.values())
+    made = worker("onnxruntime").open("onnxruntime", onnx_of(raw, tmp_path / "made.onnx"))
+    alone = [inputs(raw, seed) for seed in range(3)]
+    together = made.run({k: np.concatenate([f[n] for f in alone])
+                         for k, n in zip(made.inputs, raw.inputs, strict=True)})
+    for seed, feeds in enumerate(alone):
+        one = made.run(dict(zip(made.inputs, feeds.values(), strict=True)))
+        for key, a in one.items():
+            assert apart(a, together[key][seed:seed + 1]) <= bar(a)

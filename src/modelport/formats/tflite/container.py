@@ -30,7 +30,8 @@ def read(path: Path, limits: Limits = DEFAULT, *, signature: str | None = None, 
     """The raw graph of the file's ``signature`` (default: ``serving_default``, else the first, else the main graph).
 
     ``state`` says what becomes of variables: with ``reset`` each run starts from their initial values, as after
-    ``reset_all_variables()`` of the interpreter; with ``explicit`` they become inputs and outputs ``state:<name>``.
+    ``reset_all_variables()`` of the interpreter; with ``explicit`` they become inputs ``state:<name>`` and outputs
+    ``state:<name>:next``.
     Raises :class:`CorruptFile`, :class:`LimitExceeded`, or :class:`UsageError` for a signature that is not there."""
     if state not in ("reset", "explicit"):
         raise UsageError(f"state '{printable(state)}' is neither 'reset' nor 'explicit'")

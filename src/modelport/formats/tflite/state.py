@@ -58,13 +58,14 @@ class Variables:
 
     def outputs(self) -> dict[str, Value]:
         """The values after the run, of the variables that ``explicit`` asked for and that changed."""
-        return {f"state:{k}": self.now[k] for k in self.changed} if self.explicit else {}
+        return {f"state:{k}:next": self.now[k] for k in self.changed} if self.explicit else {}
 
     def notes(self) -> list[Note]:
         if not self.changed:
             return []
         if self.explicit:
-            return [Note("changed", f"{len(self.changed)} variables are inputs and outputs named state:<name>")]
+            return [Note("changed", f"{len(self.changed)} variables are inputs state:<name> and outputs "
+                                    "state:<name>:next")]
         names = ", ".join(list(self.changed)[:3]) + (", ..." if len(self.changed) > 3 else "")
         return [Note("changed", f"{len(self.changed)} variables ({names}) start from their initial values in each run, "
                                 "as after reset_all_variables()")]
