@@ -36,7 +36,10 @@ def schema(op: str) -> onnx.defs.OpSchema | None:
     if domain not in OPSET:
         return None
     try:
-        return defs.get_schema(name, OPSET[domain], domain)
+        found = defs.get_schema(name, OPSET[domain], domain)
+        if found.deprecated and domain == "ai.onnx.ml":  # TreeEnsembleClassifier and -Regressor: the hub keeps them
+            return defs.get_schema(name, found.since_version - 1, domain)
+        return found
     except defs.SchemaError:
         return None
 

@@ -13,6 +13,8 @@ from onnx import helper
 from modelport.formats import onnx as format_onnx
 from modelport.ir.graph import Graph
 
+X = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
+
 
 def model(nodes: Sequence[onnx.NodeProto], inputs: Mapping[str, Any], outputs: Sequence[str], opset: int = 28, *,
           initializers: Mapping[str, Any] | None = None, ml: int = 0, ir: int = 0, **fields: Any) -> onnx.ModelProto:

@@ -88,8 +88,7 @@ def attempt(path: Path) -> bool:
             if v.data is not None and v.data.nbytes < 1 << 20:
                 v.data.numpy()
         format_onnx.write(format_onnx.from_hub(hub), path.with_name("out.onnx"))
-    except ModelportError as e:
-        assert str(e)
+    except ModelportError:
         return False
     return True
 

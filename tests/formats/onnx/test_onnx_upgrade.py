@@ -67,6 +67,10 @@ def batch_normalized(x: Array, scale: Array, b: Array, mean: Array, var: Array) 
 
 
 I8 = np.array([3, 1, 2], np.int64)
+TREE: dict[str, Any] = {
+    "nodes_treeids": [0, 0, 0], "nodes_nodeids": [0, 1, 2], "nodes_featureids": [1, 0, 0],
+    "nodes_values": [0.25, 0.0, 0.0], "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"], "nodes_truenodeids": [1, 0, 0],
+    "nodes_falsenodeids": [2, 0, 0]}
 CASES = [
     *(case(op, 1, X4, expected=f, consumed_inputs=[0]) for op, f in {
         "Abs": np.abs, "Ceil": np.ceil, "Floor": np.floor, "Exp": np.exp, "Neg": np.negative, "Tanh": np.tanh,
@@ -189,6 +193,26 @@ CASES = [
     # tables
     case("LabelEncoder", 1, np.array(["b", "z", "a"], object), domain="ai.onnx.ml", classes_strings=["a", "b"]),
     case("LabelEncoder", 1, np.array([1, 0, 9]), domain="ai.onnx.ml", classes_strings=["a", "b"]),
+    case("LabelEncoder", 2, np.array([1, 0, 9]), domain="ai.onnx.ml", keys_int64s=[0, 1], values_floats=[0.5, 2.5]),
+    case("TreeEnsembleClassifier", 1, X2, domain="ai.onnx.ml", outputs=2, classlabels_strings=["a", "b"],
+         class_ids=[0, 1], class_nodeids=[1, 2], class_treeids=[0, 0], class_weights=[1.0, 1.0], **TREE),
+    *(case("TreeEnsembleRegressor", v, X2, domain="ai.onnx.ml", n_targets=1, target_ids=[0, 0], target_nodeids=[1, 2],
+           target_treeids=[0, 0], target_weights=[1.5, 2.5], **TREE) for v in (1, 3)),
+    case("LinearClassifier", 1, X2, domain="ai.onnx.ml", outputs=2, coefficients=list(np.linspace(-1, 1, 18)),
+         intercepts=[0.0, 1.0, 2.0], classlabels_ints=[3, 4, 5], post_transform="SOFTMAX"),
+    case("LinearRegressor", 1, X2, domain="ai.onnx.ml", coefficients=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], intercepts=[0.5]),
+    case("SVMRegressor", 1, X2, domain="ai.onnx.ml", kernel_type="RBF", kernel_params=[0.5, 0.0, 3.0], n_supports=2,
+         coefficients=[1.0, -1.0], support_vectors=list(np.linspace(0, 1, 12)), rho=[0.25]),
+    case("Scaler", 1, X2, domain="ai.onnx.ml", offset=[1.0], scale=[2.0]),
+    case("Normalizer", 1, X2, domain="ai.onnx.ml", norm="L2"),
+    case("Binarizer", 1, X2, domain="ai.onnx.ml", threshold=0.25),
+    case("Imputer", 1, np.array([[1, np.nan]], np.float32), domain="ai.onnx.ml", imputed_value_floats=[7.0],
+         replaced_value_float=float("nan")),
+    case("OneHotEncoder", 1, np.array([2, 0, 9]), domain="ai.onnx.ml", cats_int64s=[0, 1, 2]),
+    case("ArrayFeatureExtractor", 1, X2, np.array([4, 0]), domain="ai.onnx.ml"),
+    case("FeatureVectorizer", 1, X2, X2[:, :2].copy(), domain="ai.onnx.ml", inputdimensions=[6, 2]),
+    case("CategoryMapper", 1, np.array(["b", "z"], object), domain="ai.onnx.ml", cats_strings=["a", "b"],
+         cats_int64s=[5, 6]),
 ]
 
 

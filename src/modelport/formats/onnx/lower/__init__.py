@@ -18,7 +18,7 @@ from ....ir.rules import Builder, apply
 from ....ir.types import DType
 from .. import functions, meta
 from . import decompose
-from .fits import misfit
+from .fits import lacking, misfit
 from .spell import Spelled, spelling
 
 LOWEST, USUAL, RUNNABLE = 13, 20, 26
@@ -86,17 +86,12 @@ def spelled(node: Node, version: int) -> Spelled | None:
     if not isinstance(got, str):
         return node.inputs, got
     rule = spelling(node.op, version)
-    if rule is None or schema_refuses(node, version):
+    if rule is None or lacking(node, version):
         return None
     try:
         return rule(node, version)
     except Unsupported:
         return None
-
-
-def schema_refuses(node: Node, version: int) -> bool:
-    """Whether no arrangement helps: the operator or an element type is missing."""
-    return isinstance(got := misfit(node, version), str) and (got == "no such operator" or got.startswith("element"))
 
 
 def _lowered(hub: Graph, version: int, ml: int) -> Graph:

@@ -78,33 +78,42 @@ WORDS = {"Pad": _pad, "Resize": _resize, "ScatterElements": _scatter, "ScatterND
 """What schemas do not say: values of attributes, and meanings, that an older version did not know."""
 
 
-def misfit(node: Node, version: int) -> str | Attributes:
-    """The node's attributes as the operator set ``version`` of its domain has them, or why it lacks the node."""
+def lacking(node: Node, version: int) -> str:
+    """What no other arrangement of the node helps against: its operator or an element type is missing."""
     old = schema_at(node.op, version)
     if old is None:
         return "no such operator"
     ins, outs = _types(node.op, version)
-    captures = node.attrs.get("captures", 0)
-    inputs = node.inputs[:len(node.inputs) - captures]
-    if len(inputs) > old.max_input:
-        return f"{len(inputs)} inputs"
+    inputs = node.inputs[:min(old.max_input, len(node.inputs) - node.attrs.get("captures", 0))]
     for values, allowed in ((inputs, ins), (node.outputs, outs)):
         for k, v in enumerate(values):
             if v is not None and type_name(v.dtype) not in allowed[min(k, len(allowed) - 1)]:
                 return f"element type {type_name(v.dtype)[7:-1]}"
+    return ""
+
+
+def misfit(node: Node, version: int) -> str | Attributes:
+    """The node's attributes as the operator set ``version`` of its domain has them, or why it lacks the node."""
+    if why := lacking(node, version):
+        return why
+    old = schema_at(node.op, version)
+    assert old is not None
+    inputs = len(node.inputs) - node.attrs.get("captures", 0)
+    if inputs > old.max_input:
+        return f"{inputs} inputs"
     return WORDS[node.op](node, version) or respelled(node.op, node.attrs, version) if node.op in WORDS else \
         respelled(node.op, node.attrs, version)
 
 
 def respelled(op: str, attrs: Mapping[str, Any], version: int) -> str | Attributes:
     """Attributes without those that say nothing in an older version, and with the defaults that were others there."""
-    lacking, changed = _differences(op, version)
+    missing, changed = _differences(op, version)
     out: Attributes = {}
-    if not lacking and not changed:
+    if not missing and not changed:
         return dict(attrs)
     for k, value in attrs.items():
-        if k in lacking:
-            if lacking[k] is None or value != lacking[k]:
+        if k in missing:
+            if missing[k] is None or value != missing[k]:
                 return f"attribute {k}={value!r}" if isinstance(value, (int, float, str)) else f"attribute {k}"
         else:
             out[k] = value

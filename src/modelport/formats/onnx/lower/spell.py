@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.shapes import known
 from ....ir.graph import Node, Value, constant
 from ....ir.rules import static
 from ....ir.types import NUMBER
@@ -42,7 +43,8 @@ def _kept(node: Node, version: int, without: Sequence[str] = ()) -> dict[str, An
 
 
 def _ints(v: Value | None, what: str) -> tuple[int, ...]:
-    return tuple(int(d) for d in static(v, what).reshape(-1))
+    numbers = known(v)  # computed from static shapes is as good as constant
+    return tuple(int(d) for d in (static(v, what) if numbers is None else numbers).reshape(-1))
 
 
 @below(18, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin",

@@ -8,7 +8,7 @@ ADDED = "a new attribute, absent from older nodes; its default, or its absence, 
 OPTIONAL = "a new optional input or output, absent from older nodes"
 NARROWED = "element types were taken back that no runtime computes; the writer refuses them"
 PRECISION = "an attribute that says how precisely to compute, which older versions left open"
-RENAMED_ELSEWHERE = "marked as deprecated, the schema unchanged; the hub keeps the operator"
+DEPRECATED = "deprecated, the schema unchanged; the hub keeps the operator as it was before"
 
 COMPATIBLE: dict[tuple[str, int], str] = {
     ("ArgMax", 12): ADDED, ("ArgMin", 12): ADDED,
@@ -28,8 +28,8 @@ COMPATIBLE: dict[tuple[str, int], str] = {
     ("ScatterElements", 16): ADDED, ("ScatterND", 16): ADDED, ("Shape", 15): ADDED, ("TopK", 11): ADDED,
     ("ai.onnx.ml.LabelEncoder", 4): ADDED,
     ("ai.onnx.ml.TreeEnsembleClassifier", 3): ADDED, ("ai.onnx.ml.TreeEnsembleRegressor", 3): ADDED,
-    ("ai.onnx.ml.TreeEnsembleClassifier", 5): RENAMED_ELSEWHERE,
-    ("ai.onnx.ml.TreeEnsembleRegressor", 5): RENAMED_ELSEWHERE,
+    ("ai.onnx.ml.TreeEnsembleClassifier", 5): DEPRECATED,
+    ("ai.onnx.ml.TreeEnsembleRegressor", 5): DEPRECATED,
 }
 
 SILENT: dict[tuple[str, int], str] = {
