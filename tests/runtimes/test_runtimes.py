@@ -88,7 +88,8 @@ def test_small_floats(dtype: Any, tmp_path: Path) -> None:
 
 
 def test_four_bits_come_out(tmp_path: Path) -> None:
-    path = model(tmp_path, helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT4), out=TensorProto.INT4, shape=(3,))
+    node = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT4)
+    path = model(tmp_path, node, out=TensorProto.INT4, shape=(3,))
     got = start("onnxruntime", path).run({"x": np.array([-8, 0, 7], np.float32)})["y"]
     assert got.dtype == np.dtype(ml_dtypes.int4)
     assert got.astype(np.int32).tolist() == [-8, 0, 7]
@@ -104,8 +105,8 @@ def test_text(tmp_path: Path) -> None:
 
 
 def test_float64_evaluation_is_exact_where_float32_is_not(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Constant", [], ["c"], value_float=16777216.0), helper.make_node("Add", ["x", "c"], ["s"]),
-             helper.make_node("Sub", ["s", "c"], ["y"])]
+    nodes = [helper.make_node("Constant", [], ["c"], value_float=16777216.0),
+             helper.make_node("Add", ["x", "c"], ["s"]), helper.make_node("Sub", ["s", "c"], ["y"])]
     path = model(tmp_path, *nodes)
     x = np.array([[1, 3, 5]], np.float32)
     assert start("onnxruntime", path).run({"x": x})["y"].tolist() == [[0, 4, 4]]

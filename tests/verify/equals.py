@@ -1,4 +1,5 @@
 """Correct conversions: the same function written in two ways that a verifier must not tell apart."""
+# ruff: noqa: E501  (a table: an entry is one line where it can be)
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Bugs that converters have had: a correct graph and the wrong one, a line each where it fits."""
+# ruff: noqa: E501  (a table: an entry is one line where it can be)
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -36,7 +36,8 @@ def test_a_shape_or_type_is_never_passed() -> None:
     assert not compare(x, x[:1], F32).passed  # no broadcasting
 
 
-@pytest.mark.parametrize(("a", "b", "lost"), [(math.nan, 1.0, 1), (1.0, math.inf, 1), (math.inf, -math.inf, 0), (math.nan, math.inf, 0)])
+@pytest.mark.parametrize(("a", "b", "lost"), [(math.nan, 1.0, 1), (1.0, math.inf, 1), (math.inf, -math.inf, 0),
+                                              (math.nan, math.inf, 0)])
 def test_nan_and_infinity_must_be_at_the_same_places(a: float, b: float, lost: int) -> None:
     d = compare(np.array([a, 0.0]), np.array([b, 0.0]), F32)
     assert not d.passed
@@ -105,11 +106,13 @@ def test_an_overflow_of_the_source_alone_is_undefined() -> None:
 def test_precisions_and_bars_by_graph() -> None:
     plain = graph(lambda op, x: op.MatMul(x, w(6, 4)), x=ROWS)
     half = graph(lambda op, x: op.Cast(op.MatMul(op.Cast(x, to=10), w(6, 4).astype(np.float16)), to=1), x=ROWS)
-    eight = graph(lambda op, x: op.DequantizeLinear(op.QuantizeLinear(op.MatMul(x, w(6, 4)), np.float32(0.1), np.int8(0)),
-                                                    np.float32(0.1), np.int8(0)), x=ROWS)
+    scale, zero = np.float32(0.1), np.int8(0)
+    eight = graph(lambda op, x: op.DequantizeLinear(op.QuantizeLinear(op.MatMul(x, w(6, 4)), scale, zero), scale, zero),
+                  x=ROWS)
     weights = graph(lambda op, x: op.MatMul(x, op.DequantizeLinear(np.ones((6, 4), np.int8), np.float32(0.1))), x=ROWS)
     double = graph(lambda op, x: op.MatMul(x, w(6, 4).astype(np.float64)), x=(np.float64, ROWS))
-    assert [precision(g) for g in (plain, half, eight, weights, double)] == ["float32", "float16", "int8", "float32", "float64"]
+    found = [precision(g) for g in (plain, half, eight, weights, double)]
+    assert found == ["float32", "float16", "int8", "float32", "float64"]
     assert bar_for("out", plain, plain) == (F32, False)
     assert bar_for("out", plain, half) == (BARS["float16"], True)
     assert bar_for("out", plain, weights) == (BARS["int8 weights"], True)

@@ -32,7 +32,7 @@ def test_batches_scales_and_specials_are_there() -> None:
 
 
 def test_symbols_are_the_same_in_all_inputs_and_different_from_each_other() -> None:
-    g = graph(lambda op, a, b: op.Add(op.ReduceSum(a, np.array([2]), keepdims=0), op.ReduceSum(b, np.array([2]), keepdims=0)),
+    g = graph(lambda op, a, b: op.Add(*(op.ReduceSum(v, np.array([2]), keepdims=0) for v in (a, b))),
               a=("batch", "seq", 4), b=("batch", "seq", 5))
     for f in suite(g).feeds:
         assert f.arrays["a"].shape[:2] == f.arrays["b"].shape[:2]
@@ -75,7 +75,7 @@ def test_quantized_inputs_cover_their_whole_range() -> None:
 
 
 def test_masks_sizes_and_switches() -> None:
-    g = graph(lambda op, x, attention_mask: op.Mul(x, op.Cast(attention_mask, to=1)), x=ROWS, attention_mask=(np.int64, ROWS))
+    g = graph(lambda op, x, m: op.Mul(x, op.Cast(m, to=1)), x=ROWS, attention_mask=(np.int64, ROWS))
     seen = {int(v) for f in suite(g).feeds for v in f.arrays["attention_mask"].ravel()}
     assert seen == {0, 1}
     sizes = graph(lambda op, x, n: op.Tile(x, n), x=("N", 2), n=(np.int64, (2,)))

@@ -64,8 +64,8 @@ def test_level_asked_for_bounds_the_level_reached(files: tuple[Path, Path]) -> N
 
 
 def test_a_difference_is_found_and_said(net: Graph, files: tuple[Path, Path], tmp_path: Path) -> None:
-    other = graph(lambda op, x: op.Softmax(op.Gemm(op.Relu(op.Gemm(x, w(6, 16), w(16))), w(16, 4), w(4) * np.float32(1.01))),
-                  x=ROWS)
+    bias = w(4) * np.float32(1.01)
+    other = graph(lambda op, x: op.Softmax(op.Gemm(op.Relu(op.Gemm(x, w(6, 16), w(16))), w(16, 4), bias)), x=ROWS)
     r = verify(files[0], write(other, tmp_path / "c.onnx"))
     assert (r.verdict, r.ok) == ("fail", False)
     assert r.headline().startswith("DIFFERENT (L2): output 'out'")
@@ -94,8 +94,8 @@ def test_a_target_with_fewer_free_dimensions(net: Graph, tmp_path: Path) -> None
 
 
 def test_a_target_that_its_runtime_refuses_fails(net: Graph, files: tuple[Path, Path], tmp_path: Path) -> None:
-    raw = onnx_format.from_hub(graph(lambda op, x: op.Reshape(op.Reshape(x, np.array([-1, 6])), np.array([2, 6])), x=ROWS))
-    onnx_format.write(raw, tmp_path / "c.onnx")
+    fixed = graph(lambda op, x: op.Reshape(op.Reshape(x, np.array([-1, 6])), np.array([2, 6])), x=ROWS)
+    write(fixed, tmp_path / "c.onnx")
     same = graph(lambda op, x: op.Identity(x), x=ROWS)
     r = verify(write(same, tmp_path / "d.onnx"), tmp_path / "c.onnx", isolated=False)
     assert r.verdict == "fail"
@@ -185,7 +185,8 @@ class TestReport:
         with pytest.raises(UsageError, match="is not here"):
             rerun(tmp_path / "r.json", isolated=False)
 
-    @pytest.mark.parametrize("text", ["", "{}", "[]", '{"signed": {"schema": "x"}}', '{"signed": {"schema": "modelport/verification/v1"}}'])
+    @pytest.mark.parametrize("text", ["", "{}", "[]", '{"signed": {"schema": "x"}}',
+                                      '{"signed": {"schema": "modelport/verification/v1"}}'])
     def test_rerun_refuses_what_is_no_report(self, text: str, tmp_path: Path) -> None:
         (tmp_path / "r.json").write_text(text)
         with pytest.raises(UsageError):
@@ -212,7 +213,7 @@ class TestBisect:
 
     def test_repro_shows_the_difference(self, tmp_path: Path) -> None:
         import onnxruntime
-        g = graph(lambda op, x: op.Relu(op.Conv(op.Neg(x), w(4, 3, 3, 3), w(4), strides=[2, 2], pads=[0, 0, 1, 1])), x=EVEN)
+        g = graph(lambda op, x: op.Relu(op.Conv(op.Neg(x), w(4, 3, 3, 3), strides=[2, 2], pads=[0, 0, 1, 1])), x=EVEN)
         for n in g.nodes:
             n.outputs[0].name = n.op.lower()
         bad = swapped(g, "Conv", lambda n: n.with_(attrs={**n.attrs, "pads": (1, 1, 0, 0)}).outputs)
@@ -231,7 +232,8 @@ class TestBisect:
             n.outputs[0].name = n.op.lower()
         path = write(g, tmp_path / "a.onnx")
         raw = onnx_format.read(path)
-        hub = swapped(onnx_format.to_hub(raw), "Tanh", lambda n: Node("Softsign", n.inputs, {}, [n.outputs[0].type], ["tanh"]).outputs)
+        hub = swapped(onnx_format.to_hub(raw), "Tanh",
+                      lambda n: Node("Softsign", n.inputs, {}, [n.outputs[0].type], ["tanh"]).outputs)
         source = SimpleNamespace(graph=hub, raw=raw, path=path, format="onnx")
         target = write(hub, tmp_path / "b.onnx")
         assert verify(source, target).verdict == "fail"

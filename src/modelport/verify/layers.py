@@ -15,10 +15,11 @@ from ..errors import ModelportError, RuntimeFailed, printable
 from ..ir.graph import Graph, Node, Value, rebuild
 from ..ir.tensor import Array
 from ..ir.types import is_float
+from ..runtimes import Session
 from . import compare as cmp
 from .inputs import Feed
 from .precision import precision, step, stored
-from .sides import Runners, Side
+from .sides import Runners, Side, attempt
 from .views import PREFIX, View, named, native
 
 END = "output "
@@ -44,10 +45,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Layers:
-    """The outcome: all layers, and how many nodes of the graph lie between cuts of which nothing was seen."""
+    """The outcome: all layers, the rows run, and the elements ``beyond`` what the source's kernels define: numbers of
+    2^31 steps and more, which they convert to integers as the processor happens to."""
 
     layers: tuple[Layer, ...]
     rows: int
+    beyond: int = 0
 
     @property
     def passed(self) -> bool:
@@ -68,6 +71,8 @@ class Layers:
                 head += f", {len(rest)} of floats or with feedback {_worst_float(rest)}"
         else:
             head = _worst_float(list(self.layers))
+        if self.beyond:
+            head += f", {self.beyond} elements beyond 2^31 steps left out"
         return f"each of {len(self.layers)} layers, given the source's own inputs, agrees {head}"
 
 
@@ -99,7 +104,9 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     outs = {k: v for k, v in outs.items() if k in seen}
     bars = {k: _bar(v, hub, recurrent(v)) for k, v in outs.items()}
     found: dict[str, list[cmp.Difference]] = {k: [] for k in outs}
-    rows = 0
+    before = {k: q for k, v in outs.items() if (q := _quantized(v)) is not None}
+    reals: Session | None = None
+    rows = beyond = 0
     for feed in feeds:
         values = view.run(feed.arrays)
         if isinstance(values, ModelportError):
@@ -113,11 +120,38 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
         for k in outs:
             got = made[PREFIX + k]
             want = values[k] if k.startswith(END) else values[k].astype(got.dtype)
-            found[k].append(cmp.compare(want, got, bars[k]))
+            d = cmp.compare(want, got, bars[k])
+            if not d.passed and k in before and want.shape == got.shape:
+                if reals is None:
+                    reals = runners.hub(Graph(graph.inputs, {PREFIX + n: v for n, (v, _) in before.items()}))
+                real = attempt(reals, {n: a for n, a in given.items() if n in reals.inputs})
+                if not isinstance(real, ModelportError):
+                    inside = np.abs(real[PREFIX + k]) < LARGEST * before[k][1]
+                    beyond += int((~inside).sum())
+                    d = cmp.compare(np.where(inside, want, got), got, bars[k])
+            found[k].append(d)
     missing = [k for k in hub.outputs if hub.outputs[k].node is not None and END + k not in outs]
     if missing:
         raise RuntimeFailed(f"the source does not show its output '{printable(missing[0])}'")
-    return Layers(tuple(_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k]), rows)
+    layers = tuple(_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k])
+    return Layers(layers, rows, beyond)
+
+
+LARGEST = 2.0 ** 31
+"""Steps above which converting a float to a 32-bit integer is undefined in C++, and in LiteRT."""
+
+
+def _quantized(value: Value) -> tuple[Value, float] | None:
+    """The real value that a cut value is the rounding of, and the step; ``None`` for other values."""
+    node = value.node
+    if node is not None and node.op == "DequantizeLinear" and node.inputs[0] is not None:
+        node = node.inputs[0].node
+    if node is None or node.op != "QuantizeLinear" or node.inputs[0] is None or node.inputs[1] is None:
+        return None
+    scale = node.inputs[1]
+    if scale.data is None or node.inputs[0].data is not None:
+        return None
+    return node.inputs[0], float(np.max(np.abs(scale.numpy().astype(np.float64))))
 
 
 def _fits(value: Value, array: Array) -> bool:
@@ -169,7 +203,8 @@ def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
 def cut(graph: Graph, names: list[str]) -> tuple[Graph, dict[str, Value]]:
     """The graph with each named value computed from fresh inputs in place of the named values before it.
 
-    Its outputs are ``value/NAME`` (``value/output NAME`` for those of the graph), its inputs those of the graph and ``cut/NAME``; and the values by name."""
+    Its outputs are ``value/NAME`` (``value/output NAME`` for those of the graph), its inputs those of the graph and
+    ``cut/NAME``; the values come by name."""
     wanted = {id(v): k for k, v in named(graph).items() if k in set(names)}
     fresh: dict[str, Value] = {}
     computed: dict[str, Value] = {}

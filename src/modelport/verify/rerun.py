@@ -22,6 +22,15 @@ class Rerun:
     same: bool
     remarks: tuple[str, ...]
 
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is the old one, and nothing speaks against the conversion."""
+        return self.same and self.report.ok
+
+    def to_json(self) -> str:
+        """The new report as canonical JSON."""
+        return self.report.to_json()
+
     def text(self) -> str:
         """A line of judgement, then the new report."""
         head = "same verdict" if self.same else "ANOTHER VERDICT"

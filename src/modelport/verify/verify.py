@@ -198,6 +198,9 @@ class _Run:
         self._compare(hub, b, "L2")
         self.not_tested = [*dict.fromkeys([*undefined, *self.not_tested])]
         self.layers = layers.text()
+        if layers.beyond:
+            self.not_tested.append(f"{layers.beyond} elements of 2^31 quantization steps and more, which {b.name} "
+                                   "saturates and the source's kernels leave undefined")
         self.notes.append(f"end to end the roundings of the layers add up: {', '.join(apart)}; the outputs listed "
                           "compare the hub with the target in one runtime")
         return True
