@@ -93,7 +93,7 @@ def compare(want: np.ndarray, got: np.ndarray, quantized: bool) -> str:
 
 def table() -> str:
     """Every verdict, one a line."""
-    return "".join(f"{name:<56} {what}\n" for name, what in sorted(run()))
+    return "".join(f"{name:<64} {what}\n" for name, what in sorted(run()))
 
 
 if __name__ == "__main__":

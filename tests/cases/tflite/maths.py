@@ -154,3 +154,10 @@ for op in ("UNSORTED_SEGMENT_SUM", "UNSORTED_SEGMENT_PROD", "UNSORTED_SEGMENT_MA
     add("", op, [f(5, 3), k([2, 0, 2, 1, 0]), k(3)])
     add("int32", op, [i(5, 3, low=-4, high=5), k([2, 0, 2, 1, 0]), k(3)], outputs=out(I32))
     add("empty", op, [f(4, 3), k([3, 0, 0, 3]), k(5)])
+
+# the quantization of the result implies the activation, or does not
+for op in ("ADD", "MUL"):
+    for act, s, zero in (("RELU", 0.05, -128), ("RELU", 0.05, -127), ("RELU6", 6 / 255, -128), ("RELU6", 6.03 / 255, -128),
+                         ("RELU6", 5.9 / 255, -128), ("RELU_N1_TO_1", 1 / 127, 0), ("RELU_N1_TO_1", 1 / 128, 0)):
+        add(f"bounds_{act}_{s:.5f}_{zero}", op, [q(4, 60), q(4, 60)], {"fused_activation_function": act}, qout(s, zero))
+add("implied", "RELU", [q(4, 60)], outputs=qout(0.05, -128))

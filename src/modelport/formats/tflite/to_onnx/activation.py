@@ -7,13 +7,13 @@ import numpy as np
 
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import function, to_onnx
+from .common import activation, to_onnx
 
 
 @to_onnx("RELU", "RELU6", "RELU_N1_TO_1")
 def relu(op: Builder, x: Value) -> Any:
     assert op.node is not None
-    return function(op, x, op.node.op)
+    return activation(op, x, op.node.op)
 
 
 @to_onnx("RELU_0_TO_1")

@@ -35,7 +35,18 @@ def activation(op: Builder, x: Value, name: str) -> Any:
     """The activation fused into an operator that is not recurrent: its kernels know bounds only."""
     if name in ("TANH", "SIGN_BIT"):
         raise Unsupported(f"fused activation {name}, which the kernels of TensorFlow Lite leave out")
-    return function(op, x, name)
+    return x if _implied(op.out, name) else function(op, x, name)
+
+
+def _implied(type: Type, name: str) -> bool:
+    """Whether storing a result of that type clips it as the activation would: both bounds round to the type's ends."""
+    bounds = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}.get(name)
+    if bounds is None or type.quant is None or type.quant.axis is not None or type.dtype.kind not in "iu":
+        return False
+    scale, zero, info = float(type.quant.scale), int(type.quant.zero_point), np.iinfo(type.dtype)
+    if not 0 < scale < np.inf or type.dtype.itemsize > 2:
+        return False
+    return bool(np.rint(bounds[0] / scale) + zero <= info.min and np.rint(bounds[1] / scale) + zero >= info.max)
 
 
 def where(op: Builder, condition: Value, x: Value, y: Value) -> Any:

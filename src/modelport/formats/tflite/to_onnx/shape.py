@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.shapes import elements as known_elements
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from .common import INT_MAX, INT_MIN, activation, axis_of, cast, dims, i64, ints, known, rank, scalar, to_onnx
@@ -32,8 +33,11 @@ def reshape(op: Builder, x: Value, shape: Value | None = None, *, new_shape: tup
         shape = op.Reshape(shape, ints([1]))
     if _complex(op):
         shape = op.Concat(shape, ints([2]), axis=0)
-    return op.Reshape(x, shape, allowzero=1 if shape.data is not None and (shape.numpy() == 0).any()
-                      and not (shape.numpy() == -1).any() else None)
+    elements = known_elements(shape) or (None,)
+    if 0 in elements and -1 in elements:
+        raise Unsupported("a new shape with a 0 and a size to be found")
+    # here a 0 is a size, in ONNX by default the size that the input has there
+    return op.Reshape(x, shape, allowzero=1 if 0 in elements or None in elements else None)
 
 
 @to_onnx("TRANSPOSE")
