@@ -84,7 +84,7 @@ class Tensor:
 
 def pack(array: Array, bits: int) -> Array:
     """Elements of 2, 4 or 6 bits as one stream of bits, the first element in the lowest bits of the first byte."""
-    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8) & ((1 << bits) - 1)
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8) & np.uint8((1 << bits) - 1)
     if 8 % bits:
         stream = np.unpackbits(flat[:, None], axis=1, count=bits, bitorder="little")
         return np.packbits(stream.reshape(-1), bitorder="little")
