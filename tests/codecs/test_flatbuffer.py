@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
+import json
 import struct
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import flatbuffers
@@ -216,3 +219,39 @@ def covers(got: Any, value: Any) -> bool:
     if isinstance(value, list):
         return len(got) == len(value) and all(map(covers, got, value))
     return bool(np.array_equal(got, value))
+
+
+def test_the_schema_of_tensorflow_lite_is_the_one_of_the_installed_runtime() -> None:
+    spec = importlib.util.find_spec("ai_edge_litert")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("ai-edge-litert is not installed")
+    root = Path(__file__).parents[2]
+    tools = importlib.util.spec_from_file_location("schemas", root / "tools" / "schemas.py")
+    assert tools is not None
+    assert tools.loader is not None
+    schemas = importlib.util.module_from_spec(tools)
+    tools.loader.exec_module(schemas)
+    source = Path(next(iter(spec.submodule_search_locations)), "schema_py_generated.py").read_text("utf-8")
+    stored = json.loads((root / "src/modelport/codecs/schemas/tflite.json").read_text("utf-8"))
+    assert schemas.from_generated(source, "Model", "TFL3") == stored
+
+
+def test_a_schema_in_its_own_language() -> None:
+    root = Path(__file__).parents[2]
+    tools = importlib.util.spec_from_file_location("schemas", root / "tools" / "schemas.py")
+    assert tools is not None
+    assert tools.loader is not None
+    schemas = importlib.util.module_from_spec(tools)
+    tools.loader.exec_module(schemas)
+    assert schemas.from_fbs("""
+        file_identifier "ABCD";  // a comment
+        enum Kind : byte { A, B = 5, C }
+        union Any { One, Two }
+        table One { x:float = 1.5; flags:[ubyte]; kind:Kind = B; }
+        table Two { any:Any; ones:[One]; name:string; names:[string]; deep:One; on:bool = true; }
+        root_type Two;""") == {
+        "identifier": "ABCD", "root": "Two", "enums": {"Kind": {"A": 0, "B": 5, "C": 6}},
+        "unions": {"Any": ["NONE", "One", "Two"]},
+        "tables": {"One": [["x", "f", 1.5], ["flags", "[B"], ["kind", "b", 5, "Kind"]],
+                   "Two": [["any_type", "B", 0], ["any", "U:Any"], ["ones", "[T:One"], ["name", "s"], ["names", "[s"],
+                           ["deep", "T:One"], ["on", "?", True]]}}

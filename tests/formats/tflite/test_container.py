@@ -96,6 +96,13 @@ def test_buffers_outside_of_the_file_are_refused(tmp_path: Path, offset: int, si
         read(tmp_path, model(buffers=[{}, {"offset": offset, "size": size}]))
 
 
+def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
+    fields = model()
+    fields["subgraphs"][0]["tensors"][1].update(buffer=0, external_buffer=1)
+    with pytest.raises(UnsupportedModel, match=r"another file.*'c'"):
+        read(tmp_path, fields)
+
+
 def test_strings_and_packed_integers(tmp_path: Path) -> None:
     texts = Tensor(np.array(["", "wörter", "z" * 300], object).reshape(3, 1), Type(STRING, (3, 1)))
     fours = Tensor(np.array([-8, 7, 1], ml_dtypes.int4))

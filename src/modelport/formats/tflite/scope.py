@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...codecs.flatbuffer import Table
-from ...errors import CorruptFile
+from ...errors import CorruptFile, Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import STRING, Quant, Shape, Type
@@ -106,6 +106,9 @@ class Scope:
         for k, t in enumerate(self.tensors):
             if k in inputs:
                 continue
+            if t["external_buffer"]:
+                raise UnsupportedModel([Unsupported("its elements lie in another file", Node(
+                    "constant", [], {}, [], name=self.labels[k] or f"tensor {k}"))], "a raw graph", self.file.path)
             raw = self.file.bytes_of(t["buffer"])
             if len(raw) and not t["is_variable"]:
                 self.values[k] = self._constant(k, self._type(k), raw)
