@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import convert, load, model, run, same
 
 from modelport.codecs.limits import DEFAULT
+from modelport.codecs.protobuf import header
 from modelport.errors import CorruptFile, LimitExceeded, UnsafeModel, UnsupportedModel
 from modelport.formats import onnx as format_onnx
 from modelport.ir.types import BITS, NUMBER, STRING, DType
@@ -261,6 +262,23 @@ def test_a_deep_body_is_refused(tmp_path: Path) -> None:
     m = model([node("If", ["c"], ["y"], then_branch=body, else_branch=body)], {"x": X, "c": np.array(True)}, ["y"], 17)
     with pytest.raises((LimitExceeded, CorruptFile)):
         load(tmp_path, m)
+
+
+def test_an_input_with_a_default_is_noted(tmp_path: Path) -> None:
+    m = model([node("Add", ["x", "w"], ["y"])], {"x": X, "w": X}, ["y"], 17, initializers={"w": X * 2}, ir=8)
+    raw = load(tmp_path, m)
+    assert [(n.kind, n.where) for n in raw.notes] == [("changed", "w")]
+    assert list(raw.inputs) == ["x"]
+
+
+def test_messages_nested_10000_deep(tmp_path: Path) -> None:
+    raw = b"\0" * 2000  # longer than what is left unseen
+    for _ in range(10_000 // 3):
+        for field in (1, 5, 6):  # a node of a graph, an attribute of a node, a graph of an attribute
+            raw = header(field, len(raw)) + raw
+    (tmp_path / "deep.onnx").write_bytes(b"\x08\x08" + header(7, len(raw)) + raw)
+    with pytest.raises((LimitExceeded, CorruptFile)):
+        format_onnx.read(tmp_path / "deep.onnx")
 
 
 # --- functions

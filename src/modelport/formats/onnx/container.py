@@ -205,7 +205,9 @@ class Reader:
             known = scope.names.get(i.name)
             if i.name in inputs or not i.name:
                 raise CorruptFile(f"two inputs are named '{i.name}'" if i.name else "an input has no name")
-            if known is not None:  # IR versions below 4 list initializers among the inputs
+            if known is not None:  # IR versions below 4 list every initializer among the inputs
+                if self.proto.ir_version >= 4:
+                    self._note("changed", "an input with a default value became a constant", i.name)
                 continue
             inputs[i.name] = Value(self._type(i), i.name)
             scope.define(i.name, inputs[i.name])

@@ -206,3 +206,12 @@ def batch_first(op: Builder, x: Value, w: Value, r: Value, b: Value | None = Non
     y, *last = op.add(op.node.op, first(x), w, r, b, lengths, first(h), first(c), p,
                       outputs=max(2, len(op.node.outputs)), **attrs)
     return op.Transpose(y, perm=(2, 0, 1, 3)), *(first(v) for v in last)
+
+
+@rules("Mod")
+def mod(op: Builder, a: Value, b: Value, *, fmod: int = 0) -> Value:
+    """Of floats, as operator set 28 defines it."""
+    if fmod or not is_float(a.dtype):
+        raise Unsupported(f"element type {a.dtype}")
+    made: Value = op.Sub(a, op.Mul(op.Floor(op.Div(a, b)), b))
+    return made

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....hub.opset import schema
 from ....ir.graph import Node
+from ....ir.types import is_float
 from ..schemas import default, schema_at, type_name
 
 Attributes = dict[str, Any]
@@ -66,13 +67,17 @@ def _group_normalization(node: Node, version: int) -> str:
     return "a scale for each channel" if version < 21 else ""
 
 
+def _mod(node: Node, version: int) -> str:
+    return "fmod=0 of floats" if version < 28 and not node.attrs.get("fmod") and is_float(node.outputs[0].dtype) else ""
+
+
 def _attention(node: Node, version: int) -> str:
     return "" if version >= 24 or len(node.inputs) <= 6 else "nonpad_kv_seqlen"
 
 
 WORDS = {"Pad": _pad, "Resize": _resize, "ScatterElements": _scatter, "ScatterND": _scatter,
          "GridSample": _grid_sample, "RoiAlign": _roi_align, "Split": _split,
-         "GroupNormalization": _group_normalization, "Attention": _attention,
+         "GroupNormalization": _group_normalization, "Attention": _attention, "Mod": _mod,
          **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
                           "ReduceMin", "ReduceProd", "ReduceSumSquare"), _reduce)}
 """What schemas do not say: values of attributes, and meanings, that an older version did not know."""

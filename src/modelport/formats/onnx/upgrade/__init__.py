@@ -6,6 +6,9 @@ from functools import partial
 from typing import Any
 
 from ....errors import Unsupported, UnsupportedModel
+from ....hub import trees
+from ....hub.decompose import contrib
+from ....hub.decompose.contrib import rules as contributed
 from ....hub.infer import builder
 from ....hub.opset import OPSET, split
 from ....ir.graph import Graph, Node, Value
@@ -14,7 +17,6 @@ from ....ir.types import Type
 from .. import meta
 from ..bodies import body_types
 from ..container import UNKNOWN
-from ..contrib import contributed
 from ..functions import has_body, preview
 from . import control, elementwise, ml, nn, reduce, shape, table
 
@@ -53,6 +55,9 @@ def to_hub(raw: Graph) -> Graph:
 def _checked(op: Builder, node: Node, rule: Callable[..., Any], versions: Mapping[str, int]) -> Any:
     """The rule on a node whose attributes are of the right kinds; numbers that make no sense are ``Unsupported``."""
     table.check_attributes(node, versions.get(split(node.op)[0], 1))
+    if node.op.startswith(trees.NEW):
+        features = node.inputs[0].shape if node.inputs and node.inputs[0] is not None else None
+        trees.check(node.op, node.attrs, features[-1] if features and isinstance(features[-1], int) else None)
     try:
         return apply(rule, op, node)
     except (ArithmeticError, IndexError, ValueError) as e:
@@ -67,12 +72,11 @@ def translated(raw: Graph, op: Builder, inputs: Mapping[str, Value]) -> Graph:
 def _rules(raw: Graph) -> Rules:
     """The rules for the operators of this graph, in the versions it imports."""
     versions = meta.imports(raw.meta)
-    others = contributed()
     rules = Rules("ONNX", "the hub")
     for name in dict.fromkeys(n.op for n in raw.walk()):
         domain, _ = split(name)
-        if name in others:
-            rules[name] = others[name]
+        if name in contributed:
+            rules[name] = contributed[name]
         elif domain == "ai.onnx.preview" and has_body(name):
             rules[name] = preview
         elif domain in OPSET:
