@@ -230,8 +230,7 @@ class _Maker:
                 arrays[k] = saturated(make(rng, shape), t.dtype)
             else:
                 arrays[k] = discrete(self.domains[k], t, style, rng, shape)
-        count = max([1, *(a.shape[0] for k, a in arrays.items() if a.ndim > 1 or (len(arrays) == 1 and a.ndim))])
-        return Feed(name + self._sizes(binding), kind, arrays, count)
+        return Feed(name + self._sizes(binding), kind, arrays, binding.get(self.batch, 1))
 
     def _sizes(self, binding: Mapping[str, int]) -> str:
         return "".join(f", {printable(k, 40)}={v}" for k, v in binding.items())

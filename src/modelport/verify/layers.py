@@ -6,7 +6,6 @@ layer gets what the source computed before it, and must deliver what the source 
 float32 rounding."""
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from . import compare as cmp
 from .inputs import Feed
 from .precision import precision, step, stored
 from .sides import Runners, Side, attempt
-from .views import PREFIX, View, named, native
+from .views import PREFIX, named, native
 
 END = "output "
 """Outputs of the model are among what is compared, under their own names with this before them."""
@@ -97,7 +96,16 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     Raises :class:`RuntimeFailed` where that runtime shows no values in between."""
     hub = source.graph
     view = native(source, list(named(hub)), runners)
-    seen = _first(view, feeds)
+    answers: dict[str, dict[str, Array] | ModelportError] = {}
+
+    def values_of(feed: Feed) -> dict[str, Array] | ModelportError:
+        if feed.name not in answers:
+            answers.clear()  # one feed's values at a time are enough to hold
+            answers[feed.name] = view.run(feed.arrays)
+        return answers[feed.name]
+    seen = next((v for f in feeds if not isinstance(v := values_of(f), ModelportError)), None)
+    if seen is None:
+        raise RuntimeFailed("the source refuses the feeds")
     cuts = [k for k, v in named(hub).items() if k in seen and _fits(v, seen[k])]
     graph, outs = cut(hub, cuts)
     session = runners.hub(graph)
@@ -108,7 +116,7 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     reals: Session | None = None
     rows = beyond = 0
     for feed in feeds:
-        values = view.run(feed.arrays)
+        values = values_of(feed)
         if isinstance(values, ModelportError):
             continue
         given = {k: np.asarray(a) for k, a in feed.arrays.items()}
@@ -158,14 +166,6 @@ def _fits(value: Value, array: Array) -> bool:
     """Whether what the source shows under a name can be the value of that name."""
     kinds = [("f" if is_float(d) else "i" if d.kind in "iu" else d.kind) for d in (value.dtype, array.dtype)]
     return kinds[0] == kinds[1] and value.rank in (None, array.ndim) and array.size > 0
-
-
-def _first(view: View, feeds: list[Feed]) -> Mapping[str, Array]:
-    for feed in feeds:
-        got = view.run(feed.arrays)
-        if not isinstance(got, ModelportError):
-            return got
-    raise RuntimeFailed("the source refuses the feeds")
 
 
 def _layer(name: str, value: Value, bar: cmp.Bar, seen: list[cmp.Difference]) -> Layer:
