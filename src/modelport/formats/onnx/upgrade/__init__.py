@@ -7,7 +7,6 @@ from typing import Any
 
 from ....errors import Unsupported, UnsupportedModel
 from ....hub import trees
-from ....hub.decompose import contrib
 from ....hub.decompose.contrib import rules as contributed
 from ....hub.infer import builder
 from ....hub.opset import OPSET, split
