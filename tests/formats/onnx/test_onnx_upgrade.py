@@ -307,6 +307,15 @@ def test_stale_shapes_are_not_believed(tmp_path: Path) -> None:
     assert format_onnx.to_hub(load(tmp_path, proto)).outputs["a"].shape == ("batch", 6)
 
 
+def test_stale_shapes_are_no_obstacle(tmp_path: Path) -> None:
+    w = np.ones((6, 2), np.float32)
+    nodes = [helper.make_node("Neg", ["x"], ["a"]), helper.make_node("MatMul", ["a", "w"], ["y"])]
+    proto = model(nodes, {"x": X2}, ["y"], 17, initializers={"w": w})
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "n"
+    proto.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, [4, 9]))
+    assert format_onnx.to_hub(load(tmp_path, proto)).outputs["y"].shape == (4, 2)
+
+
 def test_stated_shapes_fill_gaps(tmp_path: Path) -> None:
     x = {"x": np.array([1, 1, 0], np.int64)}
     proto = model([helper.make_node("NonZero", ["x"], ["a"]), helper.make_node("Neg", ["a"], ["y"])], x, ["y"], 17)

@@ -44,7 +44,11 @@ def to_hub(raw: Graph) -> Graph:
                 stale.append(old.name)
         return made
 
-    hub = translate(raw, rules, builder(), around, enter=_enter)
+    try:
+        hub = translate(raw, rules, builder(), around, enter=_enter)
+    except UnsupportedModel:  # perhaps because of what was stated
+        if not stale:
+            raise
     if stale:
         hub = translate(raw, rules, builder(), partial(_checked, versions=versions), enter=_enter, keep_types=False)
     keep = {k: v for k, v in meta.with_imports(raw.meta, {}).items() if k != "onnx:ir_version"}
