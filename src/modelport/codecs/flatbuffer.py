@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 _NUMBERS = {k: struct.Struct("<" + k) for k in "?bBhHiIqQfd"}
 _DTYPES = {k: np.dtype({"?": "?"}.get(k, "<" + k)) for k in _NUMBERS}
 _U32, _I32, _U16 = _NUMBERS["I"], _NUMBERS["i"], _NUMBERS["H"]
-_TABLE_COST = 64
+_TABLE_COST = 64  # honest files: reading each table once costs at most 3 times the bytes that are not payload
 _SLACK = 8 << 20
 
 
@@ -87,7 +87,7 @@ class Reader:
     def __init__(self, data: memoryview, schema: Schema, path: object = None, limits: Limits = DEFAULT) -> None:
         self.data, self.schema, self.path, self.limits = data, schema, path, limits
         self.size = len(data)
-        self._budget = 2 * self.size + _SLACK
+        self._budget = 4 * self.size + _SLACK
         self._vtables: dict[int, tuple[int, tuple[int, ...]]] = {}
 
     def root(self) -> Table:
@@ -143,7 +143,7 @@ class Reader:
         start, n = self.vector(at, 1)
         self.limits.check("name_bytes", n)
         self.charge(n, at)
-        return bytes(self.data[start:start + n]).decode("utf-8", "surrogateescape")
+        return bytes(self.data[start:start + n]).decode("utf-8", "backslashreplace")
 
 
 class Table:
@@ -189,6 +189,11 @@ class Table:
         at = self._offset(self._reader.schema.tables[self.name][key].slot, 4)
         return self._reader.follow(at) + 4 if at else 0
 
+    def count(self, key: str) -> int:
+        """Length of the vector in a field, 0 if it is absent; nothing else of it is read."""
+        at = self._offset(self._reader.schema.tables[self.name][key].slot, 4)
+        return int(self._reader.number(_U32, self._reader.follow(at))) if at else 0
+
     def _object(self, key: str, f: Field, at: int) -> Any:
         reader, kind = self._reader, f.kind
         if kind == "s":
@@ -204,7 +209,8 @@ class Table:
         item = kind[1:]
         if item in _DTYPES:
             start, n = reader.vector(at, _DTYPES[item].itemsize)
-            reader.charge(n * _DTYPES[item].itemsize, at)
+            if item != "B":  # bytes are payload: a view of any length costs the same
+                reader.charge(n * _DTYPES[item].itemsize, at)
             return np.frombuffer(reader.data, _DTYPES[item], n, start)
         start, n = reader.vector(at, 4)
         reader.charge(4 * n, at)

@@ -5,6 +5,7 @@ import contextlib
 import io
 import struct
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -423,3 +424,22 @@ def test_random_words_are_typed_errors_or_harmless(tmp_path: Path) -> None:
         path.write_bytes(mutant)
         with contextlib.suppress(ModelportError):
             tflite.to_hub(tflite.read(path))
+
+
+def test_many_inputs_of_one_name_cost_linear_time(tmp_path: Path) -> None:
+    n = 20_000
+    sub = {"tensors": [{"name": "x", "shape": [1]}] * n, "inputs": range(n), "outputs": [0], "operators": []}
+    start = time.process_time()
+    assert list(read(tmp_path, model(subgraphs=[sub])).inputs)[-1] == f"x_{n - 1}"
+    assert time.process_time() - start < 10  # squared it would be minutes
+
+
+def test_tensors_that_are_one_table_are_refused(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "m.tflite", model()).read_bytes())
+    sub = Reader(memoryview(bytes(data)), schema("tflite")).root()["subgraphs"][0]
+    first = sub.location("tensors")
+    second, = struct.unpack_from("<I", data, first + 4)
+    struct.pack_into("<I", data, first, second + 4)  # offsets count from where they are
+    (tmp_path / "n.tflite").write_bytes(data)
+    with pytest.raises(CorruptFile, match="one table"):
+        tflite.read(tmp_path / "n.tflite")

@@ -127,8 +127,8 @@ class File:
             raise self.corrupt(f"graph {index} contains itself")
         self.limits.check("depth", len(above) + 1)
         sub = self.subgraphs[index]
-        self._tensors = self.limits.check("tensors", self._tensors + len(sub["tensors"] or []))
-        self._nodes = self.limits.check("nodes", self._nodes + len(sub["operators"] or []))
+        self._tensors = self.limits.check("tensors", self._tensors + sub.count("tensors"))
+        self._nodes = self.limits.check("nodes", self._nodes + sub.count("operators"))
         return Scope(self, sub, variables, (*above, index), names)
 
     def body(self, index: int, above: tuple[int, ...]) -> Graph:

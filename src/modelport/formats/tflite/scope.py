@@ -31,6 +31,10 @@ class Scope:
                  names: Mapping[str, Named]) -> None:
         self.file, self.variables, self.above = file, variables, above
         self.tensors: Sequence[Table] = sub["tensors"] or []
+        operators: Sequence[Table] = sub["operators"] or []
+        for kind, tables in (("tensors", self.tensors), ("operators", operators)):
+            if len({t.at for t in tables}) != len(tables):
+                raise self.corrupt(f"two {kind} of a graph are one table")
         self.labels = [t["name"] or "" for t in self.tensors]
         self.values: list[Value | None] = [None] * len(self.tensors)
         self.handles: dict[int, str] = {}
@@ -42,7 +46,7 @@ class Scope:
             self.values[k] = Value(self._type(k, name), self.labels[k] or name)
         self._counts = Counter(self.labels)
         self._start(set(inputs.values()))
-        for number, operator in enumerate(sub["operators"] or []):
+        for number, operator in enumerate(operators):
             self._operator(operator, number)
         outputs = {name: self._value(k, "an output of the graph")
                    for name, k in self._named(outs, names["outputs"], "output").items()}
@@ -66,15 +70,20 @@ class Scope:
         wanted: dict[int, list[str]] = {}
         for name, k in signature:
             wanted.setdefault(k, []).append(name)
+        if kind == "input" and not wanted.keys() <= set(indices):
+            raise self.corrupt("a signature names an input that is none of its graph")
+        listed = [*dict.fromkeys(indices)] if kind == "input" or wanted else [*indices]
+        if kind == "output":
+            there = set(indices)
+            listed += [k for k in wanted if k not in there]
         found: dict[str, int] = {}
-        extra = [k for k in wanted if k not in indices] if kind == "output" else []
-        for position, k in enumerate([*dict.fromkeys(indices), *extra] if kind == "input" or wanted
-                                     else [*indices]):
+        used: Counter[str] = Counter()
+        for position, k in enumerate(listed):
             for name in wanted.get(k) or [self.labels[k]]:
                 unique = base = name or f"{kind}_{position}"
-                n = 1
                 while unique in found:
-                    unique, n = f"{base}_{n}", n + 1
+                    used[base] += 1
+                    unique = f"{base}_{used[base]}"
                 found[unique] = k
         return found
 
