@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -278,6 +278,10 @@ class _Sink:
         self.sha.update(data)
         return len(data)
 
+    def writelines(self, parts: Iterable[Any]) -> None:
+        for part in parts:
+            self.sha.update(part)
+
 
 def tensor_hash(tensor: Tensor) -> str:
     """A hash of a tensor's type and elements."""
@@ -286,7 +290,7 @@ def tensor_hash(tensor: Tensor) -> str:
     if tensor.type.dtype == STRING:
         sink.write("\0".join(map(str, tensor.numpy().ravel())).encode("utf-8", "surrogateescape"))
     else:
-        tensor.copy_to(sink)  # type: ignore[arg-type]  # only write is used
+        tensor.copy_to(sink)  # type: ignore[arg-type]  # it only writes
     return sink.sha.hexdigest()[:32]
 
 

@@ -60,11 +60,11 @@ class Format:
         return cast(FormatModule, importlib.import_module(self.module))
 
 
-FORMATS: tuple[Format, ...] = (
-    Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
-           write_options=("opset", "external_data")),
+FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more than a suffix
     Format("tflite", "TensorFlow Lite", (".tflite", ".lite"), "modelport.formats.tflite", magic=(4, b"TFL3"),
            layout="last", runtime="tflite", read_options=("signature",)),
+    Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
+           write_options=("opset", "external_data")),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (
@@ -80,7 +80,7 @@ _LOOKS: tuple[tuple[int, bytes, str], ...] = (
 
 
 def formats() -> Iterator[Format]:
-    """Every format of the list, then those of installed plug-ins."""
+    """Every format of the list, then those of installed plug-ins, which are not looked for before the list ends."""
     yield from FORMATS
     from importlib.metadata import entry_points
     for point in entry_points(group="modelport.formats"):
@@ -122,22 +122,21 @@ def detect(path: Path) -> Format:
         raise UsageError(f"cannot read {printable(path)}: {e.strerror}") from None
     if not head:
         raise UnknownFormat(f"{printable(path)} is empty")
-    found = _first(lambda f: f.magic is not None and head[f.magic[0]:f.magic[0] + len(f.magic[1])] == f.magic[1])
+    look = next((what for at, magic, what in _LOOKS if head[at:at + len(magic)] == magic), None)
+    found = _first(lambda f: _signed(f, head) if f.magic is not None else
+                   look is None and (path.suffix.lower() in f.suffixes or _sniffs(f, head, path)))
     if found is not None:
         return found
-    look = next((what for at, magic, what in _LOOKS if head[at:at + len(magic)] == magic), None)
-    by_suffix = for_suffix(path)
-    if by_suffix is not None and look is None and by_suffix.magic is None:
-        return by_suffix
-    if look is None:
-        found = _first(lambda f: f.magic is None and _sniffs(f, head, path))
-        if found is not None:
-            return found
     if head.startswith(b"version https://git-lfs"):
         look = "a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"
     what = f"looks like {look}" if look else f"starts with the bytes {head[:8].hex(' ')}"
     raise UnknownFormat(f"{printable(path)} {what}; modelport reads {_readable()} so far",
                         hint="if you know better, name the format with --from")
+
+
+def _signed(f: Format, head: bytes) -> bool:
+    at, magic = f.magic or (0, b"")
+    return head[at:at + len(magic)] == magic
 
 
 def _sniffs(f: Format, head: bytes, path: Path) -> bool:

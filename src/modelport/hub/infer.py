@@ -152,7 +152,10 @@ def infer(op: str, inputs: Sequence[Value | None], attrs: Mapping[str, Any], out
         raise Unsupported(f"{why} are not supported yet")
     kept = coerce(op, attrs)
     if any(isinstance(a, Graph) for a in kept.values()):
-        return _control_flow(op, inputs, kept, outputs), kept
+        try:
+            return _control_flow(op, inputs, kept, outputs), kept
+        except (ValueError, IndexError, KeyError):
+            raise Unsupported("its body does not fit: another number of inputs or outputs") from None
     here = tuple(None if v is None else v.type for v in inputs)
     if op.startswith(NHWC):
         here = tuple(t if k or t is None else channels_first(t) for k, t in enumerate(here))

@@ -26,7 +26,7 @@ def fold(graph: Graph, limits: Limits = DEFAULT) -> Graph:
                 or any(v is not None and v.data is None for v in node.inputs):
             return None
         out = node.outputs[0].type
-        before = sum(v.data.nbytes for v in node.inputs if v is not None and v.data is not None)
+        before = sum(v.data.nbytes for v in set(node.inputs) if v is not None and v.data is not None)
         size = out.size
         if size is not None and out.dtype != STRING:
             after = size * out.dtype.itemsize * BITS.get(out.dtype, 8 * out.dtype.itemsize) // (8 * out.dtype.itemsize)
