@@ -18,12 +18,14 @@ kernels that TensorFlow Lite's specification of quantized arithmetic is written 
 
 
 def start(path: Path | bytes, *, threads: int = 1, device: str = "cpu", kernels: str = "builtin",
-          signature: str | None = None, tensors: Sequence[str | int] = ()) -> Session:
+          signature: str | None = None, like: Sequence[str] = (), tensors: Sequence[str | int] = ()) -> Session:
     """``path`` (or the bytes of a model) opened by LiteRT.
 
     ``kernels`` is a key of :data:`KERNELS`.  With ``signature`` inputs and outputs have the names of that signature,
-    without the names of the main subgraph's tensors.  ``tensors`` (names or indices) are delivered as outputs too."""
-    return LiteRT(path, threads=threads, device=device, kernels=kernels, signature=signature, tensors=tensors)
+    without it those of the main subgraph's tensors; ``like`` are input and output names, and the signature that has
+    just these is taken, if there is one.  ``tensors`` (names or indices) are delivered as outputs too."""
+    return LiteRT(path, threads=threads, device=device, kernels=kernels, signature=signature, like=like,
+                  tensors=tensors)
 
 
 class LiteRT(Session):
@@ -32,7 +34,7 @@ class LiteRT(Session):
     name = "LiteRT"
 
     def __init__(self, path: Path | bytes, *, threads: int, device: str, kernels: str, signature: str | None,
-                 tensors: Sequence[str | int]) -> None:
+                 like: Sequence[str], tensors: Sequence[str | int]) -> None:
         try:
             from ai_edge_litert import interpreter as litert
         except ImportError:
@@ -49,7 +51,7 @@ class LiteRT(Session):
         def make() -> Any:
             return litert.Interpreter(**source, num_threads=threads, experimental_preserve_all_tensors=bool(tensors),
                                       experimental_op_resolver_type=getattr(litert.OpResolverType, KERNELS[kernels]))
-        self._make, self._signature = make, signature
+        self._make = make
         try:
             self._model: Any = make()
             # resource variables are set up once for an interpreter, and no call resets them
@@ -59,13 +61,21 @@ class LiteRT(Session):
             if signature is not None and signature not in signatures:
                 raise UsageError(f"the model has no signature '{printable(signature)}'; it has "
                                  f"{', '.join(map(printable, signatures)) or 'none'}")
-            self._runner: Any = None if signature is None else self._model.get_signature_runner(signature)
-            self._ready = False
-            if self._runner is None:
+            if signature is None and like:
+                fit = [k for k, s in signatures.items() if {*s["inputs"], *s["outputs"]} == set(like)]
+                signature = "serving_default" if "serving_default" in fit else fit[0] if fit else None
+            self._signature, self._ready = signature, False
+            self._runner: Any = None
+            if signature is None:
                 ins = _named(self._model.get_input_details())
                 outs = _named(self._model.get_output_details())
             else:
-                ins, outs = self._runner.get_input_details(), self._runner.get_output_details()
+                runner = self._model.get_signature_runner(signature)
+                ins, outs = runner.get_input_details(), runner.get_output_details()
+                # a signature of the main subgraph is no more than names for its tensors
+                main = {d["index"] for d in self._model.get_input_details()} == {d["index"] for d in ins.values()}
+                if not (main and getattr(runner, "_subgraph_index", None) == 0):
+                    self._runner = runner
         except (ValueError, RuntimeError, TypeError) as e:
             raise RuntimeFailed(f"LiteRT refuses the model: {_message(e)}") from None
         self._ins: Mapping[str, Any] = ins
@@ -79,7 +89,7 @@ class LiteRT(Session):
         if not tensors:
             return {}
         if self._runner is not None:
-            raise UsageError("intermediate tensors are those of the main subgraph: ask without a signature")
+            raise UsageError("intermediate tensors are those of the main subgraph, the signature has another")
         details = self._model.get_tensor_details()
         by_name = {d["name"]: d for d in reversed(details)}
         by_index = {d["index"]: d for d in details}
@@ -91,7 +101,8 @@ class LiteRT(Session):
         try:
             if self._stateful and self._ready:
                 self._model, self._ready = self._make(), False
-                self._runner = None if self._signature is None else self._model.get_signature_runner(self._signature)
+                if self._runner is not None:
+                    self._runner = self._model.get_signature_runner(self._signature)
             if self._runner is not None:
                 made = self._by_signature(arrays)
             else:

@@ -138,12 +138,12 @@ class Runners:
         if not runtime:
             raise RuntimeFailed(f"no runtime of {registry.named(s.format).title} files is known")
         if runtime == "tflite":
-            signature = None if s.raw is None else s.raw.meta.get("tflite:signature")
+            like = [*s.graph.inputs, *s.graph.outputs]
             kernels = ("reference", "plain") if precision.precision(s.graph) == "int8" else ("builtin", "plain")
             try:
-                return self.open(runtime, s.path, kernels=kernels[0], signature=signature)
+                return self.open(runtime, s.path, kernels=kernels[0], like=like)
             except RuntimeFailed:
-                return self.open(runtime, s.path, kernels=kernels[1], signature=signature)
+                return self.open(runtime, s.path, kernels=kernels[1], like=like)
         path = s.path
         if runtime == "onnxruntime" and s.raw is not None and external(path):
             path = self.folder / f"copy{self._made}.onnx"  # what the path policy has read, not what a link may say now

@@ -94,7 +94,9 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
         return View("source", s.graph, onnx_session(s, names, runners), s.raw)
     if registry.named(s.format).runtime == "tflite":
         kernels = "reference" if precision(s.graph) == "int8" else "plain"
-        return View("source", s.graph, runners.open("tflite", s.path, kernels=kernels, tensors=list(names)), s.raw)
+        session = runners.open("tflite", s.path, kernels=kernels, like=[*s.graph.inputs, *s.graph.outputs],
+                               tensors=list(names))
+        return View("source", s.graph, session, s.raw)
     raise RuntimeFailed(f"the runtime of {s.format} files shows no values")
 
 
