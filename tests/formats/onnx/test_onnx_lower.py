@@ -71,7 +71,7 @@ CASES = {
     "grid sampling": (16, X[:, None], lambda x: op.GridSample(x, np.zeros((2, 3, 3, 2), np.float32)), "GridSample"),
     "fourier transform": (17, X, lambda x: op.DFT(op.Unsqueeze(x, np.array([-1])), None, np.array(1, I64)), "DFT"),
     "like another": (13, X, lambda x: op.CastLike(x, np.int32(1)), "Cast"),
-    "floored remainders": (20, X, lambda x: op.Mod(x, np.array([-1.5, 0.5, 2, 3], np.float32)), "Floor"),
+    "floored remainders": (20, X, lambda x: op.Mod(x, np.array([-1.5, 0.5, 2, 3], np.float32)), "Where"),
     "attention": (13, X[:, None], lambda x: op.Attention(x, x, x), "Softmax"),
 }
 RNG_W = RNG.standard_normal((1, 9, 4)).astype(np.float32)

@@ -103,6 +103,8 @@ def _domain(name: str) -> str:
 
 
 class Reader:
+    """Reads one model message; nodes are counted and notes collected on the way."""
+
     def __init__(self, model: onnx.ModelProto, tensors: Tensors, limits: Limits) -> None:
         self.proto, self.tensors, self.limits = model, tensors, limits
         self.count = 0
@@ -131,6 +133,7 @@ class Reader:
         return found
 
     def model(self) -> Graph:
+        """The raw graph of the whole message."""
         g = self.proto.graph
         if not g.output:
             raise CorruptFile("no ONNX model: it has no output" if g.node or g.input else "no ONNX model: it is empty")

@@ -210,8 +210,13 @@ def batch_first(op: Builder, x: Value, w: Value, r: Value, b: Value | None = Non
 
 @rules("Mod")
 def mod(op: Builder, a: Value, b: Value, *, fmod: int = 0) -> Value:
-    """Of floats, as operator set 28 defines it."""
+    """Of floats, as operator set 28 defines it: the remainder of C, moved by ``b`` where it has the other sign.
+
+    ``a - floor(a / b) * b`` would be the same but for infinities and what the division rounds away."""
     if fmod or not is_float(a.dtype):
         raise Unsupported(f"element type {a.dtype}")
-    made: Value = op.Sub(a, op.Mul(op.Floor(op.Div(a, b)), b))
+    zero = np.zeros((), a.dtype)
+    rest = op.Mod(a, b, fmod=1)
+    other = op.And(op.Not(op.Equal(rest, zero)), op.Xor(op.Less(rest, zero), op.Less(b, zero)))
+    made: Value = op.Where(other, op.Add(rest, b), rest)
     return made
