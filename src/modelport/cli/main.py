@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("--to", metavar="FORMAT", help="the target's format, if the suffix is not enough")
     convert.add_argument("--force", action="store_true", help="overwrite DST")
     convert.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow Lite file")
+    convert.add_argument("--state", choices=("reset", "explicit"),
+                         help="variables of a TensorFlow Lite file: reset before each run, or inputs and outputs")
     convert.add_argument("--shape", action="append", default=[], metavar="INPUT=1,3,224,224",
                          help="new shape of an input; a word in place of a number stays dynamic")
     convert.add_argument("--batch", metavar="N|NAME", help="first dimension of every input: a number, or a name "
@@ -72,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("--for", dest="target", metavar="FORMAT", help="say which layers that format can't take")
     inspect.add_argument("--opset", type=int, metavar="N", help="with --for onnx: the opset to write")
     inspect.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow Lite file")
+    inspect.add_argument("--state", choices=("reset", "explicit"), help="as for convert")
     inspect.add_argument("--graph", action="store_true", help="print every node, as the file has it")
     inspect.add_argument("--hub", action="store_true", help="with --graph: every node in ONNX's terms")
     reading(inspect)

@@ -47,7 +47,7 @@ def _shapes(items: list[str]) -> dict[str, tuple[int | str, ...]]:
 
 
 def _read_options(options: Namespace) -> dict[str, Any]:
-    return {"signature": options.signature} if options.signature else {}
+    return {k: v for k in ("signature", "state") if (v := getattr(options, k)) is not None}
 
 
 def _save(text: str, path: str) -> None:

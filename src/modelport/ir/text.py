@@ -13,18 +13,18 @@ from .tensor import Tensor
 def text(graph: Graph, indent: str = "", names: dict[Value, str] | None = None) -> str:
     """``graph`` with a line a node; values without a name are numbered in order of appearance."""
     names = {} if names is None else names
-    taken = set(names.values())
+    taken = dict.fromkeys(names.values(), 1)  # how many values asked for each name
 
     def name(v: Value | None) -> str:
         if v is None:
             return "_"
         if v not in names:
             hint = base = printable(v.name, 80) or f"{len(names)}"
-            k = 1
             while hint in taken:
-                hint, k = f"{base}.{k}", k + 1
+                hint = f"{base}.{taken[base]}"
+                taken[base] += 1
             names[v] = hint
-            taken.add(hint)
+            taken[hint] = 1
         return "%" + names[v]
 
     def operand(v: Value | None) -> str:
