@@ -61,6 +61,8 @@ def test_level_asked_for_bounds_the_level_reached(files: tuple[Path, Path]) -> N
     assert "asked for" in r.why_not_higher
     with pytest.raises(UsageError, match="no level"):
         verify(*files, level="L9")
+    with pytest.raises(UsageError, match="golden"):
+        verify(*files, level="L3")
 
 
 def test_a_difference_is_found_and_said(net: Graph, files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -117,8 +117,8 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     rows = beyond = 0
     for feed in feeds:
         values = values_of(feed)
-        if isinstance(values, ModelportError):
-            continue
+        if isinstance(values, ModelportError):  # the outputs of this feed were compared, so its layers must be
+            raise RuntimeFailed(f"the source refuses '{feed.name}' when its values are in sight: {values.message}")
         given = {k: np.asarray(a) for k, a in feed.arrays.items()}
         for k in cuts:
             if CUT + k in graph.inputs:
