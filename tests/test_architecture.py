@@ -135,3 +135,8 @@ def test_every_public_function_says_what_it_does() -> None:
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{path}: {node.name}"
+
+
+def test_the_support_pages_are_up_to_date() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "support.py"), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr + "run python tools/support.py"

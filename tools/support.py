@@ -1,0 +1,141 @@
+"""Makes the support pages ``docs/formats/*.md`` from what the conformance tests recorded: ``python tools/support.py``.
+
+With ``--check`` nothing is written; the exit code says whether the pages are stale."""
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPECTED = ROOT / "tests" / "conformance" / "expected"
+PAGES = ROOT / "docs" / "formats"
+
+
+def table(name: str) -> dict[str, str]:
+    """Case -> verdict, of one recorded table."""
+    out = {}
+    for line in (EXPECTED / name).read_text().splitlines():
+        case, _, verdict = line.partition(" ")
+        out[case] = verdict.strip()
+    return out
+
+
+def kinds(verdicts: Mapping[str, str]) -> str:
+    """A summary: so many passed, so many of each other kind."""
+    count = Counter(v.split()[0].rstrip(":") for v in verdicts.values())
+    return ", ".join(f"{n} {k}" for k, n in count.most_common())
+
+
+def rows(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head),
+                      *(f"| {' | '.join(str(c) for c in line)} |" for line in lines)])
+
+
+def operators() -> dict[str, str]:
+    """The operator that each of ONNX's node cases is about."""
+    sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+    import onnx
+    from onnx_cases import node_cases
+    out = {}
+    for case in node_cases():
+        nodes = onnx.ModelProto.FromString(case.model).graph.node
+        if "_expanded" not in case.name and nodes:
+            domain = nodes[0].domain
+            out[case.name] = f"{domain}.{nodes[0].op_type}" if domain else nodes[0].op_type
+    return out
+
+
+def onnx_page() -> str:
+    tables = {name: table(f"onnx{suffix}.txt") for name, suffix in
+              (("default", ""), ("28", "-28"), ("20", "-20"), ("17", "-17"), ("13", "-13"))}
+    by_op: dict[str, list[str]] = defaultdict(list)
+    for case, op in operators().items():
+        by_op[op].append(case)
+
+    def cell(verdicts: Mapping[str, str], cases: Sequence[str]) -> str:
+        passed = sum(verdicts[c].startswith("pass") for c in cases)
+        return "yes" if passed == len(cases) else f"{passed} of {len(cases)}" if passed else "no"
+
+    lines = [[f"`{op}`", len(cases), *(cell(t, cases) for t in tables.values())] for op, cases in sorted(by_op.items())]
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for case, verdict in tables["default"].items():
+        if not verdict.startswith("pass"):
+            reasons[verdict].append(case.removeprefix("test_"))
+    from modelport.hub.decompose.contrib import rules
+    contributed = ", ".join(f"`{op.rpartition('.')[2]}`" for op in sorted(rules) if op.startswith("com.microsoft."))
+    return f"""# ONNX
+
+Files of every operator set from 1 to 28 and of every version of the container are read: model-local functions, bodies, external
+data, every element type, metadata. Operator sets 13 to 28 are written (`--opset`); by default 20, or what newer operators need.
+Weights stay on disk; above 2 GB, or with `--external-data`, they are written to a file of their own.
+
+Sequences, optionals, maps and training operators are refused, by name and place.
+
+## Measured
+
+ONNX's own {len(tables['default'])} cases, each read, taken through the hub, written and run, compared with what the case expects:
+
+{rows(["operator set written", "cases"], [[name, kinds(t)] for name, t in tables.items()])}
+
+*runtime* means that neither ONNX Runtime nor ONNX's reference can run the case as it is.
+
+What does not pass by default, and why:
+
+{rows(["cases", "verdict"], [[len(cases), verdict] for verdict, cases in sorted(reasons.items(), key=lambda i: -len(i[1]))])}
+
+## Contributed operators
+
+Operators of ONNX Runtime (domain `com.microsoft`) that are read, by decomposition: {contributed}.
+
+## Operators
+
+Cases of each operator that pass, by the operator set written.
+
+{rows(["operator", "cases", *tables], lines)}
+"""
+
+
+def tflite_page() -> str:
+    verdicts = table("tflite.txt")
+    by_op: dict[str, list[str]] = defaultdict(list)
+    for case in verdicts:
+        by_op[case.partition("/")[0]].append(case)
+    lines = []
+    for op, cases in sorted(by_op.items()):
+        passed = sum(verdicts[c].startswith("pass") for c in cases)
+        why = "; ".join(f"{c.partition('/')[2] or 'as such'}: {verdicts[c]}" for c in cases
+                        if not verdicts[c].startswith("pass"))
+        lines.append([f"`{op}`", f"{passed} of {len(cases)}", why])
+    return f"""# TensorFlow Lite
+
+Files are read: float32, float16, bfloat16, int8, int16 activations with int8 weights, the old asymmetric uint8, hybrid weights,
+per tensor and per channel; dynamic sizes; several signatures (`--signature`); variables (`--state`); names, labels and
+normalisation from the metadata. Quantization becomes QuantizeLinear and DequantizeLinear. `TFLite_Detection_PostProcess` becomes
+NonMaxSuppression. Writing comes next.
+
+## Measured
+
+{len(verdicts)} cases of one operator each, run by LiteRT's kernels and, through the hub, by ONNX Runtime: {kinds(verdicts)}.
+Real numbers agree to 1e-5 of the range, integers to one step.
+
+{rows(["operator", "cases that pass", "what does not"], lines)}
+"""
+
+
+def main() -> int:
+    stale = []
+    for name, make in (("onnx.md", onnx_page), ("tflite.md", tflite_page)):
+        page = make()
+        path = PAGES / name
+        if not path.exists() or path.read_text() != page:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(page)
+    print(f"stale: {', '.join(stale)}" if stale else "the support pages are up to date")
+    return int(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
