@@ -28,7 +28,7 @@ from .hub import layout
 from .ir.graph import Graph
 from .ir.tensor import Array
 from .ir.types import Type
-from .notes import Note
+from .notes import Note, lines
 from .passes import dimensions
 
 if TYPE_CHECKING:
@@ -233,9 +233,19 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                     raise VerificationFailed(report.text(), report,
                                              hint="nothing was written; --no-verify writes it all the same")
         clock.stop()
-        if strict and notes:
-            raise ModelportError("\n".join(["notes, which --strict makes errors:", *(f"  {n}" for n in notes)]))
+        if strict and any(n.kind != "info" for n in notes):
+            raise NotesAsErrors(notes)
     return Conversion(path, report, notes, clock.seconds)
+
+
+class NotesAsErrors(ModelportError):
+    """``strict`` was asked for, and the conversion dropped or approximated something."""
+
+    exit_code = 4
+
+    def __init__(self, notes: tuple[Note, ...]) -> None:
+        super().__init__("\n".join(["notes, which --strict makes errors", *(f"  {printable(n)}" for n in lines(notes))]))
+        self.notes = notes
 
 
 class _Clock:

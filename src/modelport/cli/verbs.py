@@ -12,6 +12,7 @@ from .. import api, registry
 from ..codecs.atomic import writing
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, UnsupportedModel, UsageError, printable
+from ..notes import lines
 from .main import Progress
 
 
@@ -80,8 +81,8 @@ def convert(options: Namespace) -> int:
             "seconds": {k: round(v, 3) for k, v in done.seconds.items()},
             "report": None if done.report is None else json.loads(done.report.to_json())}, indent=2, sort_keys=True))
         return 0
-    for note in done.notes:
-        print(printable(note, 2000), file=sys.stderr)
+    for line in lines(done.notes):
+        print(printable(line, 500), file=sys.stderr)
     seconds = sum(done.seconds.values())
     print(f"{done.path}: {done.path.stat().st_size:,} bytes, {seconds:.2f} s")
     print(done.report.text() if done.report is not None else "not verified")
