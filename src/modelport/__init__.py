@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         MissingDependency,
         ModelportError,
         RuntimeFailed,
+        StrictFailure,
         UnknownFormat,
         UnsafeModel,
         UnsupportedModel,
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     )
 
 _API = ("Conversion", "Model", "convert", "diff", "inspect", "load", "obstacles", "verify")
-_ERRORS = ("CorruptFile", "LimitExceeded", "MissingDependency", "ModelportError", "RuntimeFailed", "UnknownFormat",
-           "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed")
+_ERRORS = ("CorruptFile", "LimitExceeded", "MissingDependency", "ModelportError", "RuntimeFailed", "StrictFailure",
+           "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed")
 
 __all__ = [
     "Conversion", "CorruptFile", "LimitExceeded", "MissingDependency", "Model", "ModelportError", "RuntimeFailed",
-    "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed", "convert", "diff",
-    "inspect", "load", "obstacles", "verify"]
+    "StrictFailure", "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed",
+    "convert", "diff", "inspect", "load", "obstacles", "verify"]
 
 
 def __getattr__(name: str) -> Any:

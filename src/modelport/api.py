@@ -17,7 +17,7 @@ from .codecs.limits import DEFAULT, Limits
 from .describe import Difference, Summary, difference, summarize
 from .errors import (
     CorruptFile,
-    ModelportError,
+    StrictFailure,
     Unsupported,
     UnsupportedModel,
     UsageError,
@@ -32,7 +32,7 @@ from .notes import Note, lines
 from .passes import dimensions
 
 if TYPE_CHECKING:
-    from .verify import Report
+    from .proof import Report
 
 PathLike = str | Path
 Progress = Callable[[str], None]
@@ -221,7 +221,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
         report = None
         if verify is not None:
             clock.start("verify")
-            from .verify import verify as check
+            from .proof import verify as check
             if model.path is None:
                 report = None
                 notes = (*notes, Note("info", "not verified: the source is an object in memory, not a file"))
@@ -234,18 +234,9 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                                              hint="nothing was written; --no-verify writes it all the same")
         clock.stop()
         if strict and any(n.kind != "info" for n in notes):
-            raise NotesAsErrors(notes)
+            raise StrictFailure("\n".join(["notes, which --strict makes errors",
+                                           *(f"  {printable(n)}" for n in lines(notes))]))
     return Conversion(path, report, notes, clock.seconds)
-
-
-class NotesAsErrors(ModelportError):
-    """``strict`` was asked for, and the conversion dropped or approximated something."""
-
-    exit_code = 4
-
-    def __init__(self, notes: tuple[Note, ...]) -> None:
-        super().__init__("\n".join(["notes, which --strict makes errors", *(f"  {printable(n)}" for n in lines(notes))]))
-        self.notes = notes
 
 
 class _Clock:
@@ -268,10 +259,10 @@ class _Clock:
 
 def verify(source: Any, target: Any, *, level: str = "auto", seed: int = 0, sample: PathLike | None = None,
            limits: Limits = DEFAULT) -> Report:
-    """Feeds the same inputs to two model files and compares; see :mod:`modelport.verify`.
+    """Feeds the same inputs to two model files and compares; see :mod:`modelport.proof`.
 
     ``level`` is ``"auto"`` or ``"prove"``; ``sample`` an ``.npz`` with inputs of the user's own."""
-    from .verify import verify as check
+    from .proof import verify as check
     model = load(source, limits=limits)
     other = load(target, limits=limits)
     if model.path is None or other.path is None:

@@ -9,6 +9,7 @@
     ├── UnsafeModel            would need to run code from the file           3
     ├── LimitExceeded          a budget was reached, and which option raises it  3
     ├── UnsupportedModel       everything in the way, counted and located     4
+    ├── StrictFailure          something was dropped or approximated, and --strict  4
     ├── MissingDependency      which extra to install                         5
     ├── RuntimeFailed          a runtime refused or crashed: its message      6
     └── VerificationFailed     outputs differ: the report                     1
@@ -125,6 +126,12 @@ class UnsupportedModel(ModelportError):
     def in_file(self, source: object) -> UnsupportedModel:
         """The same error, naming the source file."""
         return UnsupportedModel(self.problems, self.target, source)
+
+
+class StrictFailure(ModelportError):
+    """The conversion dropped or approximated something, and ``strict`` was asked for; the message lists the notes."""
+
+    exit_code = 4
 
 
 class MissingDependency(ModelportError):

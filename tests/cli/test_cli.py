@@ -35,19 +35,19 @@ def test_convert_prints_the_proof(run, tmp_path: Path) -> None:  # type: ignore[
     assert out.splitlines()[1].startswith("proven (L2):")
     assert not err
     report = json.loads((tmp_path / "r.json").read_text())
-    assert report["verdict"] == "pass"
+    assert report["signed"]["verdict"] == "pass"
 
 
 def test_rerun_repeats_a_proof(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert run("convert", SOURCE, "d.onnx", "--report", "r.json")[0] == 0
     code, out, _ = run("verify", "--rerun", "r.json")
     assert code == 0
-    assert "proven (L2)" in out
+    assert out.startswith("same verdict\nproven (L2)")
     with open(tmp_path / "d.onnx", "ab") as f:
         f.write(b"x")
     code, out, err = run("verify", "--rerun", "r.json")
     assert code == 1
-    assert "changed" in out + err
+    assert "d.onnx is not the target of the report: its sha256 is another" in err
 
 
 def test_an_existing_file_needs_force(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

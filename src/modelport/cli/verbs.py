@@ -121,23 +121,24 @@ def inspect(options: Namespace) -> int:
 def verify(options: Namespace) -> int:
     limits, level = _limits(options), "prove" if options.prove else "auto"
     if options.rerun:
-        from ..verify import rerun
-        report = rerun(Path(options.rerun))
-    elif options.source is None or options.target is None:
+        from ..proof import rerun
+        again = rerun(Path(options.rerun), limits=limits)
+        print(again.to_json() if options.json else again.text())
+        return 0 if again.ok else 1
+    if options.source is None or options.target is None:
         raise UsageError("verify takes two files, or --rerun REPORT.json")
-    else:
-        progress = Progress()
-        progress("verify")
-        try:
-            report = api.verify(options.source, options.target, level=level, seed=options.seed, sample=options.sample,
-                                limits=limits)
-        finally:
-            progress.done()
+    progress = Progress()
+    progress("verify")
+    try:
+        report = api.verify(options.source, options.target, level=level, seed=options.seed, sample=options.sample,
+                            limits=limits)
+    finally:
+        progress.done()
     if options.report:
         _save(report.to_json(), options.report)
     print(report.to_json() if options.json else report.text())
-    if not report.ok and options.bisect and not options.rerun:
-        from ..verify import bisect
+    if not report.ok and options.bisect:
+        from ..proof import bisect
         found = bisect(api.load(options.source, limits=limits), Path(options.target), repro=Path(options.bisect),
                        seed=options.seed, limits=limits)
         print("no layer could be singled out" if found is None else found.text())
