@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from graphs import ROWS, graph, w
 
-from modelport.verify.compare import BARS, EXACT, Bar, agreement, compare, excused
-from modelport.verify.precision import bar_for, precision, step
+from modelport.proof.compare import BARS, EXACT, Bar, agreement, compare, excused
+from modelport.proof.precision import bar_for, precision, step
 
 F32 = BARS["float32"]
 RNG = np.random.default_rng(0)

@@ -7,9 +7,9 @@ from graphs import IMAGE, ROWS, graph, w
 from mutants import tree
 
 from modelport.errors import UsageError
-from modelport.verify import suite
-from modelport.verify.domains import columns, domains, splits
-from modelport.verify.inputs import Plan, probes, work
+from modelport.proof import suite
+from modelport.proof.domains import columns, domains, splits
+from modelport.proof.inputs import Plan, probes, work
 
 
 def test_the_same_seed_makes_the_same_inputs_and_another_makes_others() -> None:

@@ -10,7 +10,7 @@ from planted import planted
 
 from modelport.errors import UnsupportedModel
 from modelport.formats import onnx as onnx_format
-from modelport.verify import bisect, verify
+from modelport.proof import bisect, verify
 
 IDS = [m.name for m in MUTANTS]
 LOSSY = {"scale per tensor for per channel", "scale along the other axis"}

@@ -15,7 +15,7 @@ from modelport.errors import UsageError, VerificationFailed
 from modelport.formats import onnx as onnx_format
 from modelport.hub import layout
 from modelport.ir.graph import Graph, Node, rebuild
-from modelport.verify import bisect, rerun, verify
+from modelport.proof import bisect, rerun, verify
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside the checkout")

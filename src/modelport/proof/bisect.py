@@ -66,7 +66,7 @@ def bisect(source: Any, target: Any, *, hub: Graph | None = None, seed: int = 0,
            timeout: float = 120, limits: Limits = DEFAULT) -> Finding | None:
     """The first layer at which ``target`` differs from ``source``; ``None`` if no feed of the suite shows a difference.
 
-    Arguments are those of :func:`modelport.verify.verify`; ``repro`` is a folder for the smallest model that shows the
+    Arguments are those of :func:`modelport.proof.verify`; ``repro`` is a folder for the smallest model that shows the
     difference, its inputs and the outputs expected.  Raises :class:`RuntimeFailed` where the values in between cannot
     be had from either runtime."""
     mine, other = side(source, limits), side(target, limits)
