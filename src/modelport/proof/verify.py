@@ -24,6 +24,7 @@ from .layers import layer_by_layer
 from .noise import Exact
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
+from .resized import BATCH, OTHER, ByRows, change
 from .sides import Runners, Side, attempt, match, participant, side, unfit
 
 LAYER_FEEDS = 3
@@ -132,6 +133,8 @@ class _Run:
     tested: list[Feed] = field(default_factory=list)
     layers: str = ""
     first: bool = True
+    resized: str = ""
+    batch: int = 0
 
     def report(self) -> Report:
         level = self.options["level"]
@@ -146,7 +149,9 @@ class _Run:
         try:
             if level == "L1":
                 raise RuntimeFailed("level L1 was asked for")
-            a, reached = self.runners.native(self.source), "L2"
+            if self.resized == OTHER:
+                raise RuntimeFailed("sizes were changed that the source fixes")
+            a, reached = self._sized(self.runners.native(self.source)), "L2"
         except ModelportError as e:
             self.why.append(e.message)
         try:
@@ -166,13 +171,24 @@ class _Run:
         if a is None:
             reached = "L1"
             try:
-                a = self.runners.hub(self.source.graph)
+                a = self._hub()
             except ModelportError as e:
                 self.why.append(e.message)
                 return self._done("inconclusive", "L0", None, b)
             if not self._compare(a, b, reached):
                 return self._done("inconclusive", reached, a, b)
         return self._done(self._verdict(), reached, a, b)
+
+    def _sized(self, session: Session) -> Session:
+        """A session of the source that takes the sizes of the target."""
+        return ByRows(session, self.batch) if self.resized == BATCH else session
+
+    def _hub(self) -> Session:
+        """The hub graph of the source in a runtime; the one of other sizes where sizes were changed."""
+        if self.resized == OTHER and self.written is self.target.graph:
+            raise RuntimeFailed("the sizes of source and target are not the same")
+        return self.runners.hub(self.written) if self.resized == OTHER else \
+            self._sized(self.runners.hub(self.source.graph))
 
     def _by_layers(self, b: Session) -> bool:
         """Judges a source whose runtime rounds otherwise than the target's: layer by layer against the hub, then the
@@ -185,6 +201,8 @@ class _Run:
         for f in self.tested:  # and a few that agree, where the worst may hide below the bar
             if len(chosen) < LAYER_FEEDS and f.name not in failed and f.kind == "ordinary":
                 chosen.append(f)
+        if self.resized == BATCH:  # the layers are those of the source, which takes its own batch
+            chosen = [replace(f, arrays={k: a[:self.batch] for k, a in f.arrays.items()}) for f in chosen]
         try:
             layers = layer_by_layer(self.source, self.runners, chosen)
         except ModelportError as e:
@@ -196,7 +214,7 @@ class _Run:
         apart = [f"'{printable(k)}' {_apart(o)}" for k, o in self.outputs.items() if not o.passed]
         undefined = list(self.not_tested)
         try:
-            hub = self.runners.hub(self.source.graph)
+            hub = self._hub()
         except ModelportError as e:
             self.notes.append(f"no comparison of hub and target: {printable(e.message, 300)}")
             return False
@@ -221,6 +239,7 @@ class _Run:
         except UsageError as e:
             return [e.message]
         self.notes += [*notes, *more]
+        self.resized, self.batch = change(ins, theirs, pairs)
         return [] if self.options["lower"] else list(unfit(ins, theirs, pairs))
 
     def _compare(self, a: Session, b: Session, level: str) -> bool:
@@ -236,7 +255,8 @@ class _Run:
         self._pairs(a, b)
         self.tested = tested = self._kinds(chosen)
         # where the runtimes differ, the first pass is plain: comparing layer by layer says more than a noise floor
-        exact = None if a.name != b.name and self.first else Exact(self.source.graph, self.runners)
+        graph = self.written if self.resized else self.source.graph
+        exact = None if a.name != b.name and self.first else Exact(graph, self.runners)
         self.first = False
         for feed in tested:
             self._feed(feed, a, b, exact)
@@ -249,7 +269,7 @@ class _Run:
         ins = {k: v.type for k, v in self.hub.inputs.items()}
         theirs = {k: v.type for k, v in self.written.inputs.items()}
         pairs, _ = match(ins, theirs, "input")
-        return {k: merge(t, theirs[pairs[k]]) for k, t in ins.items()}
+        return {k: merge(theirs[pairs[k]], t) if self.resized else merge(t, theirs[pairs[k]]) for k, t in ins.items()}
 
     def _plan(self, a: Session) -> Plan | None:
         """The first plan of sizes whose probes the source accepts, or the one of which it accepts most."""
