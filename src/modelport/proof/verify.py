@@ -269,7 +269,7 @@ class _Run:
         ins = {k: v.type for k, v in self.hub.inputs.items()}
         theirs = {k: v.type for k, v in self.written.inputs.items()}
         pairs, _ = match(ins, theirs, "input")
-        return {k: merge(theirs[pairs[k]], t) if self.resized else merge(t, theirs[pairs[k]]) for k, t in ins.items()}
+        return {k: theirs[pairs[k]] if self.resized else merge(t, theirs[pairs[k]]) for k, t in ins.items()}
 
     def _plan(self, a: Session) -> Plan | None:
         """The first plan of sizes whose probes the source accepts, or the one of which it accepts most."""
