@@ -177,8 +177,8 @@ def _peak(graph: Graph) -> int | None:
 
 @dataclass(frozen=True)
 class Difference:
-    """How two models differ.  Every field is empty where they agree; ``nodes`` lists nodes of ``a`` that have no
-    equal (same operator, attributes and history) in ``b``, the earliest first, and the other way round."""
+    """How two models differ.  Every field is empty where they agree; ``nodes`` lists nodes whose operator, attributes
+    or constants have no equal on the other side, the earliest first; nodes that only follow them are not listed."""
 
     a: str
     b: str
@@ -206,7 +206,7 @@ class Difference:
         if self.constants:
             out += ["constants", *(f"  {line}" for line in self.constants)]
         if self.nodes:
-            out += ["first nodes without an equal", *(f"  {line}" for line in self.nodes)]
+            out += ["nodes", *(f"  {line}" for line in self.nodes)]
         return "\n".join(out)
 
 
@@ -231,15 +231,36 @@ def difference(a: Graph, b: Graph, name_a: str, name_b: str) -> Difference:
         constants += [f"only in {side}: {printable(v.name) or 'constant'}: {v.type}" for v in only[:_SHOWN]]
         if len(only) > _SHOWN:
             constants.append(f"only in {side}: {len(only) - _SHOWN} more")
-    nodes = []
+    return Difference(name_a, name_b, interface, operators, constants, _node_lines(a, b, hash_a, hash_b))
+
+
+def _node_lines(a: Graph, b: Graph, hash_a: _Hashes, hash_b: _Hashes) -> list[str]:
+    """Nodes that differ in themselves; where none does, the first that is wired differently."""
+    out, following = [], []
     for side, mine, other in (("a", hash_a, hash_b), ("b", hash_b, hash_a)):
-        known = set(other.nodes.values())
-        only_nodes = [n for n, h in mine.nodes.items() if h not in known]
-        nodes += [f"only in {side}: {printable(n.op)} '{printable(n.label)}' -> {n.outputs[0].type}"
-                  for n in only_nodes[:_SHOWN]]
-    if not nodes and [hash_a.of(v) for v in a.outputs.values()] != [hash_b.of(v) for v in b.outputs.values()]:
-        nodes.append("the outputs come from different nodes")
-    return Difference(name_a, name_b, interface, operators, constants, nodes)
+        known, alone = set(other.nodes.values()), Counter(other.own.values())
+        twins = {(n.op, n.label): n for n in other.nodes}
+        changed = []
+        for n, h in mine.nodes.items():
+            if h in known:
+                continue
+            if alone[mine.own[n]] > 0:  # the same node, on other inputs
+                alone[mine.own[n]] -= 1
+                following.append(f"in {side} on other inputs: {printable(n.op)} '{printable(n.label)}'")
+                continue
+            twin = twins.get((n.op, n.label))
+            what = "" if twin is None else _attribute_changes(n, twin)
+            changed.append(f"only in {side}: {printable(n.op)} '{printable(n.label)}' -> {n.outputs[0].type}{what}")
+        out += changed[:_SHOWN] + ([f"only in {side}: {len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else [])
+    if not out and [hash_a.of(v) for v in a.outputs.values()] != [hash_b.of(v) for v in b.outputs.values()]:
+        out = following[:1] or ["the outputs come from different nodes"]
+    return out
+
+
+def _attribute_changes(n: Node, twin: Node) -> str:
+    names = [k for k in dict.fromkeys([*n.attrs, *twin.attrs])
+             if k not in n.attrs or k not in twin.attrs or _attribute(n.attrs[k]) != _attribute(twin.attrs[k])]
+    return "".join(f", {printable(k)}={printable(n.attrs.get(k, 'absent'), 60)}" for k in names)
 
 
 class _Hashes:
@@ -248,12 +269,14 @@ class _Hashes:
     def __init__(self, graph: Graph) -> None:
         self.constants: dict[str, Value] = {}
         self.nodes: dict[Node, str] = {}
+        self.own: dict[Node, str] = {}
         self._values: dict[Value, str] = {v: f"input {k}" for k, v in graph.inputs.items()}
         for node in graph.nodes:
-            parts = [node.op, *("" if v is None else self.of(v) for v in node.inputs)]
-            parts += [f"{k}={_attribute(a)}" for k, a in sorted(node.attrs.items())]
-            digest = _digest("\0".join(parts).encode())
-            self.nodes[node] = digest
+            attributes = [f"{k}={_attribute(a)}" for k, a in sorted(node.attrs.items())]
+            inputs = ["" if v is None else self.of(v) for v in node.inputs]
+            fixed = ["" if v is None else self.of(v) if v.data is not None else "value" for v in node.inputs]
+            digest = _digest("\0".join([node.op, *inputs, *attributes]).encode())
+            self.nodes[node], self.own[node] = digest, "\0".join([node.op, *fixed, *attributes])
             for k, out in enumerate(node.outputs):
                 self._values[out] = f"{digest}:{k}"
 

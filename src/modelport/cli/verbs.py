@@ -151,6 +151,9 @@ def diff(options: Namespace) -> int:
     return 0 if found.same else 1
 
 
+_RUNTIMES = {"onnxruntime": "ONNX Runtime", "tflite": "LiteRT"}
+
+
 def formats(options: Namespace) -> int:
     known = list(registry.formats())
     if options.json:
@@ -160,6 +163,6 @@ def formats(options: Namespace) -> int:
     print(f"{'format':<10} {'files':<18} {'reads':<6} {'writes':<7} proven with")
     for f in known:
         print(f"{f.name:<10} {' '.join(f.suffixes):<18} {'yes' if f.reads else 'no':<6} "
-              f"{'yes' if f.writes else 'no':<7} {f.runtime}")
+              f"{'yes' if f.writes else 'no':<7} {_RUNTIMES.get(f.runtime, f.runtime)}")
     print("docs/formats/ says which operators of each are supported, measured case by case.")
     return 0
