@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..hub import infer, shapes
+from ..hub.agnostic import REDUCE
 from ..hub.evaluate import NEVER
 from ..ir.graph import Graph, Made, Node, Value, constant, rebuild
 from ..ir.rewrite import Rewrites, Site
@@ -164,6 +165,15 @@ def _equal(a: Value | None, b: Value | None) -> bool:
         return True
     return a is not None and b is not None and a.data is not None and b.data is not None and a.type == b.type \
         and bool(np.array_equal(a.numpy(), b.numpy()))
+
+
+@rewrite(*sorted(REDUCE))
+def stated_axes(op: Site, x: Value, axes: Value, *, keepdims: int = 1, noop_with_empty_axes: int) -> Made:
+    """What to do without axes does not matter where there are some."""
+    assert op.node is not None
+    if axes.data is None or not axes.numpy().size:
+        return None
+    return op.add(op.node.op, x, axes, keepdims=keepdims)
 
 
 @rewrite("Not")
