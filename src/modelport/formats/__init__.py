@@ -1,0 +1,1 @@
+"""One package a format: its container, and rules to and from the hub."""

@@ -40,6 +40,8 @@ class Participant:
 
 @dataclass(frozen=True)
 class FeedRecord:
+    """One set of inputs: what it is, how many rows, the digest of its arrays, and what came of it."""
+
     name: str
     kind: str
     rows: int
