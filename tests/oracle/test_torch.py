@@ -22,7 +22,7 @@ transformers = pytest.importorskip("transformers", reason="the transformers are 
 
 
 class Case(NamedTuple):
-    """A module, a function that makes its inputs for a batch and a length, and which of their dimensions are symbolic."""
+    """A module, a function that makes its inputs for a batch and a length, and which of their axes are symbolic."""
 
     module: Any
     inputs: Callable[[int, int], tuple[Any, ...]]
