@@ -218,6 +218,61 @@ def test_equal_nodes_are_one() -> None:
     assert sorted(ops(g)) == ["Add", "Mul", "Relu"]
 
 
+def _sizes(x: Value, *which: int) -> list[Value]:
+    """Sizes of ``x`` as an exporter writes them: Shape, Gather, Unsqueeze for each."""
+    return [op.Unsqueeze(op.Gather(op.Shape(x), np.int64(k), axis=0), np.array([0])) for k in which]
+
+
+def _ops(g: Graph) -> list[str]:
+    return sorted(n.op for n in g.nodes)
+
+
+def test_computed_shapes_are_written_down(tmp_path: Path) -> None:
+    x = x_of("batch", "seq", 32)
+    heads = op.Reshape(x, op.Concat(*_sizes(x, 0, 1), np.array([-1]), np.array([8]), axis=0))
+    again = op.Reshape(op.Relu(heads), op.Concat(*_sizes(heads, 0, 1), np.array([32]), axis=0))
+    flat = op.Reshape(x, op.Concat(*_sizes(x, 0), np.array([-1]), axis=0))
+    before = graph(heads, again, flat, x=x)
+    after = clean(before)
+    assert _ops(after) == ["Relu", "Reshape", "Reshape", "Reshape"]
+    shapes = [n.inputs[1].numpy().tolist() for n in after.nodes if n.op == "Reshape"]
+    assert sorted(shapes) == [[0, -1], [0, 0, 4, 8], [0, 0, 32]]
+    assert {k: v.type for k, v in after.outputs.items()} == {k: v.type for k, v in before.outputs.items()}
+    for batch in (1, 3):
+        feeds = {"x": RNG.standard_normal((batch, 5, 32)).astype(np.float32)}
+        for a, b in zip(compute(before, tmp_path, feeds), compute(after, tmp_path, feeds), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_computed_shape_serves_an_empty_batch_too(tmp_path: Path) -> None:
+    x = x_of("batch", 6, 4)
+    g = clean(graph(op.Reshape(x, op.Concat(*_sizes(x, 0), np.array([24]), axis=0)), x=x))
+    assert _ops(g) == ["Reshape"]
+    assert compute(g, tmp_path, {"x": np.zeros((0, 6, 4), np.float32)})[0].shape == (0, 24)
+    y = x_of("batch", "seq", 4)
+    split = clean(graph(op.Reshape(y, op.Concat(*_sizes(y, 0), op.Mul(*_sizes(y, 1), np.array([2])), np.array([2]),
+                                                axis=0)), x=y))
+    assert compute(split, tmp_path, {"x": np.zeros((0, 3, 4), np.float32)})[0].shape == (0, 6, 2)
+
+
+def test_computed_shapes_that_must_stay(tmp_path: Path) -> None:
+    x, y = x_of("batch", "seq", 4), x_of("other", "seq", 4, name="y")
+    turned = graph(op.Reshape(x, op.Concat(*_sizes(x, 1, 0), np.array([4]), axis=0)), x=x)
+    assert "Shape" in _ops(clean(turned))  # 0, 0, 4 would not turn the sizes
+    both = graph(*_sizes(x, 0), *_sizes(y, 0), *_sizes(y, 1), x=x, y=y)
+    assert _ops(clean(both)) == ["Gather"] * 3 + ["Shape"] * 2  # other is not batch
+    got = compute(clean(both), tmp_path, {"x": np.zeros((2, 3, 4), np.float32), "y": np.zeros((5, 3, 4), np.float32)})
+    assert [int(v[0]) for v in got] == [2, 5, 3]
+
+
+def test_equal_sizes_are_read_once() -> None:
+    x = x_of("batch", "seq", 32)
+    y = op.Gemm(op.Reshape(x, np.array([-1, 32])), r(32, 96))
+    z = op.Reshape(y, op.Concat(*_sizes(x, 0, 1), np.array([96]), axis=0))
+    w = op.Reshape(op.Relu(y), op.Concat(*_sizes(op.Sigmoid(x), 0, 1), np.array([96]), axis=0))
+    assert _ops(clean(graph(z, w, x=x))).count("Concat") == 1
+
+
 def test_random_operators_are_never_merged_or_folded() -> None:
     x = x_of(2, 2)
     g = run(graph(op.RandomNormalLike(x), op.RandomNormalLike(x), op.RandomNormal(shape=[2]), x=x), named("default"))

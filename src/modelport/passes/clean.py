@@ -104,6 +104,40 @@ def reshape_chain(op: Site, x: Value, *others: Value | None, axis: int = 1, allo
     return None
 
 
+@rewrite("Reshape")
+def plain_shape(op: Site, x: Value, shape: Value, *, allowzero: int = 0) -> Made:
+    """A computed shape that is known but for one size, or whose unknown sizes are the input's own, is written down.
+
+    -1 stands for one size, 0 for a size of the input; both only where there was a -1 before, because with an empty
+    batch it can't be inferred."""
+    want, out = shapes.elements(shape), op.out.shape
+    if shape.data is not None or want is None or 0 in want or out is None or len(out) != len(want):
+        return None
+    sizes = [out[k] if e == -1 else e for k, e in enumerate(want)]
+    unknown = [k for k, e in enumerate(sizes) if not isinstance(e, int)]
+    if len(unknown) > 1:
+        given = () if allowzero or x.shape is None else x.shape
+        left = [k for k in unknown if k >= len(given) or given[k] is None or given[k] != sizes[k]]
+        sizes = [0 if k in unknown and k not in left else e for k, e in enumerate(sizes)]
+        unknown = left
+        if len(left) > 1 or (left and want[left[0]] != -1):
+            return None
+    if 0 in out:
+        return None
+    return op.Reshape(x, np.array([-1 if k in unknown else e for k, e in enumerate(sizes)], np.int64))
+
+
+@rewrite("Unsqueeze")
+def one_size(op: Site, x: Value, axes: Value) -> Made:
+    """One element of a vector, made a vector of one again, is taken as a vector of one."""
+    if x.node is None or x.op != "Gather" or x.rank != 0 or op.out.shape != (1,):
+        return None
+    sizes, index = x.node.inputs[0], x.node.inputs[1]
+    if sizes is None or sizes.rank != 1 or index is None or index.data is None:
+        return None
+    return op.Gather(sizes, index.numpy().reshape(1), axis=0)
+
+
 @rewrite("Expand", "Tile")
 def expand(op: Site, x: Value, by: Value) -> Made:
     return x if op.out.shape is not None and None not in op.out.shape and op.out.shape == x.shape else None
@@ -209,6 +243,11 @@ def share(graph: Graph) -> Graph:
     def rule(node: Node) -> Made:
         if node.op in NEVER or any(isinstance(a, Graph) for a in node.attrs.values()):
             return None
+        sizes = node.outputs[0].elements
+        if len(node.outputs) == 1 and sizes and None not in sizes:  # the same sizes, wherever they were read
+            first = seen.setdefault((node.outputs[0].type, sizes), node)
+            if first is not node:
+                return first.outputs
         ins = tuple(key(v) for v in node.inputs)
         attrs = tuple(sorted((k, id(a) if isinstance(a, Tensor) else a) for k, a in node.attrs.items()))
         try:
