@@ -37,17 +37,21 @@ def has_body(op: str) -> bool:
     return s is not None and bool(s.has_function or s.has_context_dependent_function)
 
 
-def preview(op: Builder, *inputs: Value | None, **attrs: Any) -> Sequence[Value | None]:
+def preview(op: Builder, *inputs: Value | None, **attrs: Any) -> Sequence[Value]:
     """The rule of a preview operator: its function body."""
     assert op.node is not None
-    return expand(op, op.node, OPSET[""])
+    made = expand(op, op.node)
+    assert made is not None
+    return made
 
 
-def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
+def expand(op: Builder, node: Node, version: int = OPSET[""]) -> Sequence[Value] | None:
     """The outputs of ``node`` computed by the operators of its function body, in the form nearest to ``version``.
 
-    Raises :class:`Unsupported` if the schema has no body for these types."""
+    ``None`` if the schema has no body; raises :class:`Unsupported` if it has none for these types."""
     from . import upgrade  # which reads preview operators with this
+    if not has_body(node.op):
+        return None
     s = _schema(node.op)
     domain, name = split(node.op)
     call = onnx.NodeProto(op_type=name, domain=domain)
@@ -86,7 +90,7 @@ def expand(op: Builder, node: Node, version: int) -> Sequence[Value | None]:
         made = upgrade.translated(raw, op, given)
     except ModelportError as e:
         raise Unsupported(f"its function body: {e.message}") from None
-    return [made.outputs.get(f"o{k}") for k in range(len(node.outputs))]
+    return list(made.outputs.values())  # the first ones: a body may lack the last optional outputs
 
 
 def _body(s: Any, call: onnx.NodeProto, node: Node, version: int) -> onnx.FunctionProto:

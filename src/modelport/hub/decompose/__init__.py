@@ -1,1 +1,15 @@
-"""Operators said with simpler operators: contributed ones on reading, what a target lacks before writing."""
+"""Operators said with simpler operators: contributed ones on reading, what a target lacks before writing.
+
+``rules`` says the operators of the hub, ``ai.onnx.ml`` too, in others of the hub; :func:`decompose` applies them, and
+the function bodies of the schemas, until a target has every operator of a graph."""
+from __future__ import annotations
+
+from ...ir.rules import Rules
+from . import ml, simpler
+from .engine import Expand, decompose
+
+__all__ = ["Expand", "decompose", "rules"]
+
+rules = Rules("the hub", "simpler operators")
+rules.update(simpler.rules)
+rules.update(ml.rules)

@@ -1,7 +1,7 @@
 """Hub graphs as ONNX of an older operator set.
 
 A node that means the same there stays; one whose inputs or attributes were arranged otherwise is spelled so
-(:mod:`.spell`); one that the operator set lacks is decomposed (:mod:`.decompose`, then the function body of its
+(:mod:`.spell`); one that the operator set lacks is decomposed (:mod:`.older`, then the function body of its
 schema), until all are legal."""
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from functools import partial
 from onnx import helper
 
 from ....errors import Unsupported, UnsupportedModel, UsageError
-from ....hub.infer import builder
+from ....hub.decompose import decompose
 from ....hub.opset import NHWC, OPSET, split
 from ....ir.graph import Graph, Node, Value, rebuild
-from ....ir.rules import Builder, apply
 from ....ir.types import DType
-from .. import functions, meta
-from . import decompose
+from .. import meta
+from ..functions import expand
+from .older import rules
 from .fits import lacking, misfit
 from .spell import Spelled, spelling
 
 LOWEST, USUAL, RUNNABLE = 13, 20, 26
 """The oldest operator set that is written, the one written where it suffices, the newest that ONNX Runtime runs."""
-_ROUNDS = 16  # decompositions of decompositions
 
 
 def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None) -> Graph:
@@ -95,48 +94,17 @@ def spelled(node: Node, version: int) -> Spelled | None:
 
 
 def _lowered(hub: Graph, version: int, ml: int) -> Graph:
-    op = builder()
-    problems: list[Unsupported] = []
-
     def legal(node: Node) -> bool:
         domain = split(node.op)[0]
         if domain:
             return not isinstance(misfit(node, ml), str) if domain in OPSET else True
         return spelled(node, version) is not None
 
-    def simplify(node: Node) -> Sequence[Value | None] | Value | None:
-        if legal(node):
-            return None
-        try:
-            made = _decomposed(op.at(node), node, version)
-        except Unsupported as e:
-            reason = misfit(node, ml if split(node.op)[0] else version)
-            problems.append(Unsupported(f"opset {version} does not have it: {reason}; {e.reason}", node))
-            return None
-        changed.append(node)
-        return made
+    def why(node: Node) -> str:
+        return f"opset {version} does not have it: {misfit(node, ml if split(node.op)[0] else version)}"
 
-    for _ in range(_ROUNDS):
-        changed: list[Node] = []
-        hub = rebuild(hub, simplify)  # type: ignore[arg-type]
-        if problems:
-            raise UnsupportedModel(problems, f"ONNX of opset {version}")
-        if not changed:
-            break
-    return rebuild(hub, partial(_spell, version=version)).noted(*op.notes)
-
-
-def _decomposed(op: Builder, node: Node, version: int) -> Sequence[Value | None] | Value:
-    if node.op in decompose.rules:
-        try:
-            made: Sequence[Value | None] | Value = apply(decompose.rules[node.op], op, node)
-            return made
-        except Unsupported:
-            if not functions.has_body(node.op):
-                raise
-    if not functions.has_body(node.op):
-        raise Unsupported("it can't be decomposed")
-    return functions.expand(op, node, version)
+    lowered = decompose(hub, legal, rules, partial(expand, version=version), target=f"ONNX of opset {version}", why=why)
+    return rebuild(lowered, partial(_spell, version=version))
 
 
 def _spell(node: Node, version: int) -> Sequence[Value] | None:
