@@ -139,11 +139,12 @@ class Runners:
             raise RuntimeFailed(f"no runtime of {registry.named(s.format).title} files is known")
         if runtime == "tflite":
             like = [*s.graph.inputs, *s.graph.outputs]
-            kernels = ("reference", "plain") if precision.precision(s.graph) == "int8" else ("builtin", "plain")
+            kernels = options.get("kernels") or (
+                "reference" if precision.precision(s.graph) == "int8" else "builtin")
             try:
-                return self.open(runtime, s.path, kernels=kernels[0], like=like)
+                return self.open(runtime, s.path, kernels=kernels, like=like)
             except RuntimeFailed:
-                return self.open(runtime, s.path, kernels=kernels[1], like=like)
+                return self.open(runtime, s.path, kernels="plain", like=like)
         path = s.path
         if runtime == "onnxruntime" and s.raw is not None and external(path):
             path = self.folder / f"copy{self._made}.onnx"  # what the path policy has read, not what a link may say now
