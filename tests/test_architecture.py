@@ -138,5 +138,5 @@ def test_every_public_function_says_what_it_does() -> None:
 
 
 def test_the_support_pages_are_up_to_date() -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "support.py"), "--check"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(ROOT / "tools/support.py"), "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr + "run python tools/support.py"

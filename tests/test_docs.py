@@ -17,7 +17,7 @@ EXAMPLES = ROOT / "examples" / "digits"
 
 def transcripts(text: str) -> Iterator[tuple[str, str]]:
     """Each command of the console blocks, and what it prints."""
-    for block in re.findall(r"```console\n(.*?)```", text, re.S):
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         command, printed = "", []
         for line in block.splitlines():
             if line.startswith("$ "):
@@ -31,7 +31,7 @@ def transcripts(text: str) -> Iterator[tuple[str, str]]:
 
 def plain(text: str) -> str:
     """Without what differs between runs and machines: seconds, versions, the last digits of sizes and errors."""
-    text = re.sub(r"\d+\.\d+ s$", "TIME", text, flags=re.M)
+    text = re.sub(r"\d+\.\d+ s$", "TIME", text, flags=re.MULTILINE)
     text = re.sub(r"(LiteRT|ONNX Runtime) \d+(\.\d+)*", r"\1 VERSION", text)
     text = re.sub(r"worst error \S+ of range", "worst error E of range", text)
     return re.sub(r"[\d,]+ bytes", "SIZE", text)

@@ -15,8 +15,8 @@ DIGITS = Path(__file__).parents[1] / "examples" / "digits"
 def test_the_public_names() -> None:
     assert set(modelport.__all__) == {
         "Conversion", "CorruptFile", "LimitExceeded", "MissingDependency", "Model", "ModelportError", "RuntimeFailed",
-        "StrictFailure", "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed", "convert", "diff",
-        "inspect", "load", "obstacles", "verify"}
+        "StrictFailure", "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed",
+        "convert", "diff", "inspect", "load", "obstacles", "verify"}
     for name in modelport.__all__:
         assert getattr(modelport, name) is not None
     assert modelport.__version__

@@ -23,18 +23,17 @@ def main() -> int:
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         for path in files:
-            command = [sys.executable, "-m", "modelport", "convert", str(path), f"{folder}/out.onnx", "--force", "--json",
-                       *(["--prove"] if options.prove else [])]
+            command = [sys.executable, "-m", "modelport", "convert", str(path), f"{folder}/out.onnx", "--force",
+                       "--json", *(["--prove"] if options.prove else [])]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=900)
                 code, out, err = done.returncode, done.stdout, done.stderr
             except subprocess.TimeoutExpired:
                 code, out, err = -1, "", "timed out"
             if code == 0:
-                report = json.loads(out)["report"]["signed"] if "signed" in json.loads(out)["report"] else \
-                    json.loads(out)["report"]
-                outcome = f"{report['verdict']} {report['level']}" + (" layer by layer" if report.get("layers") else "")
-                detail = report["headline"] if "headline" in report else ""
+                report = json.loads(out)["report"]["signed"]
+                outcome = f"{report['verdict']} {report['level']}" + (" layer by layer" if report["layers"] else "")
+                detail = " | ".join(report["notes"])[:300]
             else:
                 outcome = {1: "DIFFERENT", 3: "refused", 4: "unsupported"}.get(code, f"exit {code}")
                 detail = " | ".join(err.strip().splitlines()[-6:])[:300]

@@ -58,7 +58,8 @@ def onnx_page() -> str:
         passed = sum(verdicts[c].startswith("pass") for c in cases)
         return "yes" if passed == len(cases) else f"{passed} of {len(cases)}" if passed else "no"
 
-    lines = [[f"`{op}`", len(cases), *(cell(t, cases) for t in tables.values())] for op, cases in sorted(by_op.items())]
+    lines = [[f"`{op}`", len(cases), *(cell(t, cases) for t in tables.values())]
+             for op, cases in sorted(by_op.items())]
     reasons: dict[str, list[str]] = defaultdict(list)
     for case, verdict in tables["default"].items():
         if not verdict.startswith("pass"):

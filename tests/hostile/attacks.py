@@ -300,7 +300,8 @@ def range_of_2_to_the_50(folder: Path) -> Path:
     ends = [onnx.numpy_helper.from_array(np.array(k, np.int64), f"e{k}") for k in (0, 1)]
     ends.append(onnx.numpy_helper.from_array(np.array(2**50, np.int64), "e2"))
     nodes = [helper.make_node("Range", ["e0", "e2", "e1"], ["r"]),
-             helper.make_node("ReduceMax", ["r"], ["m"], keepdims=0), helper.make_node("Cast", ["m"], ["f"], to=1), helper.make_node("Add", ["x", "f"], ["y"])]
+             helper.make_node("ReduceMax", ["r"], ["m"], keepdims=0), helper.make_node("Cast", ["m"], ["f"], to=1),
+             helper.make_node("Add", ["x", "f"], ["y"])]
     return save(folder, nodes, ends)
 
 
