@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from modelport.cli.main import main, parser
+from modelport.cli.main import Progress, main, parser
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 SOURCE = str(DIGITS / "digits.tflite")
@@ -198,3 +199,50 @@ def test_a_killed_conversion_leaves_nothing(tmp_path: Path) -> None:
             child.kill()
             child.wait()
         assert target.read_bytes() in (b"before", whole)
+
+
+class Terminal:
+    """Standard error that says it is a terminal."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_shows_on_a_terminal_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress = Progress(after=0.05)
+    progress("read")
+    assert not terminal.text
+    time.sleep(0.2)
+    progress("verify")
+    progress.done()
+    assert "read ..." in terminal.text
+    assert "verify ..." in terminal.text
+    assert terminal.text.endswith("\r\x1b[K")
+
+
+def test_progress_is_silent_when_quick_or_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress = Progress()
+    progress("read")
+    progress.done()
+    assert not terminal.text
+    monkeypatch.setattr(terminal, "isatty", lambda: False)
+    progress = Progress(after=0.01)
+    progress("read")
+    time.sleep(0.05)
+    progress("write")
+    progress.done()
+    assert not terminal.text

@@ -6,7 +6,7 @@ import gc
 import json
 import os
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -138,16 +138,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Progress:
     """Names the stage at hand on a terminal, once a command has taken a second; silent elsewhere."""
 
-    def __init__(self) -> None:
-        self._began, self._shown = time.monotonic(), False
-        self._on = sys.stderr.isatty()
+    def __init__(self, after: float = 1.0) -> None:
+        self._stage, self._shown, self._done = "", False, False
+        self._timer = threading.Timer(after, self._late)
+        self._timer.daemon = True
+        if sys.stderr.isatty():
+            self._timer.start()
 
     def __call__(self, stage: str) -> None:
-        if self._on and (self._shown or time.monotonic() - self._began > 1 or stage == "verify"):
+        self._stage = stage
+        if self._shown:
+            self._print()
+
+    def _late(self) -> None:
+        if not self._done:
             self._shown = True
-            print(f"\r\x1b[K{stage} ...", end="", file=sys.stderr, flush=True)
+            self._print()
+
+    def _print(self) -> None:
+        print(f"\r\x1b[K{self._stage} ...", end="", file=sys.stderr, flush=True)
 
     def done(self) -> None:
+        """Takes the line away."""
+        self._done = True
+        self._timer.cancel()
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._shown = False
