@@ -17,8 +17,8 @@ from ....ir.graph import Graph, Node, Value, rebuild
 from ....ir.types import DType
 from .. import meta
 from ..functions import expand
-from .older import rules
 from .fits import lacking, misfit
+from .older import rules
 from .spell import Spelled, spelling
 
 LOWEST, USUAL, RUNNABLE = 13, 20, 26

@@ -9,7 +9,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .table import as_float, f32, first_of_most, ints, ml, rows
+from .table import INT64, as_float, f32, first_of_most, ints, ml, rows
 from .table import post_transform as transformed
 
 Floats = Sequence[float]
@@ -42,11 +42,15 @@ def labels(op: Builder, index: Value, numbers: Sequence[int], strings: Sequence[
     return op.Gather(np.array(list(strings), object) if len(strings) else ints(*numbers), index)
 
 
-def yes_or_no(op: Builder, condition: Value, numbers: Sequence[int], strings: Sequence[str]) -> Value:
-    """The second label where ``condition`` holds, else the first; 1 and 0 unless there are two."""
-    if len(strings) != 2 and len(numbers) != 2:
-        numbers, strings = (0, 1), ("0", "1") if len(strings) else ()
-    return labels(op, op.Cast(condition, to=7), numbers, strings)
+def of_two(op: Builder, s: Value, name: str, positive: bool) -> Value:
+    """Scores of two classes from that of the second: the first has 1 - s, or -s where scores may be negative."""
+    if name == "PROBIT":
+        raise Unsupported("post_transform 'PROBIT' of a single score for two classes")
+    if name == "LOGISTIC":
+        return op.Sigmoid(op.Concat(op.Neg(s), s, axis=1))
+    if name != "NONE":
+        op.note("dropped", f"post_transform '{name}' of a single score, which ONNX Runtime does not apply either")
+    return op.Concat(op.Sub(np.ones((), s.dtype), s) if positive else op.Neg(s), s, axis=1)
 
 
 @ml("LinearClassifier")
@@ -65,13 +69,7 @@ def linear_classifier(op: Builder, x: Value, *, coefficients: Floats, intercepts
     if count > 1:
         return (labels(op, first_of_most(op, z), classlabels_ints, classlabels_strings),
                 of_one(op, z, count, post_transform))
-    flat = op.Reshape(z, ints(-1))
-    label = yes_or_no(op, op.Greater(flat, f32(0)), classlabels_ints, classlabels_strings)
     if max(len(classlabels_ints), len(classlabels_strings)) != 2:
-        return label, of_one(op, z, 1, post_transform)
-    if post_transform == "PROBIT":
-        raise Unsupported("post_transform 'PROBIT' of a single score for two classes")
-    if post_transform != "NONE":
-        op.note("dropped", f"post_transform '{post_transform}' of a single score, which ONNX Runtime does not apply "
-                           "either")
-    return label, op.Concat(op.Sub(f32(1), z), z, axis=1)
+        raise Unsupported("a single score for other than two labels")
+    second = op.Cast(op.Greater(op.Reshape(z, ints(-1)), f32(0)), to=INT64)
+    return labels(op, second, classlabels_ints, classlabels_strings), of_two(op, z, post_transform, True)

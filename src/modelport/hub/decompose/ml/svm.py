@@ -11,7 +11,7 @@ from ....ir.graph import Graph, Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import Type
-from .linear import labels
+from .linear import labels, of_two
 from .table import as_float, f32, first_of_most, ints, ml, rows
 from .table import post_transform as transformed
 
@@ -95,12 +95,7 @@ def svm_classifier(op: Builder, x: Value, *, coefficients: Floats, rho: Floats, 
                                   post_transform)
     if classes > 2:
         return label, transformed(op, s, post_transform)
-    if post_transform == "PROBIT":
-        raise Unsupported("post_transform 'PROBIT' of a single score for two classes")
-    if post_transform != "NONE":
-        op.note("dropped", f"post_transform '{post_transform}' of a single score, which ONNX Runtime does not apply "
-                           "either")
-    return label, op.Concat(op.Neg(s) if post_transform == "NONE" else op.Sub(f32(1), s), s, axis=1)
+    return label, of_two(op, s, post_transform, positive=post_transform != "NONE")  # as ONNX Runtime has it
 
 
 def _liblinear(op: Builder, x: Value, coefficients: Floats, rho: Floats, numbers: Sequence[int],

@@ -16,7 +16,7 @@ from ....ir.tensor import Array, Tensor
 from ....ir.types import NUMBER
 from ... import trees as validity
 from .forest import Forest, always, find_leaves, leaf_weights, same_length, total
-from .linear import labels, of_one
+from .linear import labels, of_one, of_two
 from .table import array, f32, first_of_most, ints, ml, rows
 from .table import post_transform as transformed
 
@@ -160,15 +160,7 @@ def _few_classes(op: Builder, z: Value, forest: Forest, base: Array | None, post
     label = labels(op, yes, numbers, strings)
     if only == 1:
         return label, transformed(op, _to(op, z, np.float32), post_transform)
-    if post_transform == "PROBIT":
-        raise Unsupported("post_transform 'PROBIT' of a single score for two classes")
-    both = op.Concat(op.Sub(number(1), s) if positive else op.Neg(s), s, axis=1)
-    if post_transform == "LOGISTIC" and not positive:
-        return label, op.Sigmoid(_to(op, both, np.float32))
-    if post_transform != "NONE":
-        op.note("dropped", f"post_transform '{post_transform}' of a single score, which ONNX Runtime does not apply "
-                           "either")
-    return label, _to(op, both, np.float32)
+    return label, _to(op, of_two(op, s, post_transform, positive), np.float32)
 
 
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
@@ -189,6 +181,8 @@ def tree_ensemble(
     if not (modes >= 0).all() or not (modes < len(_MODES)).all() or not 0 <= aggregate_function < len(_AGGREGATES) \
             or not 0 <= post_transform < len(_TRANSFORMS):
         raise Unsupported("a mode, aggregate_function or post_transform of a number without a meaning")
+    if post_transform in (1, 2) and n_targets > 1:
+        raise Unsupported("post_transform 1 or 2: SOFTMAX and LOGISTIC, which ONNX Runtime takes for each other")
     inner, leaves = len(modes), len(leaf_targetids)
     given = leaf_weights.numpy().ravel()
     same_length(nodes_modes=modes, nodes_splits=nodes_splits.numpy().ravel(), nodes_featureids=nodes_featureids)
