@@ -178,10 +178,12 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
             passes: str = "default", shapes: Mapping[str, tuple[int | str, ...]] | None = None,
             batch: int | str | None = None, verify: str | None = "auto", force: bool = False, strict: bool = False,
             limits: Limits = DEFAULT, read: Mapping[str, Any] | None = None, seed: int = 0,
-            sample: PathLike | None = None, progress: Progress = _silent, **options: Any) -> Conversion:
+            sample: PathLike | None = None, golden: tuple[PathLike, PathLike] | None = None,
+            progress: Progress = _silent, **options: Any) -> Conversion:
     """Converts ``source`` (a path or a :class:`Model`) and writes ``path`` in the format of its suffix (or ``to``).
 
     ``verify`` is ``"auto"`` (the cheapest honest proof), ``"prove"`` (the highest level there is) or ``None``;
+    ``sample`` is an ``.npz`` of your own inputs, ``golden`` one of inputs and one of the outputs they must give;
     ``options`` are the target's own (``opset``, ``external_data`` for ONNX), ``read`` the source's.  With ``strict``
     a note is an error.  A conversion that fails, or whose result does not verify, leaves ``path`` as it was."""
     path = Path(path)
@@ -228,7 +230,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
             else:
                 resized = hub if shapes or batch is not None else None  # only then its interface is not the source's
                 report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=resized,
-                               sample=None if sample is None else Path(sample))
+                               sample=sample, golden=golden)
                 if not report.ok:
                     raise VerificationFailed(report.text(), report,
                                              hint="nothing was written; --no-verify writes it all the same")
@@ -258,16 +260,17 @@ class _Clock:
 
 
 def verify(source: Any, target: Any, *, level: str = "auto", seed: int = 0, sample: PathLike | None = None,
-           limits: Limits = DEFAULT) -> Report:
+           golden: tuple[PathLike, PathLike] | None = None, limits: Limits = DEFAULT) -> Report:
     """Feeds the same inputs to two model files and compares; see :mod:`modelport.proof`.
 
-    ``level`` is ``"auto"`` or ``"prove"``; ``sample`` an ``.npz`` with inputs of the user's own."""
+    ``level`` is ``"auto"`` or ``"prove"``; ``sample`` an ``.npz`` with inputs of the user's own, ``golden`` one of
+    inputs and one of the outputs they must give (level L3)."""
     from .proof import verify as check
     model = load(source, limits=limits)
     other = load(target, limits=limits)
     if model.path is None or other.path is None:
         raise UsageError("verify compares two files")
-    return check(model, other.path, level=level, seed=seed, sample=None if sample is None else Path(sample))
+    return check(model, other.path, level=level, seed=seed, sample=sample, golden=golden)
 
 
 def inspect(source: Any, *, limits: Limits = DEFAULT, **options: Any) -> Summary:

@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import modelport
 from modelport.cli.main import Progress, main, parser
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
@@ -37,6 +39,21 @@ def test_convert_prints_the_proof(run, tmp_path: Path) -> None:  # type: ignore[
     assert not err
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["signed"]["verdict"] == "pass"
+
+
+def test_golden_outputs(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Outputs that the user vouches for prove at level L3; wrong ones fail."""
+    model = modelport.load(SOURCE)
+    with np.load(DIGITS / "samples.npz") as data:
+        image = data["image"][:8]
+    scores = model.run(image)["output_0"]
+    np.savez(tmp_path / "in.npz", image=image)
+    np.savez(tmp_path / "out.npz", output_0=scores)
+    np.savez(tmp_path / "wrong.npz", output_0=scores[::-1])
+    code, out, _ = run("convert", SOURCE, "d.onnx", "--golden", "in.npz", "out.npz")
+    assert code == 0
+    assert "proven (L3): 8 rows" in out
+    assert run("verify", SOURCE, "d.onnx", "--golden", "in.npz", "wrong.npz")[0] == 1
 
 
 def test_rerun_repeats_a_proof(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

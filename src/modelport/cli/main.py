@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("--no-verify", action="store_true", help="do not compare source and result")
     convert.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
     convert.add_argument("--sample", metavar="FILE.npz", help="inputs of your own for the proof")
+    convert.add_argument("--golden", nargs=2, metavar=("INPUTS.npz", "OUTPUTS.npz"),
+                         help="inputs and the outputs that they must give")
     convert.add_argument("--report", metavar="FILE.json", help="write the proof's report")
     convert.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the proof's inputs")
     convert.add_argument("--strict", action="store_true", help="anything dropped or approximated is an error")
@@ -85,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--rerun", metavar="REPORT.json", help="repeat a recorded proof and compare the verdict")
     verify.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
     verify.add_argument("--sample", metavar="FILE.npz", help="inputs of your own")
+    verify.add_argument("--golden", nargs=2, metavar=("INPUTS.npz", "OUTPUTS.npz"),
+                        help="inputs and the outputs that they must give")
     verify.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the inputs")
     verify.add_argument("--report", metavar="FILE.json", help="write the report")
     verify.add_argument("--bisect", metavar="FOLDER", help="if they differ: find the first layer that does and write "

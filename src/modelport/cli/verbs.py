@@ -65,7 +65,7 @@ def convert(options: Namespace) -> int:
             shapes=_shapes(options.shape), batch=None if options.batch is None else _dimension(options.batch),
             verify=None if options.no_verify else "prove" if options.prove else "auto", force=options.force,
             strict=options.strict, limits=_limits(options), read=_read_options(options), seed=options.seed,
-            sample=options.sample, progress=progress, **write)
+            sample=options.sample, golden=options.golden, progress=progress, **write)
     except ModelportError as e:
         report = getattr(e, "report", None)
         if report is not None and options.report:
@@ -131,7 +131,7 @@ def verify(options: Namespace) -> int:
     progress("verify")
     try:
         report = api.verify(options.source, options.target, level=level, seed=options.seed, sample=options.sample,
-                            limits=limits)
+                            golden=options.golden, limits=limits)
     finally:
         progress.done()
     if options.report:
