@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -187,6 +188,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     ``options`` are the target's own (``opset``, ``external_data`` for ONNX), ``read`` the source's.  With ``strict``
     a note is an error.  A conversion that fails, or whose result does not verify, leaves ``path`` as it was."""
     path = Path(path)
+    _check_seed(seed)
     target = registry.named(to) if to else registry.for_suffix(path)
     if target is None:
         raise UsageError(f"the suffix of {printable(path)} names no format",
@@ -203,7 +205,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     from_file = source.path if isinstance(source, Model) else Path(source)
     if from_file is not None and from_file.exists() and path.exists() and from_file.samefile(path):
         raise UsageError(f"{path} is the source itself; it is never written to")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise UsageError(f"{path} exists", hint="--force overwrites it")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}")
@@ -241,6 +243,11 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     return Conversion(path, report, notes, clock.seconds)
 
 
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError("the seed must not be negative")
+
+
 class _Clock:
     """Seconds of each stage, and the progress callback at its start."""
 
@@ -266,6 +273,7 @@ def verify(source: Any, target: Any, *, level: str = "auto", seed: int = 0, samp
     ``level`` is ``"auto"`` or ``"prove"``; ``sample`` an ``.npz`` with inputs of the user's own, ``golden`` one of
     inputs and one of the outputs they must give (level L3)."""
     from .proof import verify as check
+    _check_seed(seed)
     model = load(source, limits=limits)
     other = load(target, limits=limits)
     if model.path is None or other.path is None:
@@ -294,7 +302,8 @@ def obstacles(source: Any, target: str, *, limits: Limits = DEFAULT, **options: 
     """What keeps a model from being written as ``target``, or ``None`` if nothing does."""
     spec = registry.named(target)
     if not spec.writes:
-        raise UsageError(f"modelport cannot write {spec.title} yet")
+        raise UsageError(f"modelport cannot write {spec.title} yet",
+                         hint=f"it writes {', '.join(f.title for f in registry.formats() if f.writes)}")
     try:
         model = load(source, limits=limits)
         with _located(model.path):

@@ -111,7 +111,8 @@ class UnsupportedModel(ModelportError):
 
     exit_code = 4
 
-    def __init__(self, problems: Sequence[Unsupported], target: str, source: object = None) -> None:
+    def __init__(self, problems: Sequence[Unsupported], target: str, source: object = None, *,
+                 hint: str = "") -> None:
         self.problems, self.target = tuple(problems), target
         groups: dict[str, list[Unsupported]] = {}
         for p in self.problems:
@@ -121,11 +122,11 @@ class UnsupportedModel(ModelportError):
         head = f"{n} operator{'s' * (n != 1)}{of} cannot be expressed as {target}"
         lines = [f"  {len(g)} x {printable(line)}" + (f"  (first at '{printable(g[0].where)}')" if g[0].where else "")
                  for line, g in sorted(groups.items(), key=lambda item: -len(item[1]))]
-        super().__init__("\n".join([head, *lines]))
+        super().__init__("\n".join([head, *lines]), hint=hint)
 
     def in_file(self, source: object) -> UnsupportedModel:
         """The same error, naming the source file."""
-        return UnsupportedModel(self.problems, self.target, source)
+        return UnsupportedModel(self.problems, self.target, source, hint=self.hint)
 
 
 class StrictFailure(ModelportError):

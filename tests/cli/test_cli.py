@@ -97,6 +97,12 @@ def test_the_source_is_never_written_to(run, tmp_path: Path) -> None:  # type: i
     (["convert", SOURCE, "b.onnx", "--limit", "many=3"], 2, "expected NAME=NUMBER"),
     (["convert", SOURCE, "b.onnx", "--limit", "file_bytes=10"], 3, "--limit file_bytes="),
     (["convert", SOURCE, "b.onnx", "--signature", "other"], 2, "signature"),
+    (["convert", SOURCE, "b.onnx", "--limit", "nodes=1_0__"], 2, "expected NAME=NUMBER"),
+    (["convert", SOURCE, "b.onnx", "--batch", "-3"], 2, "the batch must be a positive number or a name"),
+    (["convert", SOURCE, "b.onnx", "--batch", "0"], 2, "the batch must be a positive number or a name"),
+    (["convert", SOURCE, "b.onnx", "--batch", "²"], 2, "neither a number nor a name"),
+    (["convert", SOURCE, "b.onnx", "--seed", "-1"], 2, "the seed must not be negative"),
+    (["verify", SOURCE, SOURCE, "--seed", "-1"], 2, "the seed must not be negative"),
     (["verify", SOURCE], 2, "two files"),
     (["inspect", "."], 3, "is a folder"),
     (["inspect", SOURCE, "--for", "gguf"], 2, "no format 'gguf'"),
@@ -107,6 +113,54 @@ def test_mistakes_are_explained(run, arguments: list[str], code: int, words: str
     assert words in err
     assert err.startswith("error: ")
     assert "Traceback" not in err + out
+
+
+def test_a_report_never_replaces_a_model(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    shutil.copy(SOURCE, tmp_path / "m.tflite")
+    before = (tmp_path / "m.tflite").read_bytes()
+    (tmp_path / "link.json").symlink_to("m.tflite")
+    for report in ("m.tflite", "./m.tflite", "d.onnx", "link.json"):
+        code, _, err = run("convert", "m.tflite", "d.onnx", "--report", report)
+        assert code == 2
+        assert "would overwrite a model" in err
+    assert run("verify", "m.tflite", "m.tflite", "--report", "m.tflite")[0] == 2
+    assert (tmp_path / "m.tflite").read_bytes() == before
+    assert not (tmp_path / "d.onnx").exists()
+
+
+def test_a_report_that_cannot_be_written_is_said_first(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = run("convert", SOURCE, "d.onnx", "--report", "none/r.json")
+    assert (code, err.splitlines()[0]) == (2, "error: there is no folder none")
+    assert not (tmp_path / "d.onnx").exists()
+
+
+def test_a_link_to_nothing_is_not_replaced(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "d.onnx").symlink_to("elsewhere.onnx")
+    code, _, err = run("convert", SOURCE, "d.onnx")
+    assert code == 2
+    assert "d.onnx exists" in err
+    assert (tmp_path / "d.onnx").is_symlink()
+
+
+@pytest.mark.parametrize("arguments", [["inspect", SOURCE], ["completion", "fish"], ["formats"]])
+def test_output_that_cannot_be_written(arguments: list[str]) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "modelport", *arguments], stdout=full, stderr=subprocess.PIPE,
+                              text=True)
+    assert done.returncode == 8
+    assert done.stderr == "error: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [["inspect", SOURCE, "--graph"], ["completion", "bash"]])
+def test_a_reader_that_stops_reading(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "modelport", *arguments], stdout=write, stderr=subprocess.PIPE,
+                          text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(("content", "words"), [

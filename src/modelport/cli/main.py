@@ -104,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
 
     completion = verbs.add_parser("completion", help="print a completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(json=False, debug=False)
     return main
 
 
@@ -113,15 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verb is None:
         parser().print_help()
         return 2
-    if options.verb == "completion":
-        from .completion import script
-        print(script(options.shell, parser()))
-        return 0
-    from ..errors import ModelportError
+    from ..codecs.atomic import WriteFailed
+    from ..errors import ModelportError, printable
     gc.set_threshold(100_000, 50, 50)  # graphs are a few objects a node, all alive: collecting often finds nothing
     try:
         from . import verbs
-        return int(getattr(verbs, options.verb)(options))
+        code = int(getattr(verbs, options.verb)(options))
+        sys.stdout.flush()  # what is written at exit can't be reported
+        return code
     except ModelportError as e:
         if options.debug:
             raise
@@ -132,11 +132,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"hint: {e.hint}", file=sys.stderr)
         return e.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return EXIT_BROKEN_PIPE
+    except OSError as e:
+        if options.debug:
+            raise
+        where = f"{printable(e.filename)}: " if e.filename is not None else ""
+        print(f"error: {where}{e.strerror or e}", file=sys.stderr)
+        _discard_output()
+        return WriteFailed.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _discard_output() -> None:
+    """Sends what is still to be printed nowhere, so that Python does not complain of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import Namespace
 from dataclasses import fields, replace
@@ -13,7 +14,7 @@ from ..codecs.atomic import writing
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, UnsupportedModel, UsageError, printable
 from ..notes import lines
-from .main import Progress
+from .main import Progress, parser
 
 
 def _limits(options: Namespace) -> Limits:
@@ -21,7 +22,7 @@ def _limits(options: Namespace) -> Limits:
     names = {f.name for f in fields(Limits)}
     for item in options.limit:
         name, _, number = item.partition("=")
-        if name not in names or not number.replace("_", "").isdigit():
+        if name not in names or not re.fullmatch("[0-9]+(_[0-9]+)*", number):
             raise UsageError(f"--limit {printable(item)}: expected NAME=NUMBER",
                              hint=f"names: {', '.join(sorted(names))}")
         out = replace(out, **{name: int(number)})
@@ -30,7 +31,7 @@ def _limits(options: Namespace) -> Limits:
 
 def _dimension(text: str) -> int | str:
     text = text.strip()
-    if text.lstrip("-").isdigit():
+    if re.fullmatch("-?[0-9]+", text):
         return int(text)
     if not text.isidentifier():
         raise UsageError(f"'{printable(text)}' is neither a number nor a name of a dimension")
@@ -56,7 +57,26 @@ def _save(text: str, path: str) -> None:
         f.write(text.encode("utf-8"))
 
 
+def _check_report(options: Namespace) -> None:
+    """Refuses a report that could not be written, or would overwrite a model, before the work is done."""
+    if options.report is None:
+        return
+    path = Path(options.report)
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {printable(path.parent)}", hint="--report writes there")
+    for model in (options.source, options.target):
+        if path == Path(model) or (path.exists() and Path(model).exists() and path.samefile(model)):
+            raise UsageError(f"--report {printable(path)} would overwrite a model")
+
+
+def completion(options: Namespace) -> int:
+    from .completion import script
+    print(script(options.shell, parser()))
+    return 0
+
+
 def convert(options: Namespace) -> int:
+    _check_report(options)
     progress = Progress()
     write = {"opset": options.opset, "external_data": options.external_data}
     try:
@@ -127,6 +147,7 @@ def verify(options: Namespace) -> int:
         return 0 if again.ok else 1
     if options.source is None or options.target is None:
         raise UsageError("verify takes two files, or --rerun REPORT.json")
+    _check_report(options)
     progress = Progress()
     progress("verify")
     try:

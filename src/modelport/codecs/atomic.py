@@ -27,7 +27,7 @@ def staged(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
         raise UsageError(f"{path} is a folder")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise UsageError(f"{path} exists", hint="--force overwrites it")
     folder = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:

@@ -24,6 +24,8 @@ def with_dimensions(graph: Graph, wanted: Wanted, batch: int | str | None = None
         if name not in graph.inputs:
             raise UsageError(f"the model has no input '{printable(name)}'",
                              hint=f"its inputs: {', '.join(map(printable, graph.inputs))}")
+    if isinstance(batch, int) and batch < 1:
+        raise UsageError("the batch must be a positive number or a name")
     inputs = {k: Value(Type(v.dtype, _shape(k, v.shape, wanted.get(k), batch)), v.name)
               for k, v in graph.inputs.items()}
     # a symbol that got a number has it wherever it stands, in the hints of other inputs too

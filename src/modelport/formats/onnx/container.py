@@ -219,9 +219,15 @@ class Reader:
         outputs: dict[str, Value] = {}
         for o in g.output:
             value = scope.find(o.name)
-            if value is None or o.name in outputs:
-                raise CorruptFile(f"output '{o.name}' is " + ("listed twice" if value else "nothing"))
-            outputs[o.name] = value
+            if value is None:
+                raise CorruptFile(f"output '{o.name}' is nothing")
+            name = o.name
+            if name in outputs and depth == 1:
+                self._note("dropped", "an output that is listed twice is one output", name)
+                continue
+            while name in outputs:  # the outputs of a body go by position
+                name += "'"
+            outputs[name] = value
         return inputs, outputs
 
     def _nodes(self, nodes: Sequence[onnx.NodeProto], scope: _Scope, call: _Call, depth: int) -> None:

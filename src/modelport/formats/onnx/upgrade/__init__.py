@@ -25,6 +25,10 @@ FAMILIES = (control, elementwise, ml, nn, reduce, shape)
 """The files of rules; importing them fills the table."""
 
 
+PLAIN = "ONNX's own operators"
+"""What can't be read can't be expressed as these, in the words of an error."""
+
+
 def to_hub(raw: Graph) -> Graph:
     """The hub graph of a raw ONNX graph; inputs keep their stated types, symbols too.
 
@@ -33,7 +37,7 @@ def to_hub(raw: Graph) -> Graph:
     for name, value in raw.inputs.items():
         if value.type == UNKNOWN:
             raise UnsupportedModel([Unsupported("its type is not stated", Node("input", (), {}, (), name=name))],
-                                   "the hub")
+                                   PLAIN)
     rules, versions = _rules(raw), meta.imports(raw.meta)
     stale: list[str] = []
 
@@ -46,8 +50,11 @@ def to_hub(raw: Graph) -> Graph:
 
     try:
         hub = translate(raw, rules, builder(), around, enter=_enter)
-    except UnsupportedModel:  # perhaps because of what was stated
+    except UnsupportedModel as e:  # perhaps because of what was stated
         if not stale:
+            if any(p.op.startswith("com.microsoft.nchwc.") for p in e.problems):
+                e.hint = ("ONNX Runtime optimized this file for one kind of processor: convert the model it was made "
+                          "from, or optimize at level ORT_ENABLE_EXTENDED")
             raise
     if stale:
         hub = translate(raw, rules, builder(), partial(_checked, versions=versions), enter=_enter, keep_types=False)
@@ -75,7 +82,7 @@ def translated(raw: Graph, op: Builder, inputs: Mapping[str, Value]) -> Graph:
 def _rules(raw: Graph) -> Rules:
     """The rules for the operators of this graph, in the versions it imports."""
     versions = meta.imports(raw.meta)
-    rules = Rules("ONNX", "the hub")
+    rules = Rules("ONNX", PLAIN)
     for name in dict.fromkeys(n.op for n in raw.walk()):
         domain, _ = split(name)
         if name in contributed:
