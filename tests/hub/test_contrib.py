@@ -20,6 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cases.contrib import Case, cases, f32, i8, s, z
 
 CASES = list(cases())
+OLD = tuple(map(int, ort.__version__.split(".")[:2])) < (1, 24)
+BROKEN_IN_OLD = {  # the newest release for Python 3.10 is 1.23
+    "expand_dims": "ONNX Runtime 1.23 crashes on it",
+    "gqa_window_softcap": "ONNX Runtime 1.23 takes the window and the cap in another way than later releases"}
 
 
 def model(case: Case, outputs: int) -> onnx.ModelProto:
@@ -53,6 +57,8 @@ def run(path: Path, feeds: dict[str, Any], plain: bool = False) -> list[np.ndarr
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_equals_kernel(case: Case, tmp_path: Path) -> None:
+    if OLD and case.name in BROKEN_IN_OLD:
+        pytest.skip(BROKEN_IN_OLD[case.name])
     proto = model(case, case.outputs)
     (tmp_path / "a.onnx").write_bytes(proto.SerializeToString())
     feeds = {f"i{k}": a for k, a in enumerate(case.inputs) if a is not None and k not in case.constants}
