@@ -72,3 +72,14 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(DATA)
     with pytest.raises(LimitExceeded):
         Mapped(tmp_path / "f", replace(DEFAULT, file_bytes=100))
+
+
+def test_a_file_that_lives_until_exit_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f").write_bytes(DATA)
+    last = Mapped(tmp_path / "f")
+    fd = last.fd
+    monkeypatch.setattr(mapped, "os", None)  # as Python does with a module's names at exit
+    del last
+    gc.collect()
+    with pytest.raises(OSError):
+        os.fstat(fd)

@@ -112,6 +112,15 @@ def test_shapes_of_slices_pads_and_pools() -> None:
     assert op.Resize(x, None, np.array([1, 1, 2, 2], np.float32)).shape == ("b", 3, "2*h", "2*w")
 
 
+def test_pads_and_cuts_computed_at_run_time_leave_the_other_axes() -> None:
+    x, cut = value("b", 3, "h", "w"), Value(Type(np.dtype(np.int64), (4,)), "cut")
+    assert op.Pad(x, cut, None, np.array([2, 3])).shape == ("b", 3, None, None)
+    one = op.Slice(cut, np.array([0]), np.array([1]))
+    assert op.Slice(x, one, np.array([9]), np.array([1])).shape == ("b", None, "h", "w")
+    assert op.Slice(x, np.array([0]), one, np.array([-1])).shape == ("b", 3, "h", None)
+    assert op.Slice(x, np.array([0]), np.array([2]), np.array([1]), one).shape == ("b", None, "h", "w")
+
+
 def test_a_slice_up_to_a_symbol_broadcasts_with_it() -> None:
     table, x = np.zeros((1, 16, 8), np.float32), value("batch", "seq", 8)
     end = op.Unsqueeze(op.Gather(op.Shape(x), np.int64(1)), np.array([0]))

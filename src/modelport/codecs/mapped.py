@@ -7,6 +7,7 @@ import errno
 import mmap
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,9 +41,9 @@ class Mapped:
         except OSError as e:
             raise CorruptFile(f"cannot be read: {e.strerror or e}", path=path) from None
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at exit the name os may be gone
         if self.fd >= 0:
-            os.close(self.fd)  # the map keeps a descriptor of its own
+            close(self.fd)  # the map keeps a descriptor of its own
 
     @property
     def view(self) -> memoryview:

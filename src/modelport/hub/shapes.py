@@ -348,12 +348,15 @@ def _concat_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], a
 def _slice_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> Any:
     x = here[0]
     starts, ends = elements(inputs[1]), elements(inputs[2])
-    if x is None or x.shape is None or starts is None or ends is None:
+    if x is None or x.shape is None:
         return None
-    axes = _integers(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else list(range(len(starts)))
-    steps = elements(inputs[4]) if len(inputs) > 4 and inputs[4] is not None else (1,) * len(starts)
-    if axes is None or steps is None:
+    axes = _integers(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else \
+        None if starts is None else list(range(len(starts)))
+    if axes is None:
         return None
+    unknown = (None,) * len(axes)  # the other axes keep their sizes
+    starts, ends = starts or unknown, ends or unknown
+    steps = (elements(inputs[4]) or unknown) if len(inputs) > 4 and inputs[4] is not None else (1,) * len(axes)
     out = list(x.shape)
     for a, b, axis, step in zip(starts, ends, axes, steps, strict=True):
         axis %= len(out)
@@ -380,12 +383,13 @@ def _sliced(dim: Dim, a: Element, b: Element, step: Element) -> Dim:
 
 
 def _pad_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> Any:
-    x, pads = here[0], elements(inputs[1])
-    if x is None or x.shape is None or pads is None:
+    x = here[0]
+    if x is None or x.shape is None:
         return None
     axes = _integers(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else list(range(len(x.shape)))
     if axes is None:
         return None
+    pads = elements(inputs[1]) or (None,) * (2 * len(axes))  # the other axes keep their sizes
     out = list(x.shape)
     for k, axis in enumerate(axes):
         out[axis % len(out)] = symbols.add(out[axis % len(out)], symbols.add(pads[k], pads[k + len(axes)]))

@@ -166,6 +166,14 @@ def real(w: Value | None) -> Array:
     return static(w, "a weight")
 
 
+def pads_of(op: Builder, paddings: Value) -> Value:
+    """A list of pairs as all beginnings, then all ends."""
+    if paddings.data is not None:
+        return ints(paddings.numpy().T)
+    made: Value = op.Reshape(op.Transpose(i64(op, paddings), perm=[1, 0]), ints([-1]))
+    return made
+
+
 def hybrid(op: Builder, x: Value, w: Value) -> None:
     """Notes that the kernel would round activations: its weights are integers and its input is not."""
     if w.op == "DequantizeLinear" and x.op != "DequantizeLinear" and op.out.quant is None:

@@ -10,7 +10,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import dims, i64, ints, known, rank, to_onnx
+from .common import dims, i64, ints, known, pads_of, rank, to_onnx
 
 
 @to_onnx("RESIZE_BILINEAR")
@@ -70,12 +70,9 @@ def depth_to_space(op: Builder, x: Value, *, block_size: int = 0) -> Any:
 @to_onnx("SPACE_TO_BATCH_ND")
 def space_to_batch(op: Builder, x: Value, block: Value, paddings: Value) -> Any:
     blocks = known(block, "the block")
-    pairs = np.asarray(known(paddings, "the paddings")).reshape(-1, 2)
     n, m = rank(x), len(blocks)
-    if pairs.any():
-        pads = np.zeros((2, n), np.int64)
-        pads[:, 1:1 + m] = pairs.T
-        x = op.Pad(x, ints(pads))
+    if paddings.data is None or paddings.numpy().any():
+        x = op.Pad(x, pads_of(op, paddings), None, ints(range(1, 1 + m)))
     if n == 4 and m == 2 and blocks[0] == blocks[1]:  # the batch as channels: any size, known or not
         y = op.SpaceToDepth(op.Transpose(x, perm=[3, 0, 1, 2]), blocksize=blocks[0])
         return op.Transpose(y, perm=[1, 2, 3, 0])
@@ -91,7 +88,6 @@ def space_to_batch(op: Builder, x: Value, block: Value, paddings: Value) -> Any:
 @to_onnx("BATCH_TO_SPACE_ND")
 def batch_to_space(op: Builder, x: Value, block: Value, crops: Value) -> Any:
     blocks = known(block, "the block")
-    pairs = np.asarray(known(crops, "the crops")).reshape(-1, 2)
     n, m = rank(x), len(blocks)
     if n == 4 and m == 2 and blocks[0] == blocks[1]:
         y = op.DepthToSpace(op.Transpose(x, perm=[3, 0, 1, 2]), blocksize=blocks[0], mode="DCR")
@@ -102,6 +98,11 @@ def batch_to_space(op: Builder, x: Value, block: Value, crops: Value) -> Any:
         merged = [v for k in range(m) for v in (m + 1 + k, k)]
         y = op.Transpose(y, perm=[m, *merged, *range(2 * m + 1, n + m)])
         y = op.Reshape(y, ints([-1, *(s * b for s, b in zip(size, blocks, strict=False)), *size[m:]]))
+    if crops.data is None:
+        size = op.Slice(op.Shape(y), ints([1]), ints([1 + m]))
+        start, end = op.Split(pads_of(op, crops), axis=0, num_outputs=2, outputs=2)
+        return op.Slice(y, start, op.Sub(size, end), ints(range(1, 1 + m)))
+    pairs = crops.numpy().reshape(-1, 2)
     if not pairs.any():
         return y
     cut = [k for k in range(m) if pairs[k].any()]

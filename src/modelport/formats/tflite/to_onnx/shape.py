@@ -12,7 +12,7 @@ from ....errors import Unsupported
 from ....hub.shapes import elements as known_elements
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import INT_MAX, INT_MIN, activation, axis_of, cast, dims, i64, ints, known, rank, scalar, to_onnx
+from .common import INT_MAX, INT_MIN, activation, axis_of, cast, dims, i64, ints, known, pads_of, rank, scalar, to_onnx
 
 I64 = np.dtype(np.int64)
 
@@ -187,26 +187,18 @@ def _joined(op: Builder, parts: Sequence[Any]) -> Any:
 
 @to_onnx("PAD")
 def pad(op: Builder, x: Value, paddings: Value) -> Any:
-    return op.Pad(x, _pads(op, paddings))
+    return op.Pad(x, pads_of(op, paddings))
 
 
 @to_onnx("PADV2")
 def pad_v2(op: Builder, x: Value, paddings: Value, value: Value) -> Any:
-    return op.Pad(x, _pads(op, paddings), op.Reshape(value, ints([])) if value.rank != 0 else value)
-
-
-def _pads(op: Builder, paddings: Value) -> Value:
-    """A list of pairs as all beginnings, then all ends."""
-    if paddings.data is not None:
-        return ints(paddings.numpy().T)
-    made: Value = op.Reshape(op.Transpose(i64(op, paddings), perm=[1, 0]), ints([-1]))
-    return made
+    return op.Pad(x, pads_of(op, paddings), op.Reshape(value, ints([])) if value.rank != 0 else value)
 
 
 @to_onnx("MIRROR_PAD")
 def mirror_pad(op: Builder, x: Value, paddings: Value, *, mode: str = "REFLECT") -> Any:
     if mode == "REFLECT":
-        return op.Pad(x, _pads(op, paddings), mode="reflect")
+        return op.Pad(x, pads_of(op, paddings), mode="reflect")
     if mode != "SYMMETRIC":
         raise Unsupported(f"mode {mode}")
     pairs = np.asarray(known(paddings, "the paddings")).reshape(-1, 2)
