@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import hashlib
 import html
+import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -291,19 +292,18 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-class _Sink:
+class _Sink(io.RawIOBase):
     """A file that only hashes what is written to it."""
 
     def __init__(self) -> None:
         self.sha = hashlib.sha256()
 
+    def writable(self) -> bool:
+        return True
+
     def write(self, data: Any) -> int:
         self.sha.update(data)
         return len(data)
-
-    def writelines(self, parts: Iterable[Any]) -> None:
-        for part in parts:
-            self.sha.update(part)
 
 
 def tensor_hash(tensor: Tensor) -> str:
@@ -313,7 +313,7 @@ def tensor_hash(tensor: Tensor) -> str:
     if tensor.type.dtype == STRING:
         sink.write("\0".join(map(str, tensor.numpy().ravel())).encode("utf-8", "surrogateescape"))
     else:
-        tensor.copy_to(sink)  # type: ignore[arg-type]  # it only writes
+        tensor.copy_to(sink)  # type: ignore[arg-type]  # a raw file, not a buffered one
     return sink.sha.hexdigest()[:32]
 
 
