@@ -50,6 +50,7 @@ def operators() -> dict[str, str]:
 def onnx_page() -> str:
     tables = {name: table(f"onnx{suffix}.txt") for name, suffix in
               (("default", ""), ("28", "-28"), ("20", "-20"), ("17", "-17"), ("13", "-13"))}
+    ways = {name: table(f"onnx-{name}.txt") for name in ("canonical", "passes", "layout", "decomposed")}
     by_op: dict[str, list[str]] = defaultdict(list)
     for case, op in operators().items():
         by_op[op].append(case)
@@ -66,6 +67,8 @@ def onnx_page() -> str:
             reasons[verdict].append(case.removeprefix("test_"))
     from modelport.hub.decompose.contrib import rules
     contributed = ", ".join(f"`{op.rpartition('.')[2]}`" for op in sorted(rules) if op.startswith("com.microsoft."))
+    from modelport.hub.decompose.ml import rules as ml
+    classical = ", ".join(f"`{op.rpartition('.')[2]}`" for op in sorted(ml) if op != "ai.onnx.ml.CategoryMapper")
     return f"""# ONNX
 
 Files of every operator set from 1 to 28 and of every version of the container are read: model-local functions, bodies, external
@@ -80,6 +83,11 @@ ONNX's own {len(tables['default'])} cases, each read, taken through the hub, wri
 
 {rows(["operator set written", "cases"], [[name, kinds(t)] for name, t in tables.items()])}
 
+And written at the default operator set after a detour in the hub: in the canonical form that writers of other formats get;
+after all passes; with every layout-bound operator turned channels last and back; with every operator decomposed that can be:
+
+{rows(["way", "cases"], [[name, kinds(t)] for name, t in ways.items()])}
+
 *runtime* means that neither ONNX Runtime nor ONNX's reference can run the case as it is.
 
 What does not pass by default, and why:
@@ -89,6 +97,11 @@ What does not pass by default, and why:
 ## Contributed operators
 
 Operators of ONNX Runtime (domain `com.microsoft`) that are read, by decomposition: {contributed}.
+
+## Classical machine learning
+
+Operators of `ai.onnx.ml` that are also said in tensor operators, for targets that lack them (numbers only, no text; the leaf of
+every tree is that of ONNX Runtime's kernel): {classical}.
 
 ## Operators
 

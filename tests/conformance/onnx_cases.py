@@ -14,7 +14,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,9 +25,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from modelport import passes
 from modelport.errors import UnsupportedModel
 from modelport.formats import onnx as format_onnx
-from modelport.formats.onnx import lower
+from modelport.formats.onnx import functions, lower
+from modelport.hub.canonical import canonical
+from modelport.hub.decompose import decompose, rules
+from modelport.hub.layout import channels_first, channels_last
+from modelport.ir.graph import Graph
 
 RANDOM = {"Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial"}
 
@@ -98,12 +103,36 @@ def _case(name: str, model: onnx.ModelProto, inputs: Sequence[Any], outputs: Seq
                 tuple(map(array, outputs)), rtol, atol, random)
 
 
-def convert(model: bytes, opset: int | None, folder: Path) -> bytes:
+def decomposed(hub: Graph) -> Graph:
+    """Every operator that has a decomposition or a function body in simpler ones, these too."""
+    return decompose(hub, lambda n: n.op not in rules and not functions.has_body(n.op), rules, functions.expand,
+                     target="simpler operators")
+
+
+WAYS: dict[str, Callable[[Graph], Graph]] = {
+    "": lambda hub: hub,
+    "canonical": canonical,
+    "passes": lambda hub: passes.run(hub, passes.named("default,fuse_attention")),
+    "layout": lambda hub: channels_first(channels_last(hub)),
+    "decomposed": decomposed,
+}
+"""What is done to a model in the hub, on its way from the reader to the writer."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One column of the record: the operator set that is written, and the way through the hub."""
+
+    opset: int | None = None
+    way: str = ""
+
+
+def convert(model: bytes, route: Route, folder: Path) -> bytes:
     """The model through reader, hub and writer."""
     source, target = folder / "source.onnx", folder / "target.onnx"
     source.write_bytes(model)
-    raw = format_onnx.from_hub(format_onnx.to_hub(format_onnx.read(source)), opset)
-    format_onnx.write(raw, target)
+    hub = WAYS[route.way](format_onnx.to_hub(format_onnx.read(source)))
+    format_onnx.write(format_onnx.from_hub(hub, route.opset), target)
     return target.read_bytes()
 
 
@@ -225,12 +254,13 @@ class Runs:
             self.own[key] = self.child.run(runtime, case.model, case.inputs)
         return self.own[key]
 
-    def verdict(self, case: Case, opset: int | None = None) -> str:
+    def verdict(self, case: Case, route: Route) -> str:
         """What becomes of ``case``.  By default the converted model must run wherever the case's own does; in an
         operator set that was asked for, one runtime that has it is enough."""
+        opset = route.opset
         with tempfile.TemporaryDirectory() as folder:
             try:
-                model = convert(case.model, opset, Path(folder))
+                model = convert(case.model, route, Path(folder))
             except UnsupportedModel as e:
                 return "unsupported (" + "; ".join(sorted({f"{p.op}: {p.reason}" for p in e.problems})) + ")"
             except Exception as e:
@@ -257,16 +287,16 @@ class Runs:
         return failure or "runtime"
 
 
-def verdicts(cases: Sequence[Case], opsets: Sequence[int | None] = (None,)) -> Iterator[tuple[str, list[str]]]:
-    """Name and verdicts, one for each opset, of the cases."""
+def verdicts(cases: Sequence[Case], routes: Sequence[Route]) -> Iterator[tuple[str, list[str]]]:
+    """Name and verdicts, one for each route, of the cases."""
     child = Child()
     runs = Runs(child)
     try:
         for case in cases:
-            yield case.name, [runs.verdict(case, opset) for opset in opsets]
+            yield case.name, [runs.verdict(case, route) for route in routes]
             runs.own.clear()
     finally:
         child.close()
 
 
-__all__ = ["Case", "helper", "node_cases", "stored_cases", "verdicts"]
+__all__ = ["WAYS", "Case", "Route", "helper", "node_cases", "stored_cases", "verdicts"]

@@ -14,7 +14,7 @@ from onnx import helper
 from ..ir.graph import Graph, Made, Node, Value, rebuild
 from ..ir.rules import Builder
 from ..ir.tensor import Tensor
-from ..ir.types import BITS
+from ..ir.types import BITS, NUMBER
 from . import infer
 from .layout import last_to_first
 from .opset import NHWC, schema
@@ -72,7 +72,8 @@ def _window(op: Builder, node: Node, attrs: Attributes) -> None:
         return
     shape = x.shape if not node.op.startswith(NHWC) else tuple(x.shape[k] for k in last_to_first(x.rank))
     space = x.rank - 2
-    w = node.inputs[1] if "Conv" in node.op and len(node.inputs) > 1 else None
+    place = 3 if node.op == "QLinearConv" else 1
+    w = node.inputs[place] if "Conv" in node.op and len(node.inputs) > place else None
     if "kernel_shape" not in attrs and w is not None and w.type.static and w.shape is not None:
         attrs["kernel_shape"] = w.shape[2:]
     attrs.setdefault("strides", (1,) * space)
@@ -138,6 +139,13 @@ def _dropout(op: Builder, node: Node, attrs: Attributes) -> Made:
     return x, op.Expand(np.array(True), op.Shape(x))
 
 
+def _cast_like(op: Builder, node: Node, attrs: Attributes) -> Made:
+    """A cast to a type that is known."""
+    made: Value = op.Cast(node.inputs[0], to=NUMBER[node.outputs[0].dtype], saturate=attrs["saturate"],
+                          round_mode=attrs["round_mode"])
+    return made
+
+
 def _reduce(op: Builder, node: Node, attrs: Attributes) -> Made:
     """Axes stated and from the front: all of them where none are named."""
     x, axes = [*node.inputs, None][:2]
@@ -175,6 +183,7 @@ _RULES: dict[str, Callable[[Builder, Node, Attributes], Made]] = {
                     _window),
     **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin",
                      "ReduceProd", "ReduceSum", "ReduceSumSquare"), _reduce),
-    "Gemm": _gemm, "Clip": _clip, "Dropout": _dropout, "Squeeze": _axes_input(1), "Unsqueeze": _axes_input(1),
+    "Gemm": _gemm, "Clip": _clip, "Dropout": _dropout, "CastLike": _cast_like,
+    "Squeeze": _axes_input(1), "Unsqueeze": _axes_input(1),
     "Slice": _axes_input(3), "Pad": _axes_input(3),
 }

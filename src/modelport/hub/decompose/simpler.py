@@ -119,3 +119,19 @@ def swish(op: Builder, x: Value, *, alpha: float = 1.0) -> Value:
     inner = x if alpha == 1 else op.Mul(x, np.array(alpha, x.dtype))
     made: Value = op.Mul(x, op.Sigmoid(inner))
     return made
+
+
+@rules("Range")
+def range_(op: Builder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Value:
+    """``start + i * delta``, half precision in ``stash_type``; the count is the quotient, rounded up, in 64 bits.
+
+    (The function body of the schema is a loop that adds ``delta`` again and again, and rounds as often.)"""
+    out, scalar = start.dtype, np.array([], np.int64)
+    wide = stash_type if out.name in ("float16", "bfloat16") else NUMBER[out]
+    start, limit, delta = (op.Cast(op.Reshape(v, scalar), to=wide) for v in (start, limit, delta))
+    turns = op.Ceil(op.Div(*(op.Cast(v, to=_number(np.float64)) for v in (op.Sub(limit, start), delta))))
+    count = op.Cast(op.Max(turns, np.array(0.0)), to=_number(np.int64))
+    ones = op.Expand(np.array([1], np.int64), op.Reshape(count, np.array([1], np.int64)))
+    index = op.Sub(op.CumSum(ones, np.array(0, np.int64)), np.array([1], np.int64))
+    made: Value = op.Cast(op.Add(start, op.Mul(op.Cast(index, to=wide), delta)), to=NUMBER[out])
+    return made

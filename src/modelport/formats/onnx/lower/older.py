@@ -74,16 +74,6 @@ def _wrap(op: Builder, x: Value, pads: Value, axes: Value | None) -> Value:
     return y
 
 
-@rules("Range")
-def range_(op: Builder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Value:
-    """Half precision, computed in ``stash_type``."""
-    if start.dtype.name not in ("float16", "bfloat16"):
-        raise Unsupported(f"element type {start.dtype}")
-    made: Value = op.Cast(op.Range(*(op.Cast(v, to=stash_type) for v in (start, limit, delta))),
-                          to=NUMBER[start.dtype])
-    return made
-
-
 @rules("RNN", "GRU", "LSTM")
 def batch_first(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None,
                 h: Value | None = None, c: Value | None = None, p: Value | None = None, *, layout: int = 0,
