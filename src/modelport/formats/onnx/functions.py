@@ -54,7 +54,7 @@ def expand(op: Builder, node: Node, version: int = OPSET[""]) -> Sequence[Value]
         return None
     s = _schema(node.op)
     domain, name = split(node.op)
-    call = onnx.NodeProto(op_type=name, domain=domain)
+    call = onnx.NodeProto(op_type=name, domain=domain, name=node.label)  # the body's nodes are named after it
     call.input.extend("" if v is None else f"i{k}" for k, v in enumerate(node.inputs))
     call.output.extend(f"o{k}" for k in range(len(node.outputs)))
     for k, a in s.attributes.items():
