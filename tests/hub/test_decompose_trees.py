@@ -272,6 +272,18 @@ def test_one_row_and_symbols() -> None:
     assert made.shape == ("batch", 1)
 
 
+def test_tables_are_stored_once(tmp_path: Path) -> None:
+    """However deep the trees: a file of a few tables and about seven nodes a step."""
+    rng = np.random.default_rng(6)
+    f = Grown(rng, 20, 8, ["BRANCH_LEQ"], special=False)
+    trees, nodes = zip(*f.leaves, strict=True)
+    x = f.inputs(rng, np.float32)
+    both(tmp_path, "TreeEnsembleRegressor", [x], n_targets=1, target_treeids=trees, target_nodeids=nodes,
+         target_ids=[0] * len(trees), target_weights=weights(rng, len(trees)), **f.attrs(missing=False))
+    # feature, children and place of the leaf in 8 bytes each, threshold in 4, weights in 4
+    assert (tmp_path / "b.onnx").stat().st_size < 41 * len(f.rows) + 10_000
+
+
 def refusals() -> dict[str, tuple[str, dict[str, Any]]]:
     leaf = {"target_treeids": [0, 0], "target_nodeids": [1, 2], "target_ids": [0, 0], "target_weights": [1.0, 2.0]}
     return {"two weights": ("two weights for one target", {

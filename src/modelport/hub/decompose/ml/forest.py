@@ -1,14 +1,14 @@
 """One record of trees for the three operators that hold them, and how rows find their leaves."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import NUMBER
@@ -89,29 +89,39 @@ def find_leaves(op: Builder, x: Value, forest: Forest) -> Value:
                         or (isinstance(features, int) and forest.feature[inner].max() >= features)):
         raise Unsupported(f"a feature that is not there: {forest.feature[inner].max()} of {features}")
     at = op.Expand(forest.roots[None], op.Concat(op.Shape(x, start=0, end=1), ints(1), axis=0))
+    feature, true, false, missing = (constant(a) for a in (
+        np.where(inner, forest.feature, 0), forest.true, forest.false, forest.missing))
+    tests = [_test(forest, mode, alone=len(modes) == 1) for mode in modes]
     for _ in range(forest.depth):
-        v = op.GatherElements(x, op.Gather(np.where(inner, forest.feature, 0), at), axis=1)
-        tests = [_test(op, mode, v, at, forest) for mode in modes]
-        if len(modes) > 1:
-            tests = [op.And(t, op.Gather(forest.mode == mode, at)) for t, mode in zip(tests, modes, strict=True)]
+        v = op.GatherElements(x, op.Gather(feature, at), axis=1)
+        found = [test(op, v, at) for test in tests]
         if forest.missing[inner].any():
-            tests.append(op.And(op.IsNaN(v), op.Gather(forest.missing, at)))
-        yes = tests[0]
-        for t in tests[1:]:
-            yes = op.Or(yes, t)
-        at = op.Where(yes, op.Gather(forest.true, at), op.Gather(forest.false, at))
+            found.append(op.And(op.IsNaN(v), op.Gather(missing, at)))
+        yes = found[0]
+        for more in found[1:]:
+            yes = op.Or(yes, more)
+        at = op.Where(yes, op.Gather(true, at), op.Gather(false, at))
     return at if np.array_equal(forest.leaf, np.arange(len(inner))) else op.Gather(forest.leaf, at)
 
 
-def _test(op: Builder, mode: str, v: Value, at: Value, forest: Forest) -> Value:
+def _test(forest: Forest, mode: str, alone: bool) -> Callable[[Builder, Value, Value], Value]:
+    """Whether the features at hand pass at nodes of one mode; ``alone``: no inner node has another."""
+    value, own = constant(forest.value), constant(forest.mode == mode)
+    rows = which = None
     if mode == "BRANCH_MEMBER":
         assert forest.members is not None
-        rows, which = np.unique(forest.members, axis=0, return_inverse=True, equal_nan=True)
-        sets = op.Gather(rows, op.Gather(which.reshape(-1).astype(np.int64), at))
-        hits = op.Cast(op.Equal(op.Unsqueeze(v, ints(2)), sets), to=FLOAT)
-        return op.Greater(op.ReduceMax(hits, ints(2), keepdims=0), np.float32(0))
-    y = op.add(COMPARE[mode], v, op.Gather(forest.value, at))
-    return op.Not(y) if mode == "BRANCH_NEQ" else y
+        sets, place = np.unique(forest.members, axis=0, return_inverse=True)
+        rows, which = constant(sets), constant(place.reshape(-1).astype(np.int64))
+
+    def test(op: Builder, v: Value, at: Value) -> Value:
+        if rows is not None:
+            hits = op.Cast(op.Equal(op.Unsqueeze(v, ints(2)), op.Gather(rows, op.Gather(which, at))), to=FLOAT)
+            y = op.Greater(op.ReduceMax(hits, ints(2), keepdims=0), np.float32(0))
+        else:
+            y = op.add(COMPARE[mode], v, op.Gather(value, at))
+            y = op.Not(y) if mode == "BRANCH_NEQ" else y
+        return y if alone else op.And(y, op.Gather(own, at))
+    return test
 
 
 def total(op: Builder, leaf: Value, forest: Forest, aggregate: str, base: Array | None) -> Value:
