@@ -5,7 +5,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,10 @@ class Conversion:
     notes: tuple[Note, ...]
     seconds: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        proof = "not verified" if self.report is None else self.report.text().partition("\n")[0]
+        return f"<modelport.Conversion {printable(self.path)}: {proof}>"
+
 
 @contextlib.contextmanager
 def _located(path: object) -> Iterator[None]:
@@ -149,9 +153,7 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
     spec = registry.named(format) if format else registry.detect(path)
     if not path.is_file():
         raise UsageError(f"there is no file {printable(path)}")
-    unknown = set(options) - set(spec.read_options)
-    if unknown:
-        raise UsageError(f"{spec.title} files have no option {', '.join(sorted(unknown))}")
+    _check_options(options, spec.read_options, f"{spec.title} files have")
     module = spec.load()
     with _located(path):
         limits.check("file_bytes", path.stat().st_size)
@@ -197,9 +199,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
         raise UsageError(f"modelport cannot write {target.title} yet",
                          hint=f"it writes {', '.join(f.title for f in registry.formats() if f.writes)}")
     options = {k: v for k, v in options.items() if v is not None}
-    unknown = set(options) - set(target.write_options)
-    if unknown:
-        raise UsageError(f"{target.title} has no option {', '.join(sorted(unknown))}")
+    _check_options(options, target.write_options, f"{target.title} has")
     if not isinstance(source, (str, Path, Model)):
         source = load(source)
     from_file = source.path if isinstance(source, Model) else Path(source)
@@ -243,6 +243,13 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     return Conversion(path, report, notes, clock.seconds)
 
 
+def _check_options(given: Mapping[str, Any], known: Sequence[str], who: str) -> None:
+    unknown = set(given) - set(known)
+    if unknown:
+        raise UsageError(f"{who} no option {', '.join(sorted(unknown))}",
+                         hint=f"there is {', '.join(known)}" if known else "")
+
+
 def _check_seed(seed: int) -> None:
     if seed < 0:
         raise UsageError("the seed must not be negative")
@@ -283,10 +290,11 @@ def verify(source: Any, target: Any, *, level: str = "auto", seed: int = 0, samp
 
 def inspect(source: Any, *, limits: Limits = DEFAULT, **options: Any) -> Summary:
     """What a model file holds, without converting it; what the hub can't hold is listed, not raised."""
-    if isinstance(source, Model):
-        return source.summary()
+    if not isinstance(source, (str, Path)):
+        return load(source, limits=limits, **options).summary()
     path = Path(source)
     spec = registry.detect(path)
+    _check_options(options, spec.read_options, f"{spec.title} files have")
     module = spec.load()
     with _located(path):
         raw = module.read(path, limits, **options)
@@ -304,6 +312,7 @@ def obstacles(source: Any, target: str, *, limits: Limits = DEFAULT, **options: 
     if not spec.writes:
         raise UsageError(f"modelport cannot write {spec.title} yet",
                          hint=f"it writes {', '.join(f.title for f in registry.formats() if f.writes)}")
+    _check_options(options, spec.write_options, f"{spec.title} has")
     try:
         model = load(source, limits=limits)
         with _located(model.path):

@@ -69,3 +69,41 @@ def test_a_file_optimized_for_one_processor_says_so(tmp_path: Path) -> None:
     with pytest.raises(modelport.UnsupportedModel, match=r"2 operators of .* cannot be expressed as ONNX's own") as e:
         modelport.load(tmp_path / "a.onnx")
     assert "convert the model it was made from" in e.value.hint
+
+
+def test_diff_of_files_with_large_constants(tmp_path: Path) -> None:
+    """Weights of 64 KB and more are copied by the kernel elsewhere; here they are only hashed."""
+    w = np.random.default_rng(0).standard_normal((3, 30_000)).astype(np.float32)
+    for name, last in (("a", 1.0), ("b", 1.0), ("c", 2.0)):
+        w[-1, -1] = last
+        graph = helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])], "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 30_000])],
+            [onnx.numpy_helper.from_array(w, "w")])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+                  tmp_path / f"{name}.onnx")
+    assert modelport.diff(tmp_path / "a.onnx", tmp_path / "b.onnx").same
+    found = modelport.diff(tmp_path / "a.onnx", tmp_path / "c.onnx")
+    assert [line.partition(":")[0] for line in found.constants] == ["only in a", "only in b"]
+    assert not found.operators
+
+
+def test_unknown_options_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.onnx"
+    onnx.save(_model([helper.make_node("Relu", ["x"], ["y"])], ["y"]), file)
+    for call in (lambda: modelport.load(file, other=1), lambda: modelport.inspect(file, other=1),
+                 lambda: modelport.convert(file, tmp_path / "b.onnx", other=1),
+                 lambda: modelport.obstacles(file, "onnx", other=1)):
+        with pytest.raises(modelport.UsageError, match="no option other"):
+            call()
+    assert modelport.inspect(onnx.load(file)).operators == {"Relu": 1}
+
+
+def test_a_conversion_prints_as_a_line(tmp_path: Path) -> None:
+    onnx.save(_model([helper.make_node("Relu", ["x"], ["y"])], ["y"]), tmp_path / "a.onnx")
+    done = modelport.convert(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert repr(done).startswith(f"<modelport.Conversion {tmp_path / 'b.onnx'}: proven (L2)")
+    assert "\n" not in repr(done)
+    done = modelport.convert(tmp_path / "a.onnx", tmp_path / "b.onnx", verify=None, force=True)
+    assert repr(done).endswith("b.onnx: not verified>")
