@@ -107,3 +107,12 @@ def test_a_conversion_prints_as_a_line(tmp_path: Path) -> None:
     assert "\n" not in repr(done)
     done = modelport.convert(tmp_path / "a.onnx", tmp_path / "b.onnx", verify=None, force=True)
     assert repr(done).endswith("b.onnx: not verified>")
+
+
+def test_types_that_a_file_does_not_state_are_not_printed(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Cast", ["r"], ["b"], to=TensorProto.BFLOAT16),
+             helper.make_node("Cast", ["b"], ["y"], to=TensorProto.FLOAT)]
+    onnx.save(_model(nodes, ["y"]), tmp_path / "a.onnx")
+    model = modelport.load(tmp_path / "a.onnx")
+    assert str(model.raw).splitlines()[1] == "  %r = Relu(%x)"
+    assert str(model.graph).splitlines()[2] == "  %b: bfloat16[batch, 3] = Cast(%r, to=16)"

@@ -30,13 +30,17 @@ def text(graph: Graph, indent: str = "", names: dict[Value, str] | None = None) 
     def operand(v: Value | None) -> str:
         return name(v) if v is None or v.data is None else literal(v.data)
 
+    def typed(v: Value) -> str:  # ONNX files need not state the types of what is inside
+        unknown = v.dtype.type is np.void and v.shape is None
+        return name(v) if unknown else f"{name(v)}: {v.type}"
+
     def line(n: Node) -> str:
-        outs = ", ".join(f"{name(o)}: {o.type}" for o in n.outputs)
+        outs = ", ".join(map(typed, n.outputs))
         attrs = "".join(f", {k}={attribute(a)}" for k, a in sorted(n.attrs.items()) if not isinstance(a, Graph))
         bodies = "".join(f"\n{indent}    {k} = {text(b, indent + '    ')}" for k, b in sorted(n.bodies.items()))
         return f"{outs} = {printable(n.op)}({', '.join(map(operand, n.inputs))}{attrs}){bodies}"
 
-    head = ", ".join(f"{name(v)}: {v.type}" for v in graph.inputs.values())
+    head = ", ".join(map(typed, graph.inputs.values()))
     body = [f"{indent}  {line(n)}" for n in graph.nodes]
     tail = ", ".join(f"{printable(k)}={operand(v)}" for k, v in graph.outputs.items())
     return "\n".join([f"{printable(graph.name)}({head})", *body, f"{indent}  return {tail}"])
