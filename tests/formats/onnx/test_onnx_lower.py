@@ -162,3 +162,17 @@ def test_symbolic_sizes_survive(tmp_path: Path) -> None:
     m = lowered(tmp_path, {"y": op.Gelu(op.LayerNormalization(i, constant(np.ones(4, np.float32))))}, {"x": i}, 13)
     assert m.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     assert m.graph.output[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_reshape_of_symbolic_sizes_needs_no_allowzero() -> None:
+    """PyTorch's exporter states allowzero everywhere; opset 13 has it not, and needs it only for a size of 0."""
+    x = Value(Type(np.dtype(np.float32), ("batch", "seq", 8)), "x")
+    sizes = op.Concat(op.Shape(x, start=0, end=2), np.array([2, 4]), axis=0)
+    g = format_onnx.from_hub(Graph({"x": x}, {"y": op.Reshape(x, sizes, allowzero=1)}), opset=13)
+    (reshape,) = [n for n in g.nodes if n.op == "Reshape"]
+    assert "allowzero" not in reshape.attrs
+    unknown = Value(Type(np.dtype(np.int64), (3,)), "s")
+    for target in (unknown, np.array([0, 5, 8])):
+        inputs = {"x": x, "s": unknown}
+        with pytest.raises(UnsupportedModel, match="Reshape"):
+            format_onnx.from_hub(Graph(inputs, {"y": op.Reshape(x, target, allowzero=1)}), opset=13)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.shapes import known
+from ....hub.shapes import elements, known
 from ....ir.graph import Node, Value, constant
 from ....ir.rules import static
 from ....ir.types import NUMBER
@@ -127,8 +127,16 @@ def resize(node: Node, version: int) -> Spelled:
 
 @below(14, "Reshape")
 def reshape(node: Node, version: int) -> Spelled:
-    if node.attrs.get("allowzero") and 0 in _ints(node.inputs[1], "the shape"):
-        raise Unsupported("a dimension of 0")
+    """``allowzero`` says what a size of 0 means, so it can go where no size is 0.
+
+    Exporters state it everywhere.  A size that is a symbol counts as one that is not 0: only a model that is fed an
+    empty batch could tell the difference."""
+    if node.attrs.get("allowzero"):
+        sizes = elements(node.inputs[1])
+        if sizes is None or None in sizes:
+            raise Unsupported("allowzero=1, and sizes that are not known before run time")
+        if 0 in sizes:
+            raise Unsupported("a dimension of 0")
     return node.inputs, _kept(node, version, ("allowzero",))
 
 
