@@ -82,10 +82,16 @@ def external(path: Path) -> list[str]:
     return [name for name in found if (path.parent / name).is_file()]
 
 
-def write_onnx(graph: Graph, path: Path) -> Path:
-    """A hub graph as an .onnx that ONNX Runtime can run."""
+def write_onnx(graph: Graph, path: Path, opset: int | None = None) -> Path:
+    """A hub graph as an .onnx that ONNX Runtime can run; in the operator set asked for if that holds it."""
     module = registry.named("onnx").load()
-    module.write(module.from_hub(graph), path)
+    try:
+        raw = module.from_hub(graph, opset=opset)
+    except (UnsupportedModel, UsageError):
+        if opset is None:
+            raise
+        raw = module.from_hub(graph)
+    module.write(raw, path)
     return path
 
 
@@ -116,11 +122,13 @@ class Runners:
         self._workers.append(worker)
         return worker.open(runtime, path, **options)
 
-    def hub(self, graph: Graph, **options: Any) -> Session:
-        """A hub graph in ONNX Runtime."""
+    def hub(self, graph: Graph, like: Side | None = None, **options: Any) -> Session:
+        """A hub graph in ONNX Runtime, in the operator set of the file ``like`` if that holds it: kernels of one
+        operator in two versions may add in another order."""
         self._made += 1
+        opset = "" if like is None or like.raw is None else like.raw.meta.get("onnx:opset:ai.onnx", "")
         try:
-            path = write_onnx(graph, self.folder / f"hub{self._made}.onnx")
+            path = write_onnx(graph, self.folder / f"hub{self._made}.onnx", int(opset) if opset.isdigit() else None)
         except (UnsupportedModel, Unsupported) as e:
             raise RuntimeFailed(f"the graph can't be written as ONNX: {e}") from None
         return self.open("onnxruntime", path, **options)
@@ -128,7 +136,7 @@ class Runners:
     def target(self, s: Side) -> Session:
         """The target in the runtime that will run it."""
         optimize = {"optimize": True} if self.optimize else {}
-        return self.hub(s.graph, **optimize) if s.path is None else self.native(s, **optimize)
+        return self.hub(s.graph, None, **optimize) if s.path is None else self.native(s, **optimize)
 
     def native(self, s: Side, **options: Any) -> Session:
         """A file in the official runtime of its format; :class:`RuntimeFailed` if there is none or it refuses."""

@@ -29,6 +29,7 @@ from .sides import Runners, Side, attempt, match, participant, side, unfit
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
+RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 LEVELS = ("auto", "prove", "L0", "L1", "L2", "L3")
 
 
@@ -144,6 +145,10 @@ class _Run:
         if level == "L0":
             self.why.append("level L0 was asked for")
             return self._done("pass", "L0", None, None)
+        drawn = sorted({n.op for n in self.source.graph.walk() if n.op in RANDOM})
+        if drawn:
+            self.why.append(f"the model draws random numbers ({', '.join(drawn)}); no two runs are alike")
+            return self._done("inconclusive", "L0", None, None)
         a: Session | None = None
         reached = "L1"
         try:
@@ -160,12 +165,16 @@ class _Run:
             if type(e) is not RuntimeFailed:
                 self.why.append(e.message)
                 return self._done("pass", "L0", None, None)
+            if a is None:  # neither runs here: nothing speaks against the target
+                self.why.append(f"the target: {e.message}")
+                return self._done("inconclusive", "L0", None, None)
             return self._done("fail", reached, a, None, [f"the runtime refuses the target: {e.message}"])
         if a is not None and not self._compare(a, b, reached):
             a = None
         if a is not None and self._verdict() == "fail" and (other := self._default_kernels(a, b)) is not None:
             a = other
-        if a is not None and a.name != b.name and self._verdict() == "fail" and not self._by_layers(b):
+        rounds = a is not None and (a.name != b.name or precision(self.source.graph) == "int8")
+        if a is not None and rounds and self._verdict() == "fail" and not self._by_layers(b):
             said = len(self.notes)
             self._compare(a, b, reached)
             if self._verdict() == "pass" and said:
@@ -189,13 +198,14 @@ class _Run:
         """The hub graph of the source in a runtime; the one of other sizes where sizes were changed."""
         if self.resized == OTHER and self.written is self.target.graph:
             raise RuntimeFailed("the sizes of source and target are not the same")
-        return self.runners.hub(self.written) if self.resized == OTHER else \
-            self._sized(self.runners.hub(self.source.graph))
+        if self.resized == OTHER:
+            return self.runners.hub(self.written, self.target)
+        return self._sized(self.runners.hub(self.source.graph, self.target))
 
     def _default_kernels(self, a: Session, b: Session) -> Session | None:
         """The source with the kernels that applications get, if its outputs agree there and the reference kernels
         merely round otherwise; else ``None``, and everything is as it was."""
-        if "reference kernels" not in a.settings:
+        if "builtin kernels" in a.settings or precision(self.source.graph) != "int8" or self.source.format != "tflite":
             return None
         before = self.feeds, self.outputs, self.not_tested, self.tested, self.sha, list(self.notes)
         try:
@@ -205,7 +215,8 @@ class _Run:
             agrees = False
         if agrees:
             apart = [f"'{printable(k)}' {_apart(o)}" for k, o in before[1].items() if not o.passed]
-            self.notes.append(f"the reference kernels of {a.name} round otherwise than its default kernels, which the "
+            kernels = "reference" if "reference kernels" in a.settings else "plain"
+            self.notes.append(f"the {kernels} kernels of {a.name} round otherwise than its default kernels, which the "
                               f"outputs listed are compared with: {', '.join(apart)}")
             return session
         self.feeds, self.outputs, self.not_tested, self.tested, self.sha, self.notes = before

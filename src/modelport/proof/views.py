@@ -93,9 +93,12 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
     if s.format == "onnx":
         return View("source", s.graph, onnx_session(s, names, runners), s.raw)
     if registry.named(s.format).runtime == "tflite":
+        wanted = {"like": [*s.graph.inputs, *s.graph.outputs], "tensors": list(names)}
         kernels = "reference" if precision(s.graph) == "int8" else "plain"
-        session = runners.open("tflite", s.path, kernels=kernels, like=[*s.graph.inputs, *s.graph.outputs],
-                               tensors=list(names))
+        try:
+            session = runners.open("tflite", s.path, kernels=kernels, **wanted)
+        except RuntimeFailed:  # the reference kernels lack some operators
+            session = runners.open("tflite", s.path, kernels="plain", **wanted)
         return View("source", s.graph, session, s.raw)
     raise RuntimeFailed(f"the runtime of {s.format} files shows no values")
 
