@@ -15,6 +15,9 @@ from modelport.formats.onnx.functions import expand
 from modelport.hub.decompose import decompose, rules
 from modelport.ir.graph import Graph
 
+OLD = tuple(map(int, ort.__version__.split(".")[:2])) < (1, 24)
+NO_LOGISTIC = "ONNX Runtime 1.23, the newest for Python 3.10, leaves LOGISTIC out where two labels share one score"
+
 
 def session(model: bytes) -> ort.InferenceSession:
     """One thread: kernels that sum in threads sum in another order."""
