@@ -81,8 +81,11 @@ def _npz(sample: Mapping[str, Array] | str | Path | None) -> dict[str, Array] | 
             if not hasattr(data, "files"):
                 raise UsageError(f"{printable(sample)} is no .npz of named arrays")
             return {k: data[k] for k in data.files}
-    except (OSError, ValueError) as e:
-        raise UsageError(f"cannot read {printable(sample)}: {e}") from None
+    except OSError as e:
+        raise UsageError(f"cannot read {printable(sample)}: {e.strerror or e}") from None
+    except ValueError:
+        raise UsageError(f"{printable(sample)} is no .npz of plain arrays",
+                         hint="write one with numpy.savez(path, input_name=array, ...)") from None
 
 
 @dataclass
@@ -158,7 +161,7 @@ class _Run:
                 raise RuntimeFailed("sizes were changed that the source fixes")
             a, reached = self._sized(self.runners.native(self.source)), "L2"
         except ModelportError as e:
-            self.why.append(e.message)
+            self.why.append(e.message + (f" ({e.hint})" if e.hint else ""))
         try:
             b = self.runners.target(self.target)
         except ModelportError as e:
@@ -375,6 +378,8 @@ class _Run:
         order of the same sum makes; a NaN that is lost or made is a different formula."""
         if takes_nan(self.source.graph):
             return False
+        if any(n.kind == "approximated" for n in self.source.graph.notes):  # said already, and never of infinities
+            return True
         return (a.name, a.settings) != (b.name, b.settings) or all(
             d.passed or (d.reason.startswith("NaN") and not d.lost) for d in found.values())
 
