@@ -1,8 +1,10 @@
 """What reading and writing may cost; the full-size figures are printed by benchmarks/."""
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +50,22 @@ def test_memory_does_not_grow_with_the_weights(tmp_path: Path, external: bool) -
 
 
 def test_time_grows_with_the_number_of_nodes_only_linearly(tmp_path: Path) -> None:
-    """Ten times the nodes in at most twenty times the time: a quadratic step would take a hundred."""
-    import time
+    """Ten times the nodes in at most forty times the time: a quadratic step would take a hundred.
+
+    The collector is off meanwhile: what it takes depends on all that the test session holds."""
     taken = []
-    for n in (500, 5000):
+    for n in (1000, 10_000):
         nodes = [helper.make_node("Neg", [f"v{k}" if k else "x"], [f"v{k + 1}"], name=f"n{k}") for k in range(n)]
         m = model(nodes, {"x": X}, [f"v{n}"], 17)
         best = 1e9
         for _ in range(3):
-            start = time.process_time()
-            format_onnx.write(format_onnx.from_hub(format_onnx.to_hub(load(tmp_path, m))), tmp_path / "out.onnx")
-            best = min(best, time.process_time() - start)
+            gc.collect()
+            gc.disable()
+            try:
+                start = time.process_time()
+                format_onnx.write(format_onnx.from_hub(format_onnx.to_hub(load(tmp_path, m))), tmp_path / "out.onnx")
+                best = min(best, time.process_time() - start)
+            finally:
+                gc.enable()
         taken.append(best)
-    assert taken[1] < 20 * taken[0]
+    assert taken[1] < 40 * taken[0]
