@@ -88,7 +88,8 @@ after all passes; with every layout-bound operator turned channels last and back
 
 {rows(["way", "cases"], [[name, kinds(t)] for name, t in ways.items()])}
 
-*runtime* means that neither ONNX Runtime nor ONNX's reference can run the case as it is.
+*runtime* means that neither ONNX Runtime nor ONNX's reference computes what the case expects, from the case as it is: its body
+of Range adds up, and rounds otherwise than the numbers it expects.
 
 What does not pass by default, and why:
 
