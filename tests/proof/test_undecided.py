@@ -38,6 +38,8 @@ def test_a_model_that_no_runtime_here_runs_is_not_accused(tmp_path: Path) -> Non
     if report.proven:
         pytest.skip("this ONNX Runtime has the kernel")
     assert report.verdict == "inconclusive"
+    # where the source was not even tried, a target that the runtime refuses is a failure
+    assert verify(source, source, level="L1").verdict == "fail"
 
 
 def test_quantized_onnx_is_judged_layer_by_layer_where_roundings_add_up(tmp_path: Path) -> None:

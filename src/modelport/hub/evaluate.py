@@ -13,8 +13,9 @@ from ..ir.types import STRING
 from .infer import _attribute
 from .opset import OPSET, schema, split
 
-NEVER = frozenset("Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike If Loop Scan "
-                  "Dropout".split())
+RANDOM = frozenset("Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike".split())
+"""Operators of which no two runs are alike."""
+NEVER = RANDOM | frozenset("If Loop Scan Dropout".split())
 """Operators that are not evaluated: random, or with bodies."""
 
 

@@ -195,9 +195,7 @@ def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
     if not is_float(value.dtype):
         return cmp.EXACT
     if any(how.startswith("int") for how in stored(graph)):
-        # LiteRT rounds the layer's input x to 8 bits: signal to noise is 20 log10(127 sqrt(12) rms(x) / max(x)), 33 dB
-        # at a peak of ten times the rms and 27 dB at twenty, less where the sum cancels
-        return cmp.Bar("int8 weights", sqnr=cmp.BARS["int8"].sqnr)
+        return cmp.Bar("int8 weights", sqnr=cmp.BARS["int8 weights"].sqnr)
     bar = cmp.BARS["float16" if value.dtype.itemsize == 2 else "float32"]
     return cmp.Bar(bar.name, bar.error, bar.sqnr)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, RuntimeFailed, UsageError, printable
+from ..hub.evaluate import RANDOM
 from ..ir.graph import Graph
 from ..ir.tensor import Array
 from ..ir.types import Type, merge
@@ -29,7 +30,6 @@ from .sides import Runners, Side, attempt, match, participant, side, unfit
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
-RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 LEVELS = ("auto", "prove", "L0", "L1", "L2", "L3")
 
 
@@ -154,13 +154,15 @@ class _Run:
             return self._done("inconclusive", "L0", None, None)
         a: Session | None = None
         reached = "L1"
+        refused = False
         try:
             if level == "L1":
-                raise RuntimeFailed("level L1 was asked for")
+                raise UsageError("level L1 was asked for")
             if self.resized == OTHER:
-                raise RuntimeFailed("sizes were changed that the source fixes")
+                raise UsageError("sizes were changed that the source fixes")
             a, reached = self._sized(self.runners.native(self.source)), "L2"
         except ModelportError as e:
+            refused = isinstance(e, RuntimeFailed) and self.source.format == self.target.format
             self.why.append(e.message + (f" ({e.hint})" if e.hint else ""))
         try:
             b = self.runners.target(self.target)
@@ -168,7 +170,7 @@ class _Run:
             if type(e) is not RuntimeFailed:
                 self.why.append(e.message)
                 return self._done("pass", "L0", None, None)
-            if a is None:  # neither runs here: nothing speaks against the target
+            if refused:  # one runtime refuses both: nothing speaks against the target
                 self.why.append(f"the target: {e.message}")
                 return self._done("inconclusive", "L0", None, None)
             return self._done("fail", reached, a, None, [f"the runtime refuses the target: {e.message}"])
@@ -378,8 +380,6 @@ class _Run:
         order of the same sum makes; a NaN that is lost or made is a different formula."""
         if takes_nan(self.source.graph):
             return False
-        if any(n.kind == "approximated" for n in self.source.graph.notes):  # said already, and never of infinities
-            return True
         return (a.name, a.settings) != (b.name, b.settings) or all(
             d.passed or (d.reason.startswith("NaN") and not d.lost) for d in found.values())
 
