@@ -66,7 +66,6 @@ def test_a_bomb_does_not_go_off(name: str, folder: Path) -> None:
 CHILD = """
 import resource, sys
 import modelport, modelport.api, modelport.formats.onnx, modelport.formats.tflite
-sys.argv[1:] and None
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     modelport.convert(sys.argv[1], sys.argv[2], verify=None)
