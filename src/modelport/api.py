@@ -285,7 +285,7 @@ def verify(source: Any, target: Any, *, level: str = "auto", seed: int = 0, samp
     other = load(target, limits=limits)
     if model.path is None or other.path is None:
         raise UsageError("verify compares two files")
-    return check(model, other.path, level=level, seed=seed, sample=sample, golden=golden)
+    return check(model, other, level=level, seed=seed, sample=sample, golden=golden)
 
 
 def inspect(source: Any, *, limits: Limits = DEFAULT, **options: Any) -> Summary:
