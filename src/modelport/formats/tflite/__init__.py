@@ -1,6 +1,19 @@
 """TensorFlow Lite: ``.tflite`` files of the FlatBuffers schema version 3."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .container import read, sniff
 from .translate import to_hub
 from .writer import write
 
-__all__ = ["read", "sniff", "to_hub", "write"]
+if TYPE_CHECKING:
+    from ...ir.graph import Graph
+
+__all__ = ["from_hub", "read", "sniff", "to_hub", "write"]
+
+
+def from_hub(hub: Graph) -> Graph:
+    """The graph in builtin operators (:mod:`.lower`, which reading does not need)."""
+    from .lower import from_hub
+    return from_hub(hub)

@@ -1,0 +1,55 @@
+"""QuantizeLinear and DequantizeLinear with one scale a tensor, and of weights with one a channel."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value, constant
+from ....ir.rules import Builder, static
+from ....ir.types import Quant, Type
+from ..carriers import same
+from .common import F32, NONE, cast, from_onnx, rank
+
+
+@from_onnx("QuantizeLinear")
+def quantize_linear(tfl: Builder, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1,
+                    block_size: int = 0, output_dtype: int = 0, precision: int = 0, saturate: int = 1) -> Any:
+    quant = _quant(scale, zero, axis, block_size, rank(x))
+    if quant.axis is not None or tfl.out.dtype.name not in ("int8", "uint8", "int16") or precision or x.dtype != F32:
+        raise Unsupported(f"quantization of {x.dtype} to {tfl.out.dtype}, or by channels")
+    if tfl.out.dtype.name == "int16" and quant.zero_point:
+        raise Unsupported("16-bit integers with a zero point")
+    return tfl.QUANTIZE(x, type=Type(tfl.out.dtype, tfl.out.shape, quant))
+
+
+@from_onnx("DequantizeLinear")
+def dequantize_linear(tfl: Builder, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1,
+                      block_size: int = 0, output_dtype: int = 0) -> Any:
+    quant = _quant(scale, zero, axis, block_size, rank(x))
+    if x.data is not None:
+        if x.dtype.name == "int32":
+            if np.any(quant.zero_point):
+                raise Unsupported("a quantized int32 value with a zero point")
+            along = [-1 if quant.axis == k else 1 for k in range(rank(x))]
+            real = (x.numpy().astype(np.float64) * quant.scale.astype(np.float64).reshape(along)).astype(F32)
+            return constant(real, name=x.name)
+        if x.dtype.name not in ("int8", "uint8", "int16", "int4"):
+            raise Unsupported(f"quantized {x.dtype}")
+        return tfl.DEQUANTIZE(Value(Type(x.dtype, x.shape, quant), x.name, data=x.data))
+    if x.dtype.name not in ("int8", "uint8", "int16") or quant.axis is not None:
+        raise Unsupported(f"quantized {x.dtype}, or by channels")
+    if x.type.quant is None or not same(x.type.quant, quant):  # integers that are read in two ways
+        return tfl.MUL(tfl.SUB(cast(tfl, x, F32), quant.zero_point.astype(F32), **NONE), quant.scale, **NONE)
+    return tfl.DEQUANTIZE(x)
+
+
+def _quant(scale: Value, zero: Value | None, axis: int, block_size: int, rank: int) -> Quant:
+    s = static(scale, "the scale").astype(np.float32)
+    z = np.zeros(s.shape, np.int64) if zero is None else static(zero, "the zero point").astype(np.int64)
+    if block_size or s.ndim > 1 or not np.isfinite(s).all() or (s <= 0).any():
+        raise Unsupported("a quantization that is not one positive scale a tensor or channel")
+    if s.size == 1:
+        return Quant(s.reshape(()), z.reshape(()))
+    return Quant(s, np.broadcast_to(z, s.shape), axis % rank)

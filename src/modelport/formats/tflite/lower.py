@@ -1,0 +1,119 @@
+"""From the hub to the raw graph: simpler operators until each has a rule, channels last, then the rules."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...errors import Unsupported
+from ...hub import infer
+from ...hub.canonical import canonical
+from ...hub.decompose import decompose
+from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
+from ...hub.opset import NHWC
+from ...ir.graph import Graph, Made, Node, Value
+from ...ir.rules import Builder, apply, translate
+from ...ir.types import Type
+from ...passes.clean import clean
+from ...passes.fold import fold
+from ..onnx.functions import expand
+from .carriers import carried, raw_constant, raw_dtype, standin
+from .decompose import rules
+from .from_onnx import from_onnx
+from .optimize import optimize
+from .raw import builder, type_name
+
+TARGET = "TensorFlow Lite"
+
+
+def from_hub(hub: Graph) -> Graph:
+    """The graph in builtin operators of TensorFlow Lite, or :class:`UnsupportedModel` with all that is in the way."""
+    graph = canonical(fold(hub))
+    graph = decompose(graph, _legal, rules, partial(expand, version=28), target=TARGET, why=_why)
+    graph = clean(fold(channels_last(graph)))
+    typed = carried(canonical(graph))
+    op = builder()
+    inputs = {k: Value(Type(v.dtype, v.shape, t.type.quant), v.name)
+              for (k, v), t in zip(graph.inputs.items(), typed.inputs.values(), strict=True)}
+    flows = {k: _cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
+    raw = translate(typed, from_onnx, op, _around, flows, _entered)
+    outputs = {k: _output(op, v, graph.outputs[k].dtype, inputs) for k, v in raw.outputs.items()}
+    return optimize(raw.with_(inputs=inputs, outputs=outputs)).noted(*op.notes)
+
+
+def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
+    """Calls a rule, and casts what it makes to the element types that carry the node's outputs."""
+    try:
+        made = apply(rule, op, node)
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as e:
+        raise Unsupported(f"not as its kernel wants it ({type(e).__name__}: {e})") from e
+    outs = [_cast(op, raw_constant(v), old.dtype)
+            for v, old in zip((made,) if isinstance(made, Value) else made, node.outputs, strict=False)]
+    for v, old in zip(outs, node.outputs, strict=False):
+        if v.type.quant is None and old.type.quant is not None and v.node is not None:  # moved integers
+            v.type = old.type if v.shape is None else Type(v.dtype, v.shape, old.type.quant)
+    return tuple(outs)
+
+
+def _cast(op: Builder, v: Value, dtype: Any) -> Value:
+    if v.dtype == dtype:
+        return v
+    made: Value = op.CAST(v, in_data_type=type_name(v.dtype), out_data_type=type_name(np.dtype(dtype)))
+    made.elements = v.elements
+    return made
+
+
+def _output(op: Builder, v: Value, dtype: Any, inputs: Mapping[str, Value]) -> Value:
+    """A value as an output of the model: computed by an operator, in the source's element type."""
+    v = _cast(op, v, dtype)
+    if v.node is not None:
+        return v
+    dims = [d if isinstance(d, int) else -1 for d in v.shape or ()]
+    if dims.count(-1) > 1:
+        made: Value = op.RESHAPE(v, op.SHAPE(v, out_type="INT32"), type=v.type)
+    else:
+        made = op.RESHAPE(v, np.array(dims, np.int32), new_shape=dims, type=v.type)
+    return made
+
+
+def _entered(node: Node, body: Graph) -> Mapping[str, Value]:
+    return body.inputs
+
+
+def _trial(op: str, node: Node, inputs: list[Value | None], types: list[Type]) -> str:
+    """Why the rule of ``op`` refuses a node of that kind; empty if it does not."""
+    if op not in from_onnx:
+        return "no translation"
+    probe = Node(op, inputs, node.attrs, types, origin=node.label)
+    for new, old in zip(probe.outputs, node.outputs, strict=True):
+        new.elements = old.elements
+    try:
+        _around(builder().at(probe), probe, from_onnx[op])
+    except Unsupported as e:
+        return e.reason
+    return ""
+
+
+def _why(node: Node) -> str:
+    """Why a hub node has no translation as it stands; empty if it has one."""
+    ins = [standin(v) for v in node.inputs]
+    types = [Type(raw_dtype(o), o.shape) for o in node.outputs]
+    if node.op not in BOUND:
+        return _trial(node.op, node, ins, types)
+    last = [None if v is None or k else Value(infer.channels_last(v.type), v.name) for k, v in enumerate(ins)]
+    return _trial(NHWC + node.op, node, [last[0], *ins[1:]], [infer.channels_last(types[0]), *types[1:]])
+
+
+def _legal(node: Node) -> bool:
+    return not _why(node)
+
+
+@rules(*(NHWC + name for name in sorted(BOUND)))
+def _plain(op: Builder, x: Value, *others: Value | None, **attrs: Any) -> Any:
+    """A channels-last operator that has no rule as it stands: its plain twin may have a decomposition."""
+    assert op.node is not None and x.rank is not None
+    name = op.node.op.removeprefix(NHWC)
+    outs = op.add(name, op.Transpose(x, perm=last_to_first(x.rank)), *others, outputs=len(op.node.outputs), **attrs)
+    return (op.Transpose(outs[0], perm=first_to_last(x.rank)), *outs[1:])

@@ -1,0 +1,85 @@
+"""ONNX -> hub -> TensorFlow Lite -> LiteRT over the cases of the onnx package: what becomes of each.
+
+pass          LiteRT computes from the file what the case expects
+unsupported   a typed refusal, with its reason
+error         conversion failed otherwise, or LiteRT does not run the file
+wrong         LiteRT computes something else
+crash         LiteRT died
+
+``python tests/conformance/tflite_target.py [PATTERN]`` prints the verdicts of the cases whose name matches."""
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from onnx_cases import Case, node_cases, same, stored_cases
+
+from modelport import api, registry
+from modelport.errors import ModelportError, RuntimeFailed, UnsupportedModel
+from modelport.formats import onnx as format_onnx
+from modelport.runtimes import isolated
+
+OUTSIDE = re.compile(r"sequence|optional|training")
+"""What is no tensor, or no inference."""
+
+
+def verdict(case: Case, folder: Path, worker: isolated.Worker) -> str:
+    source, target = folder / "source.onnx", folder / "target.tflite"
+    source.write_bytes(case.model)
+    spec = registry.named("tflite")
+    module = spec.load()
+    try:
+        hub = format_onnx.to_hub(format_onnx.read(source))
+        module.write(module.from_hub(api.prepare(hub, spec)), target)
+    except UnsupportedModel as e:
+        return "unsupported (" + "; ".join(sorted({f"{p.op}: {p.reason}" for p in e.problems})) + ")"
+    except ModelportError as e:
+        return f"unsupported ({type(e).__name__}: {e.message.splitlines()[0]})"
+    except Exception as e:
+        return f"error {type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"
+    for kernels in ("builtin", "plain"):  # with XNNPACK, which applications get, and without, which others do
+        if (what := _run(case, target, worker, kernels)) != "pass":
+            return what
+    return "pass"
+
+
+def _run(case: Case, target: Path, worker: isolated.Worker, kernels: str) -> str:
+    try:
+        session = worker.open("tflite", target, kernels=kernels, signature="serving_default")
+        feeds = {k: np.asarray(v) for k, v in case.inputs.items() if k in session.inputs}
+        got = list(session.run(feeds).values())
+    except RuntimeFailed as e:
+        return f"{'crash' if 'crashed' in e.message else 'error'} {kernels}: {e.message.splitlines()[0]}"
+    except ModelportError as e:
+        return f"error {kernels}: {e.message.splitlines()[0]}"
+    return "pass" if same(got, case.expected, case) else f"wrong {kernels}"
+
+
+def verdicts(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """Name and verdict of every case."""
+    with tempfile.TemporaryDirectory() as folder, isolated.Worker() as worker:
+        for case in cases:
+            yield case.name, verdict(case, Path(folder), worker)
+
+
+def cases() -> tuple[Case, ...]:
+    return tuple(sorted(node_cases() + stored_cases(), key=lambda c: c.name))
+
+
+def main() -> int:
+    pattern = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
+    counts: Counter[str] = Counter()
+    for name, what in verdicts([c for c in cases() if pattern.search(c.name)]):
+        counts[what.split()[0].rstrip(":")] += 1
+        print(f"{name} {what}", flush=True)
+    print(dict(counts), file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
