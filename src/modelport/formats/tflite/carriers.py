@@ -11,7 +11,7 @@ import numpy as np
 from ...hub import ranges
 from ...hub.opset import NHWC
 from ...ir.graph import Graph, Made, Node, Value, rebuild
-from ...ir.tensor import Tensor
+from ...ir.tensor import Array, Tensor
 from ...ir.types import DType, Quant, Type
 
 F32, I32, I64 = map(np.dtype, ("f4", "i4", "i8"))
@@ -120,3 +120,13 @@ def same(a: Quant | None, b: Quant | None) -> bool:
     if a is None or b is None:
         return a is b
     return a.axis == b.axis and np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
+
+
+def real(q: Value) -> Array:
+    """The real numbers of a quantized constant, as float64."""
+    quant = q.type.quant
+    assert quant is not None
+    along = [-1 if quant.axis == k else 1 for k in range(q.rank or 0)] if quant.axis is not None else []
+    wide: Array = (q.numpy().astype(np.float64) - quant.zero_point.reshape(along)) \
+        * quant.scale.astype(np.float64).reshape(along)
+    return wide

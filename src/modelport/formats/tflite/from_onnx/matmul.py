@@ -6,7 +6,7 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import NONE, carry, from_onnx, rank, transpose
+from .common import NONE, carry, from_onnx, rank, reshaped_weight, transpose
 
 _FC = {**NONE, "weights_format": "DEFAULT"}
 
@@ -37,12 +37,8 @@ def gemm(tfl: Builder, a: Value, b: Value, c: Value | None = None, *, alpha: flo
     a = transpose(tfl, carry(tfl, a, "f4"), [1, 0]) if transA else carry(tfl, a, "f4")
     b = carry(tfl, b, "f4") if transB else transpose(tfl, carry(tfl, b, "f4"), [1, 0])
     units = b.shape[0] if b.shape is not None else None
-    bias = c is not None and c.data is not None and c.shape is not None and c.type.size == units and c.shape[-1] == units
-    bias_value = None if not bias or c is None else c if rank(c) == 1 else tfl_reshape(c)
+    bias = c is not None and constant_weight(c) and c.shape is not None and c.type.size == units and c.shape[-1] == units
+    bias_value = None if not bias or c is None or units is None else reshaped_weight(tfl, c, (int(units),), 0)
     y = tfl.FULLY_CONNECTED(a, b, bias_value, **_FC, keep_num_dims=False, type=tfl.out)
     return y if c is None or bias else tfl.ADD(y, carry(tfl, c, "f4"), **NONE)
 
-
-def tfl_reshape(c: Value) -> Value:
-    from ....ir.graph import constant
-    return constant(c.numpy().reshape(-1), name=c.name)

@@ -9,7 +9,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
 from ....ir.types import Quant, Type
-from ..carriers import same
+from ..carriers import real, same
 from .common import F32, NONE, cast, from_onnx, rank
 
 
@@ -32,15 +32,16 @@ def dequantize_linear(tfl: Builder, x: Value, scale: Value, zero: Value | None =
         if x.dtype.name == "int32":
             if np.any(quant.zero_point):
                 raise Unsupported("a quantized int32 value with a zero point")
-            along = [-1 if quant.axis == k else 1 for k in range(rank(x))]
-            real = (x.numpy().astype(np.float64) * quant.scale.astype(np.float64).reshape(along)).astype(F32)
-            return constant(real, name=x.name)
-        if x.dtype.name not in ("int8", "uint8", "int16", "int4"):
+        if x.dtype.name not in ("int8", "uint8", "int16", "int4", "int32"):
             raise Unsupported(f"quantized {x.dtype}")
-        return tfl.DEQUANTIZE(Value(Type(x.dtype, x.shape, quant), x.name, data=x.data))
+        whole = Value(Type(x.dtype, x.shape, quant), x.name, data=x.data)
+        if x.dtype.name == "int16" and quant.zero_point.any():  # no kernel takes 16 bits with a zero point
+            return constant(real(whole).astype(F32), name=x.name)
+        return tfl.DEQUANTIZE(whole)
     if x.dtype.name not in ("int8", "uint8", "int16") or quant.axis is not None:
         raise Unsupported(f"quantized {x.dtype}, or by channels")
-    if x.type.quant is None or not same(x.type.quant, quant):  # integers that are read in two ways
+    if x.type.quant is None or not same(x.type.quant, quant) or (x.dtype.name == "int16" and quant.zero_point):
+        # integers that are read in two ways, or 16 bits with a zero point, which no kernel takes
         return tfl.MUL(tfl.SUB(cast(tfl, x, F32), quant.zero_point.astype(F32), **NONE), quant.scale, **NONE)
     return tfl.DEQUANTIZE(x)
 

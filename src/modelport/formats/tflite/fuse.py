@@ -1,0 +1,122 @@
+"""Several raw operators as one: activations and biases that kernels compute on the way, movements that follow another."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir.graph import Made, Node, Value, constant
+from ...ir.rewrite import Rewrites, Site
+from ...ir.types import Type
+from .raw import infer
+
+_ACTIVATED = frozenset("CONV_2D DEPTHWISE_CONV_2D CONV_3D FULLY_CONNECTED ADD SUB MUL DIV AVERAGE_POOL_2D MAX_POOL_2D "
+                       "TRANSPOSE_CONV".split())
+"""Operators whose kernels clip their result; CONCATENATION and L2_POOL_2D have the option too, and rarely the need."""
+_BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2}
+_NAMES = {"RELU": "RELU", "RELU6": "RELU6", "RELU_N1_TO_1": "RELU_N1_TO_1"}
+_ACT = "fused_activation_function"
+
+
+class RawSite(Site):
+    """The builder of raw nodes inside a pass."""
+
+
+def site() -> RawSite:
+    return RawSite(infer)
+
+
+rewrite = Rewrites(site)
+
+
+def changed(op: Site, node: Node, inputs: Sequence[Value | None], type: Type, **attrs: Any) -> Value:
+    """``node`` with other inputs, another type or other options."""
+    made: Value = op.at(node).add(node.op, *inputs, type=type, **{**node.attrs, **attrs})
+    return made
+
+
+@rewrite(*_NAMES)
+def activation(op: Site, x: Value) -> Made:
+    assert op.node is not None
+    if x.node is None or x.op not in _ACTIVATED or not op.once(x) or x.dtype != np.float32 \
+            or x.node.attrs.get(_ACT, "NONE") != "NONE":
+        return None
+    return changed(op, x.node, x.node.inputs, op.out, **{_ACT: _NAMES[op.node.op]})
+
+
+@rewrite("ADD")
+def bias(op: Site, a: Value, b: Value, *, fused_activation_function: str = "NONE", pot_scale_int16: bool = True) -> Made:
+    """A constant for each channel added to what a layer without a bias makes."""
+    x, c = (a, b) if b.data is not None else (b, a)
+    if x.node is None or c.data is None or x.op not in _BIASED or not op.once(x) or x.dtype != np.float32 \
+            or x.node.attrs.get(_ACT, "NONE") != "NONE" or x.shape is None or c.shape is None \
+            or c.type.size != x.shape[-1] or c.shape[-1:] != x.shape[-1:] or len(c.shape) > len(x.shape):
+        return None
+    ins = [*x.node.inputs, None, None][:3]
+    old = ins[2]
+    if old is not None and (old.data is None or np.any(old.numpy())):
+        return None
+    ins[2] = constant(c.numpy().reshape(-1), name=c.name)
+    return changed(op, x.node, ins, op.out, **{_ACT: fused_activation_function})
+
+
+@rewrite("FULLY_CONNECTED")
+def flattened(op: Site, x: Value, *others: Value | None, **attrs: Any) -> Made:
+    """The kernel flattens its input itself (kernels/fully_connected.cc: the batch is what the weights leave)."""
+    before = x.node.inputs[0] if x.node is not None and x.op == "RESHAPE" else None
+    if op.node is None or before is None or attrs.get("keep_num_dims") or not op.once(x) or x.rank != 2 \
+            or not before.type.static or before.rank == 0:
+        return None
+    return changed(op, op.node, [before, *others], op.out)
+
+
+@rewrite("RESHAPE")
+def reshape(op: Site, x: Value, shape: Value, *, new_shape: tuple[int, ...] = ()) -> Made:
+    """To the shape that it has, or of what was reshaped before."""
+    if x.type.static and op.out.static and x.shape == op.out.shape:
+        return x
+    before = x.node.inputs[0] if x.node is not None and x.op == "RESHAPE" else None
+    if before is None or shape.data is None:
+        return None
+    if before.type.static and before.shape == op.out.shape:
+        return before
+    return op.RESHAPE(before, shape, new_shape=new_shape, type=op.out)  # type: ignore[no-any-return]
+
+
+@rewrite("TRANSPOSE")
+def transpose(op: Site, x: Value, perm: Value) -> Made:
+    """Twice is once or not at all; one that only moves axes of one is a reshape, which costs nothing."""
+    if perm.data is None:
+        return None
+    order = [int(p) for p in perm.numpy()]
+    if x.node is not None and x.op == "TRANSPOSE" and x.node.inputs[1] is not None \
+            and x.node.inputs[1].data is not None and x.node.inputs[0] is not None:
+        first = [int(p) for p in x.node.inputs[1].numpy()]
+        both = [first[p] for p in order]
+        if both == sorted(both):
+            return x.node.inputs[0]
+        made: Value = op.TRANSPOSE(x.node.inputs[0], constant(both, np.int32), type=op.out)
+        return made
+    if x.shape is None or sum(not isinstance(d, int) for d in x.shape) > 1:
+        return None
+    long = [p for p in order if x.shape[p] != 1]
+    if long == sorted(long) and op.out.shape is not None:
+        sizes = [d if isinstance(d, int) else -1 for d in op.out.shape]
+        moved: Value = op.RESHAPE(x, constant(sizes, np.int32), new_shape=sizes, type=op.out)
+        return moved
+    return None
+
+
+@rewrite("CAST")
+def cast(op: Site, x: Value, *, in_data_type: str, out_data_type: str) -> Made:
+    """Of a constant; back to the type before where the one between held every value."""
+    if x.dtype == op.out.dtype:
+        return x
+    if x.data is not None and x.dtype.kind in "fiub" and op.out.dtype.kind in "fiub":
+        with np.errstate(all="ignore"):
+            return constant(x.numpy().astype(op.out.dtype), name=x.name)
+    before = x.node.inputs[0] if x.node is not None and x.op == "CAST" else None
+    if before is not None and before.dtype == op.out.dtype and np.can_cast(before.dtype, x.dtype, "safe"):
+        return before
+    return None

@@ -1,0 +1,102 @@
+"""TensorFlow Lite -> ONNX -> TensorFlow Lite over a folder: ``python tools/roundtrip.py FOLDER [--latency] [PATTERN]``.
+
+Prints a line a file: the largest difference of the outputs (steps where they are integers) between the original and
+the file that came back, both in LiteRT on the same random inputs; operators, bytes and, with ``--latency``, the
+median of paired runs of both, as ratios of the original's."""
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelport import api
+from modelport.errors import ModelportError
+from modelport.formats import tflite
+from modelport.ir.graph import Graph
+from modelport.ir.types import Type
+from modelport.runtimes.isolated import Worker
+
+
+def feed(rng: np.random.Generator, t: Type) -> Any:
+    shape = [d if isinstance(d, int) else 1 for d in t.shape or ()]
+    if t.dtype.kind == "f":
+        return rng.normal(size=shape).astype(t.dtype)
+    if t.dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    info = np.iinfo(t.dtype)
+    wide = t.dtype.itemsize > 2
+    return rng.integers(0 if wide else info.min, 3 if wide else int(info.max) + 1, shape).astype(t.dtype)
+
+
+def operators(graph: Graph) -> Counter[str]:
+    return Counter(n.op for n in graph.walk())
+
+
+def compare(path: Path, folder: Path, latency: bool, kernels: str) -> str:
+    middle, back = folder / "middle.onnx", folder / "back.tflite"
+    api.convert(path, middle, verify=None, force=True)
+    started = time.process_time()
+    api.convert(middle, back, verify=None, force=True)
+    seconds = time.process_time() - started
+    before, after = (operators(tflite.read(p)) for p in (path, back))
+    sizes = [p.stat().st_size for p in (path, back)]
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    times: list[list[float]] = [[], []]
+    with Worker() as a, Worker() as b:
+        raw = api.load(path)
+        names = list(raw.outputs)
+        like = [*raw.inputs, *names]
+        first, second = (w.open("tflite", p, kernels=kernels, like=like) for w, p in ((a, path), (b, back)))
+        for _ in range(3):
+            feeds = {k: feed(rng, t) for k, t in raw.inputs.items()}
+            x = list(first.run(dict(zip(first.inputs, feeds.values(), strict=True))).values())
+            y = list(second.run(dict(zip(second.inputs, feeds.values(), strict=True))).values())
+            for p, q in zip(x, y, strict=True):
+                same = (p == q) | (np.isnan(p) & np.isnan(q)) if p.dtype.kind == "f" else p == q
+                scale = max(1e-9, float(np.abs(p[np.isfinite(p)]).max(initial=0))) if p.dtype.kind == "f" else 1
+                worst = max(worst, float(np.where(same, 0, np.abs(p.astype(float) - q)).max(initial=0)) / scale)
+        if latency:
+            for k in range(21):
+                for session, store, values in ((first, times[0], feeds), (second, times[1], feeds)):
+                    fed = dict(zip(session.inputs, values.values(), strict=True))
+                    begin = time.perf_counter()
+                    session.run(fed)
+                    if k:
+                        store.append(time.perf_counter() - begin)
+    more, less = after - before, before - after
+    ratio = f" latency x{statistics.median(q / p for p, q in zip(*times, strict=True)):.2f}" if latency else ""
+    return (f"differ {worst:<8.2g} operators {before.total()} -> {after.total()} size x{sizes[1] / sizes[0]:.3f}{ratio} "
+            f"cpu {seconds:.2f} s" + (f"  +{dict(more)} -{dict(less)}" if more or less else ""))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pattern", nargs="?", default="")
+    parser.add_argument("--latency", action="store_true")
+    parser.add_argument("--kernels", default="builtin")
+    options = parser.parse_args()
+    for path in sorted(options.folder.rglob("*.tflite")):
+        if not re.search(options.pattern, str(path)):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                what = compare(path, Path(folder), options.latency, options.kernels)
+            except ModelportError as e:
+                what = f"{type(e).__name__}: " + " | ".join(e.message.splitlines()[:4])
+            except Exception as e:
+                what = f"{type(e).__name__}: {e}"
+        print(f"{str(path.relative_to(options.folder))[-60:]:<60} {what[:400]}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
