@@ -46,7 +46,7 @@ def activation(op: Site, x: Value) -> Made:
 
 
 @rewrite("ADD")
-def bias(op: Site, a: Value, b: Value, *, fused_activation_function: str = "NONE", pot_scale_int16: bool = True) -> Made:
+def bias(op: Site, a: Value, b: Value, *, fused_activation_function: str = "NONE") -> Made:
     """A constant for each channel added to what a layer without a bias makes."""
     x, c = (a, b) if b.data is not None else (b, a)
     if x.node is None or c.data is None or x.op not in _BIASED or not op.once(x) or x.dtype != np.float32 \
@@ -81,7 +81,8 @@ def reshape(op: Site, x: Value, shape: Value, *, new_shape: tuple[int, ...] = ()
         return None
     if before.type.static and before.shape == op.out.shape:
         return before
-    return op.RESHAPE(before, shape, new_shape=new_shape, type=op.out)  # type: ignore[no-any-return]
+    made: Value = op.RESHAPE(before, shape, new_shape=new_shape, type=op.out)
+    return made
 
 
 @rewrite("TRANSPOSE")

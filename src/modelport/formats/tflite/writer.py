@@ -3,6 +3,7 @@
 Source: tensorflow/lite/schema/schema.fbs, version 3."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import STRING, Type
+from .schedule import schedule
 from .scope import BODIES
 from .state import UPDATED
 from .tensors import NAMES, pack_strings
+from .versions import version
 
 OPTIONS: dict[str, str] = {
     "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions", "CONV_3D": "Conv3DOptions",
@@ -49,8 +52,8 @@ def options_of(op: str) -> tuple[str, str]:
 def write(raw: Graph, path: Path, *, versions: Mapping[str, int] | None = None, external: bool | None = None) -> None:
     """Writes ``raw`` with one signature, ``serving_default``, that has the names of its inputs and outputs.
 
-    ``versions`` are the versions of operators, 1 unless stated.  Buffers lie behind the FlatBuffer with
-    ``external``, by default where they would not fit into its 2 GiB."""
+    ``versions`` are the versions of operators, by default the lowest that has what each node needs.  Buffers lie
+    behind the FlatBuffer with ``external``, by default where they would not fit into its 2 GiB."""
     _File(raw, dict(versions or {})).write(path, external)
 
 
@@ -60,6 +63,7 @@ class _File:
         self.codes: dict[tuple[str, int], int] = {}
         self.buffers: list[Tensor | bytes | None] = [None]
         self.shared: dict[int, int] = {}
+        self._alike: dict[tuple[str, int], dict[bytes, int]] = {}
         self.subgraphs: list[dict[str, Any]] = []
         self._keep: list[Tensor] = []
         self.description = raw.meta.get("tflite:description", "")
@@ -116,14 +120,14 @@ class _File:
             return index[v]
 
         inputs = [tensor(v) for v in graph.inputs.values()]
-        operators = [self._operator(n, tensor) for n in graph.nodes]
+        operators = [self._operator(n, tensor) for n in schedule(graph)]
         outputs = [tensor(v) for v in graph.outputs.values()]
         here.update(tensors=tensors, inputs=inputs, outputs=outputs, operators=operators)
         return {"inputs": [{"name": k, "tensor_index": i} for k, i in zip(graph.inputs, inputs, strict=True)],
                 "outputs": [{"name": k, "tensor_index": i} for k, i in zip(graph.outputs, outputs, strict=True)]}
 
     def _operator(self, n: Node, tensor: Callable[..., int]) -> dict[str, Any]:
-        key = (n.op, self.versions.get(n.op, 1))
+        key = (n.op, self.versions.get(n.op) or version(n))
         code = self.codes.setdefault(key, len(self.codes))
         updated = UPDATED.get(n.op, ())
         own = len(n.outputs) - sum(p < len(n.inputs) and n.inputs[p] is not None for p in updated)
@@ -161,9 +165,31 @@ class _File:
             return 0
         if id(v.data) not in self.shared:
             self._keep.append(v.data)
-            self.shared[id(v.data)] = len(self.buffers)
-            self.buffers.append(pack_strings(v.numpy()) if v.dtype == STRING else v.data)
+            content = pack_strings(v.numpy()) if v.dtype == STRING else v.data
+            self.shared[id(v.data)] = self._equal(content)
         return self.shared[id(v.data)]
+
+    def _equal(self, content: Tensor | bytes) -> int:
+        """The buffer that holds these bytes, an earlier one if there is one.
+
+        Contents are hashed only where two have the same length."""
+        kind = ("bytes", len(content)) if isinstance(content, bytes) else (content.type.dtype.name, content.nbytes)
+        alike = self._alike.setdefault(kind, {})
+        if alike.keys() == {b""}:
+            first = alike.pop(b"")
+            alike[_digest(self.buffers[first])] = first
+        key = _digest(content) if alike else b""
+        if key not in alike:
+            alike[key] = len(self.buffers)
+            self.buffers.append(content)
+        return alike[key]
+
+
+def _digest(content: Tensor | bytes | None) -> bytes:
+    if isinstance(content, Tensor):
+        raw: Any = content.raw
+        content = np.ascontiguousarray(content.numpy()).reshape(-1).view(np.uint8).data if raw is None else raw
+    return hashlib.blake2b(content or b"", digest_size=16).digest()
 
 
 def _quantization(type: Type) -> dict[str, Any] | None:
