@@ -43,16 +43,17 @@ def verdict(case: Case, folder: Path, worker: isolated.Worker) -> str:
     except Exception as e:
         return f"error {type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"
     for kernels in ("builtin", "plain"):  # with XNNPACK, which applications get, and without, which others do
-        if (what := _run(case, target, worker, kernels)) != "pass":
+        if (what := _run(case, target, worker, kernels, list(hub.outputs))) != "pass":
             return what
     return "pass"
 
 
-def _run(case: Case, target: Path, worker: isolated.Worker, kernels: str) -> str:
+def _run(case: Case, target: Path, worker: isolated.Worker, kernels: str, names: list[str]) -> str:
     try:
         session = worker.open("tflite", target, kernels=kernels, signature="serving_default")
         feeds = {k: np.asarray(v) for k, v in case.inputs.items() if k in session.inputs}
-        got = list(session.run(feeds).values())
+        ran = session.run(feeds)
+        got = [ran[name] for name in names]  # a signature has them in alphabetical order
     except RuntimeFailed as e:
         return f"{'crash' if 'crashed' in e.message else 'error'} {kernels}: {e.message.splitlines()[0]}"
     except ModelportError as e:

@@ -13,7 +13,7 @@ from ..ir.graph import Node, Value
 
 Bounds = tuple[int, int]
 INT32: Bounds = (-(1 << 31), (1 << 31) - 1)
-_COUNT: Bounds = (0, INT32[1])
+COUNT: Bounds = (0, INT32[1])
 _MOVES = frozenset(
     "Identity Reshape Transpose Squeeze Unsqueeze Flatten Slice Gather GatherElements GatherND Expand Tile Split "
     "Concat Reverse ReduceMax ReduceMin MaxPool GlobalMaxPool Compress DepthToSpace SpaceToDepth ReverseSequence Trilu "
@@ -27,6 +27,11 @@ def fits(value: Value, bounds: Bounds = INT32) -> bool:
     """Whether every element of an integer value is proven to lie within ``bounds``."""
     low, high = of(value)
     return bounds[0] <= low and high <= bounds[1]
+
+
+def state(value: Value, bounds: Bounds) -> None:
+    """States the bounds of an input of a body, which the graph at hand does not tell: a loop's count of turns."""
+    _known[value] = bounds
 
 
 def of(value: Value) -> Bounds:
@@ -99,13 +104,13 @@ def _of_node(node: Node, v: Value) -> Bounds | None:
     name = node.op
     if name in _COUNTS or (name == "TopK" and v is not node.outputs[0]) or (
             name == "MaxPool" and v is not node.outputs[0]):
-        return _COUNT
+        return COUNT
     read = [_known[u] for u in _read(node, v)]
     if name in _ARITHMETIC:
         return _ARITHMETIC[name](read) if read else None
     if name in ("CumSum", "ReduceSum"):  # at most as many terms as an axis, or all axes, can have
         low, high = read[0] if read else (0, 0)
-        return (min(low, 0) * _COUNT[1], max(high, 0) * _COUNT[1]) if read else None
+        return (min(low, 0) * COUNT[1], max(high, 0) * COUNT[1]) if read else None
     if name in ("Max", "Min") and read:
         pick = max if name == "Max" else min
         return pick(low for low, _ in read), pick(high for _, high in read)
@@ -150,6 +155,6 @@ _ARITHMETIC: dict[str, Callable[[Sequence[Bounds]], Bounds | None]] = {
     "Sub": lambda r: (r[0][0] - r[1][1], r[0][1] - r[1][0]),
     "Mul": _times, "Div": _quotient, "Mod": _remainder,
     "Neg": lambda r: (-r[0][1], -r[0][0]),
-    "Abs": lambda r: (0 if r[0][0] <= 0 <= r[0][1] else min(abs(r[0][0]), abs(r[0][1])), max(abs(r[0][0]), abs(r[0][1]))),
+    "Abs": lambda r: (0, max(abs(r[0][0]), abs(r[0][1]))),
     "Cast": lambda r: r[0],
 }

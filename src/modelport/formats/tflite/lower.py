@@ -86,7 +86,8 @@ def _trial(op: str, node: Node, inputs: list[Value | None], types: list[Type]) -
     """Why the rule of ``op`` refuses a node of that kind; empty if it does not."""
     if op not in from_onnx:
         return "no translation"
-    probe = Node(op, inputs, node.attrs, types, origin=node.label)
+    attrs = {k: carried(a) if isinstance(a, Graph) else a for k, a in node.attrs.items()}
+    probe = Node(op, inputs, attrs, types, origin=node.label)
     for new, old in zip(probe.outputs, node.outputs, strict=True):
         new.elements = old.elements
     try:
