@@ -117,13 +117,14 @@ class Layer:
     def state(self, op: Builder, given: Value | None, direction: int) -> Value:
         """(batch, hidden): the initial state of a direction."""
         batch = None if self.x.shape is None else self.x.shape[1]
-        if given is not None:
-            made: Value = op.Gather(given, np.array(direction, np.int64), axis=1 if self.layout else 0)
-            return made
         zero = np.zeros((1, self.hidden), self.x.dtype)
-        if isinstance(batch, int):
+        if given is None and isinstance(batch, int):
             return constant(np.repeat(zero, batch, axis=0))
-        made = op.Expand(zero, op.Concat(op.Shape(self.x, start=1, end=2), ints(self.hidden), axis=0))
+        made: Value
+        if given is None:
+            made = op.Expand(zero, op.Concat(op.Shape(self.x, start=1, end=2), ints(self.hidden), axis=0))
+        else:
+            made = op.Gather(given, np.array(direction, np.int64), axis=1 if self.layout else 0)
         return made
 
     def ahead(self, op: Builder, w: Value, bias: Value | None) -> Value:
@@ -155,15 +156,16 @@ class Layer:
         body = Graph(inputs, {**{f"next_{k}": v for k, v in enumerate(new)}, "y": op.Identity(y)}, "step")
         way = [int(backward)]
         made: tuple[Value, ...] = op.add(
-            "Scan", *states, *scans, *passed, body=body, num_scan_inputs=len(scans), captures=len(loose),
+            "Scan", *states, *scans, *passed, body=body, num_scan_inputs=len(scans), captures=len(loose) or None,
             scan_input_directions=way * len(scans), scan_output_directions=way, outputs=len(states) + 1)
         return made
 
-    def outputs(self, op: Builder, ys: Sequence[Value], *lasts: Sequence[Value]) -> list[Value]:
-        """Y, and the last states: with an axis for the directions, and the batch first where ``layout`` says so."""
+    def outputs(self, op: Builder, made: Sequence[tuple[Value, ...]]) -> list[Value]:
+        """Y and the last states of all directions, from the states and Y of each; the batch first in layout 1."""
         axis = 2 if self.layout else 1
+        *lasts, ys = zip(*made, strict=True)
         if self.layout:
-            ys = [op.Transpose(y, perm=[1, 0, 2]) for y in ys]
+            ys = tuple(op.Transpose(y, perm=[1, 0, 2]) for y in ys)
         return [joined(op, [op.Unsqueeze(y, ints(axis)) for y in ys], axis),
                 *(joined(op, [op.Unsqueeze(v, ints(axis - 1)) for v in last], axis - 1) for last in lasts)]
 
@@ -217,17 +219,16 @@ def rnn(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, seque
     """H = f(X W + Wb + H R + Rb)."""
     shared = layer(op, x, r, sequence_lens, direction, hidden_size, layout, clip)
     functions = _functions(activations, ["Tanh"], shared, activation_alpha, activation_beta)
-    ys, hs = [], []
+    made = []
     for d, backward in enumerate(shared.directions):
         (f,), bias = functions[d], plus(op, *_halves(op, b, d, shared.hidden))
 
         def step(op: Builder, x: Value, states: Sequence[Value], captured: Sequence[Any], f: Activation = f,
                  ) -> Sequence[Value]:
             return [f(op, shared.limit(op, op.Add(x, op.MatMul(states[0], captured[0]))))]
-        h, y = shared.scan(op, shared.ahead(op, pick(op, w, d), bias), [shared.state(op, initial_h, d)],
-                           [turned(op, pick(op, r, d))], backward, step)
-        ys, hs = [*ys, y], [*hs, h]
-    return shared.outputs(op, ys, hs)
+        made.append(shared.scan(op, shared.ahead(op, pick(op, w, d), bias), [shared.state(op, initial_h, d)],
+                           [turned(op, pick(op, r, d))], backward, step))
+    return shared.outputs(op, made)
 
 
 def _functions(names: Sequence[str], default: Sequence[str], shared: Layer, alphas: Floats, betas: Floats,
@@ -243,7 +244,7 @@ def gru(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, seque
     """Update, reset and hidden gate: H = (1 - z) h + z H, where h reads r H R or r (H R)."""
     shared = layer(op, x, r, sequence_lens, direction, hidden_size, layout, clip)
     functions = _functions(activations, ["Sigmoid", "Tanh"], shared, activation_alpha, activation_beta)
-    n, ys, hs = shared.hidden, [], []
+    n, made = shared.hidden, []
     for d, backward in enumerate(shared.directions):
         (f, g), own = functions[d], pick(op, r, d)
         outer, inner = _halves(op, b, d, 3 * n)
@@ -268,10 +269,9 @@ def gru(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, seque
             kept = op.Mul(reset, linear) if linear_before_reset else op.MatMul(op.Mul(reset, h), rest[0])
             new = g(op, shared.limit(op, op.Add(last, kept)))
             return [op.Add(op.Mul(op.Sub(np.ones((), x.dtype), z), new), op.Mul(z, h))]
-        h, y = shared.scan(op, shared.ahead(op, pick(op, w, d), plus(op, outer, inner)),
-                           [shared.state(op, initial_h, d)], [*weights, late], backward, step)
-        ys, hs = [*ys, y], [*hs, h]
-    return shared.outputs(op, ys, hs)
+        made.append(shared.scan(op, shared.ahead(op, pick(op, w, d), plus(op, outer, inner)),
+                           [shared.state(op, initial_h, d)], [*weights, late], backward, step))
+    return shared.outputs(op, made)
 
 
 def joined_constants(op: Builder, parts: Sequence[Value]) -> Value:
@@ -290,7 +290,7 @@ def lstm(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, sequ
     """Input, output, forget and cell gate: C = f C + i c, H = o h(C); peepholes let the gates read the cell."""
     shared = layer(op, x, r, sequence_lens, direction, hidden_size, layout, clip)
     functions = _functions(activations, ["Sigmoid", "Tanh", "Tanh"], shared, activation_alpha, activation_beta)
-    n, ys, hs, cs = shared.hidden, [], [], []
+    n, made = shared.hidden, []
     for d, backward in enumerate(shared.directions):
         (f, g, h), bias = functions[d], plus(op, *_halves(op, b, d, 4 * n))
         eyes = [None] * 3 if p is None else [cut(op, pick(op, p, d), k * n, (k + 1) * n) for k in range(3)]
@@ -300,19 +300,18 @@ def lstm(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, sequ
             (hidden, cell), (gates, see_in, see_out, see_forget) = states, captured
             total = op.Add(x, op.MatMul(hidden, gates))
 
-            def gate(k: int, see: Value | None, c: Value, function: Activation) -> Value:
-                s = parts[k] if see is None else op.Add(parts[k], op.Mul(see, c))
+            def gate(at: int, see: Value | None, c: Value, function: Activation) -> Value:
+                s = parts[at] if see is None else op.Add(parts[at], op.Mul(see, c))
                 return function(op, shared.limit(op, s))
             parts = op.add("Split", total, axis=-1, num_outputs=4, outputs=4)
             put = gate(0, see_in, cell, f)
             forget = op.Sub(np.ones((), x.dtype), put) if input_forget else gate(2, see_forget, cell, f)
             cell = op.Add(op.Mul(forget, cell), op.Mul(put, gate(3, None, cell, g)))
             return [op.Mul(gate(1, see_out, cell, f), h(op, cell)), cell]
-        h_last, c_last, y = shared.scan(
+        made.append(shared.scan(
             op, shared.ahead(op, pick(op, w, d), bias), [shared.state(op, v, d) for v in (initial_h, initial_c)],
-            [turned(op, pick(op, r, d)), *eyes], backward, step)
-        ys, hs, cs = [*ys, y], [*hs, h_last], [*cs, c_last]
-    return shared.outputs(op, ys, hs, cs)
+            [turned(op, pick(op, r, d)), *eyes], backward, step))
+    return shared.outputs(op, made)
 
 
 @rules("Scan")

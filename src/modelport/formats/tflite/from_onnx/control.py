@@ -171,7 +171,7 @@ def _zeros(tfl: Builder, sizes: Sequence[Any], dtype: DType) -> Value:
     if None in shape:
         dims = tfl.CONCATENATION(*(ints([s]) if isinstance(s, int) else s for s in sizes), axis=0, **NONE)
     else:
-        dims = ints([s for s in sizes])
+        dims = ints(list(sizes))
     return cast(tfl, tfl.FILL(dims, constant(0, kind), type=Type(kind, shape)), dtype)
 
 
@@ -203,5 +203,6 @@ def _finished(tfl: Builder, row: _Rows, ends: Sequence[Value], turns: Value, who
     if whole and isinstance(length, int) and length > 1:
         return ends[0]
     size = tfl.CONCATENATION(count, ints([-1] * n), axis=0, **NONE) if n else count
-    made: Value = tfl.SLICE(ends[0], ints([0] * (n + 1)), size, type=Type(row.element.dtype, (None, *row.element.shape)))
+    type_ = Type(row.element.dtype, (None, *row.element.shape))
+    made: Value = tfl.SLICE(ends[0], ints([0] * (n + 1)), size, type=type_)
     return made

@@ -1,0 +1,133 @@
+"""Recurrent networks as TensorFlow Lite, against ONNX Runtime: every attribute, at several lengths and batches."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import modelport
+from modelport.runtimes import isolated
+
+RNG = np.random.default_rng(7)
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+STATES = {"RNN": 1, "GRU": 1, "LSTM": 2}
+
+
+def floats(*shape: int, scale: float = 0.6) -> np.ndarray:
+    return RNG.normal(0, scale, shape).astype(np.float32)
+
+
+def model(op: str, *, time: Any = "time", batch: Any = "batch", features: int = 3, hidden: int = 5, bias: bool = True,
+          lengths: bool = False, initial: bool = False, peepholes: bool = False, **attrs: Any) -> bytes:
+    """One recurrent operator; lengths and initial states are inputs of the model."""
+    ways, layout = (2 if attrs.get("direction") == "bidirectional" else 1), attrs.get("layout", 0)
+    n, states = GATES[op] * hidden, STATES[op]
+    weights = {"W": floats(ways, n, features), "R": floats(ways, n, hidden)}
+    if bias:
+        weights["B"] = floats(ways, 2 * n)
+    if peepholes:
+        weights["P"] = floats(ways, 3 * hidden)
+    shapes = {"X": (batch, time, features) if layout else (time, batch, features)}
+    if lengths:
+        shapes["lengths"] = (batch,)
+    state = ["h", "c"][:states]
+    if initial:
+        shapes.update(dict.fromkeys(state, (batch, ways, hidden) if layout else (ways, batch, hidden)))
+    ins = ["X", "W", "R", "B" if bias else "", "lengths" if lengths else "", *(state if initial else [""] * states),
+           *(["P"] if peepholes else [])]
+    outs = ["Y", "Y_h", "Y_c"][:1 + states]
+    graph = helper.make_graph(
+        [helper.make_node(op, ins, outs, hidden_size=hidden, **attrs)], "g",
+        [helper.make_tensor_value_info(k, TensorProto.INT32 if k == "lengths" else TensorProto.FLOAT, s)
+         for k, s in shapes.items()],
+        [helper.make_tensor_value_info(k, TensorProto.FLOAT, None) for k in outs],
+        [numpy_helper.from_array(v, k) for k, v in weights.items()])
+    made: bytes = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)],
+                                    ir_version=9).SerializeToString()
+    return made
+
+
+def feeds(onnx_model: bytes, time: int, batch: int) -> dict[str, np.ndarray]:
+    sizes = {"time": time, "batch": batch}
+    made = {}
+    for i in ort.InferenceSession(onnx_model).get_inputs():
+        shape = [sizes.get(d, d) for d in i.shape]
+        lengths = i.name == "lengths"
+        made[i.name] = RNG.integers(1, time + 1, shape).astype(np.int32) if lengths else floats(*shape, scale=1)
+    return made
+
+
+def check(folder: Path, onnx_model: bytes, cases: Sequence[Mapping[str, np.ndarray]], tolerance: float = 2e-6,
+          worker: isolated.Worker | None = None, **options: Any) -> Path:
+    """Both runtimes on every case.  Sums of a dozen products and a step's functions round at 1e-7 each."""
+    source, target = folder / "a.onnx", folder / "a.tflite"
+    source.write_bytes(onnx_model)
+    modelport.convert(source, target, verify=None, **options)
+    session = ort.InferenceSession(onnx_model)
+    names = [o.name for o in session.get_outputs()]
+    with isolated.Worker() as own:
+        for kernels in ("builtin", "plain"):
+            run = (worker or own).open("tflite", target, kernels=kernels, signature="serving_default")
+            for case in cases:
+                got = run.run(case)
+                for name, want in zip(names, session.run(None, dict(case)), strict=True):
+                    assert got[name].shape == want.shape, (name, kernels)
+                    np.testing.assert_allclose(got[name], want, tolerance, tolerance, err_msg=f"{name} {kernels}")
+    return target
+
+
+@pytest.fixture(scope="module")
+def worker() -> Any:
+    with isolated.Worker() as w:
+        yield w
+
+
+SIZES = [(4, 2), (1, 1), (7, 3), (4, 1)]
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("dynamic", [True, False])
+@pytest.mark.parametrize("more", [{}, {"lengths": True}, {"initial": True}, {"bias": False},
+                                  {"initial": True, "lengths": True, "clip": 0.4}], ids=str)
+def test_directions(tmp_path: Path, worker: Any, op: str, direction: str, dynamic: bool, more: dict[str, Any]) -> None:
+    sizes = SIZES if dynamic else [(4, 2)]
+    fixed = {} if dynamic else {"time": 4, "batch": 2}
+    made = model(op, direction=direction, **fixed, **more)
+    check(tmp_path, made, [feeds(made, *s) for s in sizes], worker=worker)
+
+
+@pytest.mark.parametrize("more", [
+    {"op": "GRU", "linear_before_reset": 1}, {"op": "GRU", "linear_before_reset": 1, "bias": False},
+    {"op": "LSTM", "peepholes": True}, {"op": "LSTM", "input_forget": 1},
+    {"op": "LSTM", "peepholes": True, "clip": 0.3, "lengths": True, "direction": "bidirectional"},
+    {"op": "GRU", "linear_before_reset": 1, "direction": "bidirectional", "lengths": True},
+    {"op": "RNN", "time": 1, "batch": 1}, {"op": "LSTM", "time": 70, "batch": 1}, {"op": "GRU", "time": 70},
+    {"op": "LSTM", "batch": 2}, {"op": "GRU", "time": 3}], ids=str)
+def test_more(tmp_path: Path, worker: Any, more: dict[str, Any]) -> None:
+    made = model(**more)
+    sizes = {(more.get("time", t), more.get("batch", b)) for t, b in SIZES}
+    check(tmp_path, made, [feeds(made, *s) for s in sorted(sizes)], worker=worker)
+
+
+ONE = [("Relu", {}), ("Affine", {"activation_alpha": [0.5], "activation_beta": [0.1]}), ("LeakyRelu", {}),
+       ("ThresholdedRelu", {"activation_alpha": [0.2]}), ("ScaledTanh", {"activation_alpha": [0.8], "activation_beta":
+       [1.1]}), ("HardSigmoid", {"activation_alpha": [0.3], "activation_beta": [0.4]}), ("Elu", {"activation_alpha":
+       [0.7]}), ("Softsign", {}), ("Softplus", {}), ("Sigmoid", {})]
+
+
+@pytest.mark.parametrize(("name", "attrs"), ONE, ids=[n for n, _ in ONE])
+def test_activations(tmp_path: Path, worker: Any, name: str, attrs: dict[str, Any]) -> None:
+    made = model("RNN", activations=[name], **attrs)
+    check(tmp_path, made, [feeds(made, *s) for s in SIZES[:2]], worker=worker)
+
+
+def test_activations_take_their_numbers_in_turn(tmp_path: Path, worker: Any) -> None:
+    made = model("LSTM", activations=["HardSigmoid", "LeakyRelu", "Tanh", "Sigmoid", "Elu", "ScaledTanh"],
+                 direction="bidirectional", activation_alpha=[0.3, 0.2, 0.6, 0.9], activation_beta=[0.45, 1.2])
+    check(tmp_path, made, [feeds(made, *s) for s in SIZES[:2]], worker=worker)
