@@ -30,7 +30,7 @@ from .ir.graph import Graph
 from .ir.tensor import Array
 from .ir.types import Type
 from .notes import Note, lines
-from .passes import dimensions
+from .passes import dimensions, interface
 
 if TYPE_CHECKING:
     from .proof import Report
@@ -162,14 +162,17 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
 
 
 def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",
-            shapes: Mapping[str, tuple[int | str, ...]] | None = None, batch: int | str | None = None) -> Graph:
+            shapes: Mapping[str, tuple[int | str, ...]] | None = None, batch: int | str | None = None,
+            perms: Mapping[str, list[int]] | None = None) -> Graph:
     """The hub graph as a target wants it: asked-for dimensions, the target's layout, the passes.
 
     ``shapes`` gives inputs new shapes, ``batch`` the first dimension of every input (a number, or a name that makes
-    it dynamic)."""
+    it dynamic), ``perms`` the order of the axes of inputs and outputs (see :mod:`.passes.interface`)."""
     steps = pass_list.named(passes)
     if shapes or batch is not None:
         graph = dimensions.with_dimensions(graph, shapes or {}, batch)
+    if perms:
+        graph = interface.moved(graph, perms)
     if target.layout == "first":
         graph = layout.channels_first(graph)
     elif target.layout == "last":
@@ -182,13 +185,16 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
             batch: int | str | None = None, verify: str | None = "auto", force: bool = False, strict: bool = False,
             limits: Limits = DEFAULT, read: Mapping[str, Any] | None = None, seed: int = 0,
             sample: PathLike | None = None, golden: tuple[PathLike, PathLike] | None = None,
-            progress: Progress = _silent, **options: Any) -> Conversion:
+            layout: str | Mapping[str, str] | None = None, progress: Progress = _silent,
+            **options: Any) -> Conversion:
     """Converts ``source`` (a path or a :class:`Model`) and writes ``path`` in the format of its suffix (or ``to``).
 
     ``verify`` is ``"auto"`` (the cheapest honest proof), ``"prove"`` (the highest level there is) or ``None``;
     ``sample`` is an ``.npz`` of your own inputs, ``golden`` one of inputs and one of the outputs they must give;
-    ``options`` are the target's own (``opset``, ``external_data`` for ONNX), ``read`` the source's.  With ``strict``
-    a note is an error.  A conversion that fails, or whose result does not verify, leaves ``path`` as it was."""
+    ``layout`` (``"nhwc"``, ``"nchw"``, or one for each name) is the order of the axes of images in the result, by
+    default the source's; ``options`` are the target's own (``opset``, ``external_data`` for ONNX; ``float16``,
+    ``recurrent`` for TensorFlow Lite), ``read`` the source's.  With ``strict`` a note is an error.  A conversion that
+    fails, or whose result does not verify, leaves ``path`` as it was."""
     path = Path(path)
     _check_seed(seed)
     target = registry.named(to) if to else registry.for_suffix(path)
@@ -215,7 +221,9 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     model = load(source, format=format, limits=limits, **(read or {}))
     clock.start("passes")
     with _located(model.path):
-        hub = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch)
+        source, perms = interface.with_layout(model.graph, {"": layout} if isinstance(layout, str) else layout) \
+            if layout else (model.graph, {})
+        hub = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch, perms=perms).noted(*source.notes)
         clock.start("write")
         module = target.load()
         raw = module.from_hub(hub, **{k: v for k, v in options.items() if k != "external_data"})
@@ -230,9 +238,11 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                 report = None
                 notes = (*notes, Note("info", "not verified: the source is an object in memory, not a file"))
             else:
-                resized = hub if shapes or batch is not None else None  # only then its interface is not the source's
+                resized = None  # only with other sizes is the interface not the source's
+                if shapes or batch is not None:
+                    resized = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch) if perms else hub
                 report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=resized,
-                               sample=sample, golden=golden)
+                               sample=sample, golden=golden, perms=perms, lower=_lowered(options))
                 if not report.ok:
                     raise VerificationFailed(report.text(), report,
                                              hint="nothing was written; --no-verify writes it all the same")
@@ -241,6 +251,11 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
             raise StrictFailure("\n".join(["notes, which --strict makes errors",
                                            *(f"  {printable(n)}" for n in lines(notes))]))
     return Conversion(path, report, notes, clock.seconds)
+
+
+def _lowered(options: Mapping[str, Any]) -> str | None:
+    """The precision that the options of a target lower to, if any."""
+    return "float16" if options.get("float16") else None
 
 
 def _check_options(given: Mapping[str, Any], known: Sequence[str], who: str) -> None:

@@ -57,6 +57,14 @@ def parser() -> argparse.ArgumentParser:
                          help="new shape of an input; a word in place of a number stays dynamic")
     convert.add_argument("--batch", metavar="N|NAME", help="first dimension of every input: a number, or a name "
                                                           "that makes it dynamic")
+    convert.add_argument("--layout", action="append", default=[], metavar="nhwc|NAME=nhwc",
+                         help="order of axes of the result's images: nhwc or nchw, for all inputs or for an input or "
+                              "output named (default: as in the source)")
+    convert.add_argument("--float16", action="store_true", default=None,
+                         help="TensorFlow Lite: store weights in half precision")
+    convert.add_argument("--recurrent", choices=("exact", "fused"), default=None,
+                         help="TensorFlow Lite: 'fused' recurrent operators, which keep their state between runs until "
+                              "it is reset")
     convert.add_argument("--passes", default="default", metavar="LIST", help="'default', 'none', or names with commas")
     convert.add_argument("--opset", type=int, metavar="N", help="ONNX opset to write (13 to 28)")
     convert.add_argument("--external-data", action="store_true", default=None,

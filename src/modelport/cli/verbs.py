@@ -78,14 +78,16 @@ def completion(options: Namespace) -> int:
 def convert(options: Namespace) -> int:
     _check_report(options)
     progress = Progress()
-    write = {"opset": options.opset, "external_data": options.external_data}
+    write = {"opset": options.opset, "external_data": options.external_data, "float16": options.float16,
+             "recurrent": options.recurrent}
     try:
         done = api.convert(
             options.source, options.target, to=options.to, format=options.format, passes=options.passes,
             shapes=_shapes(options.shape), batch=None if options.batch is None else _dimension(options.batch),
             verify=None if options.no_verify else "prove" if options.prove else "auto", force=options.force,
             strict=options.strict, limits=_limits(options), read=_read_options(options), seed=options.seed,
-            sample=options.sample, golden=options.golden, progress=progress, **write)
+            sample=options.sample, golden=options.golden, layout=_layouts(options.layout), progress=progress,
+            **write)
     except ModelportError as e:
         report = getattr(e, "report", None)
         if report is not None and options.report:
@@ -107,6 +109,11 @@ def convert(options: Namespace) -> int:
     print(f"{done.path}: {done.path.stat().st_size:,} bytes, {seconds:.2f} s")
     print(done.report.text() if done.report is not None else "not verified")
     return 0
+
+
+def _layouts(given: list[str]) -> dict[str, str] | None:
+    """``nhwc`` for all inputs, ``NAME=nhwc`` for one."""
+    return {name: order for name, _, order in (g.rpartition("=") for g in given)} or None
 
 
 def inspect(options: Namespace) -> int:

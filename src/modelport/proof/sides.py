@@ -4,9 +4,11 @@ from __future__ import annotations
 import mmap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import registry
 from ..codecs.limits import DEFAULT, Limits
@@ -14,6 +16,7 @@ from ..errors import ModelportError, RuntimeFailed, Unsupported, UnsupportedMode
 from ..ir.graph import Graph
 from ..ir.tensor import Array
 from ..ir.types import Type
+from ..passes import interface
 from ..runtimes import Session, start
 from ..runtimes.isolated import Worker
 from . import precision
@@ -29,6 +32,7 @@ class Side:
     path: Path | None = None
     format: str = ""
     shown: str = ""
+    perms: Mapping[str, list[int]] = field(default_factory=dict)
 
     def files(self) -> tuple[FileRecord, ...]:
         """The files of the model, external data included."""
@@ -39,8 +43,11 @@ class Side:
         return (record(self.path, name), *(record(self.path.parent / b, b) for b in beside))
 
 
-def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None) -> Side:
-    """A side from a path, a hub graph, or a model object with ``graph``, ``raw``, ``path`` and ``format``."""
+def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None, opaque: bool = False) -> Side:
+    """A side from a path, a hub graph, or a model object with ``graph``, ``raw``, ``path`` and ``format``.
+
+    With ``opaque`` a file whose operators the hub cannot hold is a side too, its graph that of its own operators: its
+    runtime can run it all the same."""
     if isinstance(model, Side):
         return model
     if isinstance(model, Graph):
@@ -51,11 +58,48 @@ def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None) -> Sid
         module = spec.load()
         limits.check("file_bytes", path.stat().st_size)
         raw = module.read(path, limits)
-        return Side(module.to_hub(raw), raw, path, spec.name, str(shown or path))
+        try:
+            graph = module.to_hub(raw)
+        except UnsupportedModel:
+            if not opaque:
+                raise
+            graph = raw
+        return Side(graph, raw, path, spec.name, str(shown or path))
     if isinstance(getattr(model, "graph", None), Graph):
         path = model.path
         return Side(model.graph, model.raw, path, model.format, str(shown or path or ""))
     raise UsageError(f"cannot verify a {type(model).__name__}", hint="give a path, a model or a graph")
+
+
+def moved_back(s: Side, perms: Mapping[str, list[int]]) -> Side:
+    """A side whose inputs and outputs named have their axes in another order, seen in the order of the source."""
+    if not perms:
+        return s
+    back = {k: [p.index(n) for n in range(len(p))] for k, p in perms.items()}
+    return replace(s, graph=interface.moved(s.graph, back), perms=perms)
+
+
+class Moved(Session):
+    """A session whose inputs and outputs are seen with their axes permuted back."""
+
+    def __init__(self, inner: Session, perms: Mapping[str, list[int]]) -> None:
+        self._inner, self._perms = inner, perms
+        self.name, self.version, self.settings = inner.name, inner.version, inner.settings
+        self.inputs = {k: self._seen(k, t) for k, t in inner.inputs.items()}
+        self.outputs = {k: self._seen(k, t) for k, t in inner.outputs.items()}
+
+    def _seen(self, name: str, t: Type) -> Type:
+        perm = self._perms.get(name)
+        return t if perm is None or t.shape is None else t.with_shape(tuple(
+            t.shape[perm.index(k)] for k in range(len(perm))))
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        made = self._inner.run({k: np.ascontiguousarray(a.transpose(self._perms[k])) if k in self._perms else a
+                                for k, a in feeds.items()})
+        return {k: a.transpose(np.argsort(self._perms[k])) if k in self._perms else a for k, a in made.items()}
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def external(path: Path) -> list[str]:
@@ -136,7 +180,8 @@ class Runners:
     def target(self, s: Side) -> Session:
         """The target in the runtime that will run it."""
         optimize = {"optimize": True} if self.optimize else {}
-        return self.hub(s.graph, None, **optimize) if s.path is None else self.native(s, **optimize)
+        session = self.hub(s.graph, None, **optimize) if s.path is None else self.native(s, **optimize)
+        return Moved(session, s.perms) if s.perms else session
 
     def native(self, s: Side, **options: Any) -> Session:
         """A file in the official runtime of its format; :class:`RuntimeFailed` if there is none or it refuses."""

@@ -26,7 +26,7 @@ from .noise import Exact
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
-from .sides import Runners, Side, attempt, match, participant, side, unfit
+from .sides import Runners, Side, attempt, match, moved_back, participant, side, unfit
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
@@ -37,7 +37,8 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
            sample: Mapping[str, Array] | str | Path | None = None,
            golden: tuple[str | Path, str | Path] | None = None, hub: Graph | None = None,
            lower: str | None = None, shown: Path | None = None, threads: int = 1, device: str = "cpu",
-           timeout: float = 120, isolated: bool = True, optimize: bool = False, limits: Limits = DEFAULT) -> Report:
+           timeout: float = 120, isolated: bool = True, optimize: bool = False, limits: Limits = DEFAULT,
+           perms: Mapping[str, list[int]] | None = None) -> Report:
     """Compares ``target`` with ``source`` on inputs chosen to hurt.
 
     Both are paths, hub graphs, or models (objects with ``graph``, ``raw``, ``path`` and ``format``).  ``level``:
@@ -46,7 +47,8 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     may have fewer free dimensions than the source's (by default the target's own graph); ``lower`` the precision that
     it was asked to lower to (a key of ``compare.BARS``); ``sample`` an .npz of the user's own inputs; ``optimize`` runs
     the target with ONNX Runtime's graph rewrites, as applications do; ``golden`` an .npz of inputs and one of outputs
-    (level L3); ``shown`` the name that the target will have.  Raises :class:`UsageError` where the interfaces have
+    (level L3); ``shown`` the name that the target will have; ``perms`` the order of axes of those of the target's
+    inputs and outputs that have another than the source's.  Raises :class:`UsageError` where the interfaces have
     nothing in common, and whatever reading a file raises; a runtime that refuses the target is a verdict, not an
     exception."""
     if level not in LEVELS:
@@ -54,7 +56,7 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     if level == "L3" and golden is None:
         raise UsageError("level L3 compares with golden outputs, and none are given")
     began = time.perf_counter()
-    mine, other = side(source, limits), side(target, limits, shown)
+    mine, other = side(source, limits), moved_back(side(target, limits, shown, opaque=True), perms or {})
     options = {"level": level, "suite": suite_level or ("thorough" if level == "prove" else "cheap"), "seed": seed,
                "lower": lower or "", "threads": threads, "device": device, "optimize": optimize}
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:

@@ -1,7 +1,7 @@
 """Which element type, and which quantization, a hub value has in a TensorFlow Lite graph.
 
 The kernels compute in float32 and in 32- or 64-bit integers: half precision and doubles are carried as float32, int64
-as int32 where the bounds of its elements prove that nothing is lost.  The model's inputs and outputs keep their types."""
+as int32 where the bounds of its elements prove that nothing is lost.  The model's interface keeps its types."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,7 +18,8 @@ F32, I32, I64 = map(np.dtype, ("f4", "i4", "i8"))
 CARRIED: Mapping[str, DType] = {"float16": F32, "bfloat16": F32, "float64": F32}
 _QUANTIZED = frozenset({"int8", "uint8", "int16"})
 _MOVES = frozenset("Reshape Transpose Squeeze Unsqueeze Flatten Slice Gather Expand Tile Split Concat Identity "
-                   "DepthToSpace SpaceToDepth MaxPool Pad Where Resize GlobalMaxPool Max Min ReduceMax ReduceMin".split())
+                   "DepthToSpace SpaceToDepth MaxPool Pad Where Resize GlobalMaxPool Max Min ReduceMax "
+                   "ReduceMin".split())
 
 
 def raw_dtype(v: Value) -> DType:

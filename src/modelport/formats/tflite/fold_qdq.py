@@ -6,7 +6,7 @@ allows its scales; what it does not allow stays in real numbers between DEQUANTI
 Source: the TensorFlow Lite 8-bit quantization specification; kernels/*.cc for what each kernel checks."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np

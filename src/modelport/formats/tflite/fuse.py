@@ -1,4 +1,4 @@
-"""Several raw operators as one: activations and biases that kernels compute on the way, movements that follow another."""
+"""Several raw operators as one: activations and biases that kernels compute on the way, movements after movements."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Unsupported
+from ...errors import Unsupported, UsageError, printable
 from ...hub import infer
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
 from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
 from ...hub.opset import NHWC
 from ...ir.graph import Graph, Made, Node, Value
-from ...ir.rules import Builder, apply, translate
+from ...ir.rules import Builder, Rules, apply, translate
 from ...ir.types import Type
 from ...passes.clean import clean
 from ...passes.fold import fold
@@ -22,25 +22,43 @@ from ..onnx.functions import expand
 from .carriers import carried, raw_constant, raw_dtype, standin
 from .decompose import rules
 from .from_onnx import from_onnx
+from .from_onnx.common import fused
+from .halve import halve
 from .optimize import optimize
 from .raw import builder, type_name
 
 TARGET = "TensorFlow Lite"
 
 
-def from_hub(hub: Graph) -> Graph:
-    """The graph in builtin operators of TensorFlow Lite, or :class:`UnsupportedModel` with all that is in the way."""
+def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> Graph:
+    """The graph in builtin operators of TensorFlow Lite, or :class:`UnsupportedModel` with all that is in the way.
+
+    With ``float16`` weights are stored in half precision; ``recurrent="fused"`` takes the recurrent operators that keep
+    their state between runs."""
+    if recurrent not in ("exact", "fused"):
+        raise UsageError(f"recurrent '{printable(recurrent)}' is neither 'exact' nor 'fused'")
+    table = from_onnx
+    if recurrent == "fused":
+        table = Rules(from_onnx.source, from_onnx.target)
+        table.update({**from_onnx, **fused})
     graph = canonical(fold(hub))
-    graph = decompose(graph, _legal, rules, partial(expand, version=28), target=TARGET, why=_why)
+    graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
+                      why=partial(_why, table))
     graph = clean(fold(channels_last(graph)))
     typed = carried(canonical(graph))
     op = builder()
     inputs = {k: Value(Type(v.dtype, v.shape, t.type.quant), v.name)
               for (k, v), t in zip(graph.inputs.items(), typed.inputs.values(), strict=True)}
     flows = {k: _cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
-    raw = translate(typed, from_onnx, op, _around, flows, _entered)
+    raw = translate(typed, table, op, _around, flows, _entered)
     outputs = {k: _output(op, v, graph.outputs[k].dtype, inputs) for k, v in raw.outputs.items()}
-    return optimize(raw.with_(inputs=inputs, outputs=outputs)).noted(*op.notes)
+    raw = optimize(raw.with_(inputs=inputs, outputs=outputs)).noted(*op.notes)
+    return halve(raw, lossless=not float16) if float16 or _halves(hub) else raw
+
+
+def _halves(hub: Graph) -> bool:
+    """Whether the model stores weights in half precision already."""
+    return any(v.dtype.name == "float16" for v in hub.constants)
 
 
 def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
@@ -82,33 +100,33 @@ def _entered(node: Node, body: Graph) -> Mapping[str, Value]:
     return body.inputs
 
 
-def _trial(op: str, node: Node, inputs: list[Value | None], types: list[Type]) -> str:
+def _trial(table: Rules, op: str, node: Node, inputs: list[Value | None], types: list[Type]) -> str:
     """Why the rule of ``op`` refuses a node of that kind; empty if it does not."""
-    if op not in from_onnx:
+    if op not in table:
         return "no translation"
     attrs = {k: carried(a) if isinstance(a, Graph) else a for k, a in node.attrs.items()}
     probe = Node(op, inputs, attrs, types, origin=node.label)
     for new, old in zip(probe.outputs, node.outputs, strict=True):
         new.elements = old.elements
     try:
-        _around(builder().at(probe), probe, from_onnx[op])
+        _around(builder().at(probe), probe, table[op])
     except Unsupported as e:
         return e.reason
     return ""
 
 
-def _why(node: Node) -> str:
+def _why(table: Rules, node: Node) -> str:
     """Why a hub node has no translation as it stands; empty if it has one."""
     ins = [standin(v) for v in node.inputs]
     types = [Type(raw_dtype(o), o.shape) for o in node.outputs]
     if node.op not in BOUND:
-        return _trial(node.op, node, ins, types)
+        return _trial(table, node.op, node, ins, types)
     last = [None if v is None or k else Value(infer.channels_last(v.type), v.name) for k, v in enumerate(ins)]
-    return _trial(NHWC + node.op, node, [last[0], *ins[1:]], [infer.channels_last(types[0]), *types[1:]])
+    return _trial(table, NHWC + node.op, node, [last[0], *ins[1:]], [infer.channels_last(types[0]), *types[1:]])
 
 
-def _legal(node: Node) -> bool:
-    return not _why(node)
+def _legal(table: Rules, node: Node) -> bool:
+    return not _why(table, node)
 
 
 @rules(*(NHWC + name for name in sorted(BOUND)))

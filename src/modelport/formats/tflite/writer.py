@@ -94,11 +94,11 @@ class _File:
 
     def _model(self, buffers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         codes = []
-        for (op, version), _ in sorted(self.codes.items(), key=lambda e: e[1]):
+        for (op, number), _ in sorted(self.codes.items(), key=lambda e: e[1]):
             numbers = schema("tflite").enums["BuiltinOperator"]
             custom = "Flex" + op[5:] if op.startswith("flex.") else op[7:] if op.startswith("custom.") else None
-            number = numbers["CUSTOM"] if custom is not None else numbers[op]
-            codes.append({"deprecated_builtin_code": min(number, 127), "builtin_code": number, "version": version,
+            code = numbers["CUSTOM"] if custom is not None else numbers[op]
+            codes.append({"deprecated_builtin_code": min(code, 127), "builtin_code": code, "version": number,
                           "custom_code": custom})
         return {"version": 3, "description": self.description, "operator_codes": codes, "subgraphs": self.subgraphs,
                 "buffers": buffers, "signature_defs": [{"signature_key": "serving_default", **self.maps}]}
@@ -186,10 +186,12 @@ class _File:
 
 
 def _digest(content: Tensor | bytes | None) -> bytes:
+    raw: Any = content
     if isinstance(content, Tensor):
-        raw: Any = content.raw
-        content = np.ascontiguousarray(content.numpy()).reshape(-1).view(np.uint8).data if raw is None else raw
-    return hashlib.blake2b(content or b"", digest_size=16).digest()
+        raw = content.raw
+        if raw is None:
+            raw = np.ascontiguousarray(content.numpy()).reshape(-1).view(np.uint8).data
+    return hashlib.blake2b(raw or b"", digest_size=16).digest()
 
 
 def _quantization(type: Type) -> dict[str, Any] | None:

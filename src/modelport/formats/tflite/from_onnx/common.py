@@ -17,6 +17,8 @@ from ....ir.types import Dim, DType, Quant, Type
 from ..raw import numbers, type_name
 
 from_onnx = Rules("ONNX", "TensorFlow Lite")
+fused = Rules("ONNX", "TensorFlow Lite")
+"""Rules that ``recurrent="fused"`` puts in the place of those of ``from_onnx``: operators that keep a state."""
 BOOL, F32, I8, U8, I16, I32, I64 = map(np.dtype, ("?", "f4", "i1", "u1", "i2", "i4", "i8"))
 NONE = {"fused_activation_function": "NONE"}
 INT32 = (-(1 << 31), (1 << 31) - 1)
