@@ -5,7 +5,7 @@ the function bodies of the schemas, until a target has every operator of a graph
 from __future__ import annotations
 
 from ...ir.rules import Rules
-from . import ml, recurrent, simpler
+from . import ml, norm, pool, recurrent, simpler
 from .engine import Expand, decompose
 
 __all__ = ["Expand", "decompose", "rules"]
@@ -13,4 +13,6 @@ __all__ = ["Expand", "decompose", "rules"]
 rules = Rules("the hub", "simpler operators")
 rules.update(simpler.rules)
 rules.update(ml.rules)
+rules.update(norm.rules)
+rules.update(pool.rules)
 rules.update(recurrent.rules)

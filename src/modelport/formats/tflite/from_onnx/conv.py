@@ -2,18 +2,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from ....ir.types import Dim
-from .common import NONE, constant, dims, from_onnx, rank, reshaped_weight, transpose
+from ....ir.types import Dim, Type
+from .common import F32, NONE, carry, dims, from_onnx, ints, rank, reshape, reshaped_weight, transpose
+
+Ints = Sequence[int]
 
 
-def padded(tfl: Builder, x: Value, pads: Sequence[int], fill: float | None = None) -> Value:
+def padded(tfl: Builder, x: Value, pads: Ints, fill: float | None = None) -> Value:
     """``x``, channels last, with ``pads`` (all beginnings, then all ends) around its middle axes."""
     n = len(pads) // 2
     if not any(pads):
@@ -23,8 +26,8 @@ def padded(tfl: Builder, x: Value, pads: Sequence[int], fill: float | None = Non
     return made
 
 
-def padding(tfl: Builder, x: Value, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int],
-            pads: Sequence[int], auto_pad: str) -> tuple[Value, str]:
+def padding(tfl: Builder, x: Value, kernel: Ints, strides: Ints, dilations: Ints, pads: Ints, auto_pad: str,
+            fill: float | None = None) -> tuple[Value, str]:
     """The input, padded if need be, and the word for the padding of the kernel: SAME puts the odd one at the end."""
     n = len(kernel)
     if auto_pad == "SAME_UPPER":
@@ -39,7 +42,7 @@ def padding(tfl: Builder, x: Value, kernel: Sequence[int], strides: Sequence[int
     same = [_same(d, k, s, r) for d, k, s, r in zip(x.shape[1:n + 1], kernel, strides, dilations, strict=True)]
     if all(p is not None and p == (a, b) for p, a, b in zip(same, pads[:n], pads[n:], strict=True)):
         return x, "SAME"
-    return padded(tfl, x, pads), "VALID"
+    return padded(tfl, x, pads, fill), "VALID"
 
 
 def _same(size: Dim, kernel: int, stride: int, dilation: int) -> tuple[int, int] | None:
@@ -56,25 +59,214 @@ def _same(size: Dim, kernel: int, stride: int, dilation: int) -> tuple[int, int]
     return total // 2, total - total // 2
 
 
+@dataclass(frozen=True)
+class Flat:
+    """A value of one spatial axis as one of two, the first of length one."""
+
+    one: bool
+
+    def ins(self, tfl: Builder, x: Value) -> Value:
+        return unsqueezed(tfl, x, 1) if self.one else x
+
+    def out(self, tfl: Builder, y: Value) -> Value:
+        return squeezed(tfl, y, 1) if self.one else y
+
+    def pair(self, values: Ints, fill: int = 1) -> list[int]:
+        """What is said for each axis, with the axis that is added."""
+        return [fill, *values] if self.one else list(values)
+
+    def pads(self, pads: Ints) -> list[int]:
+        return [0, pads[0], 0, pads[1]] if self.one else list(pads)
+
+
+def unsqueezed(tfl: Builder, x: Value, axis: int) -> Value:
+    """``x`` with a new axis of length one."""
+    assert x.shape is not None
+    shape = (*x.shape[:axis], 1, *x.shape[axis:])
+    if sum(not isinstance(d, int) for d in shape) <= 1:
+        return reshape(tfl, x, shape)
+    made: Value = tfl.EXPAND_DIMS(x, ints([axis]), type=Type(x.dtype, shape, x.type.quant))
+    return made
+
+
+def squeezed(tfl: Builder, x: Value, axis: int) -> Value:
+    """``x`` without an axis of length one."""
+    if x.shape is None:
+        raise Unsupported("of a value of unknown rank")
+    shape = (*x.shape[:axis], *x.shape[axis + 1:])
+    if sum(not isinstance(d, int) for d in shape) <= 1:
+        return reshape(tfl, x, shape)
+    made: Value = tfl.SQUEEZE(x, squeeze_dims=[axis], type=Type(x.dtype, shape, x.type.quant))
+    return made
+
+
+def inner(tfl: Builder, flat: Flat) -> Type:
+    """The type of the result before the axis that was added is taken away."""
+    out = tfl.out
+    return out if not flat.one or out.shape is None else Type(out.dtype, (out.shape[0], 1, *out.shape[1:]), out.quant)
+
+
+def _bias(tfl: Builder, b: Value | None, n: int) -> Value:
+    """The kernels, and some delegates, want one."""
+    return constant(np.zeros(n, np.float32)) if b is None else carry(tfl, b, "f4")
+
+
 @from_onnx("nhwc.Conv")
-def conv(tfl: Builder, x: Value, w: Value, b: Value | None = None, *, strides: Sequence[int], pads: Sequence[int] = (),
-         dilations: Sequence[int], kernel_shape: Sequence[int], group: int = 1, auto_pad: str = "NOTSET") -> Any:
+def conv(tfl: Builder, x: Value, w: Value, b: Value | None = None, *, strides: Ints = (), pads: Ints = (),
+         dilations: Ints = (), kernel_shape: Ints = (), group: int = 1, auto_pad: str = "NOTSET") -> Any:
     n = rank(x) - 2
-    if n != 2:
+    if n not in (1, 2, 3):
         raise Unsupported(f"{n} spatial axes")
-    out, inner, *_ = dims(w, "the weight")
-    if min(dims(w)) < 1:
-        raise Unsupported("an empty weight")
-    x, word = padding(tfl, x, kernel_shape, strides, dilations, pads or (0,) * 4, auto_pad)
+    out, part, *kernel = dims(w, "the weight")
+    if min(dims(w)) < 1 or x.shape is None or x.shape[-1] == 0:
+        raise Unsupported("an empty weight or no channels")
+    strides, dilations, pads = strides or (1,) * n, dilations or (1,) * n, pads or (0,) * (2 * n)
+    x, w, bias = carry(tfl, x, "f4"), carry(tfl, w, "f4"), _bias(tfl, b, out)
+    if n == 3:
+        return _conv_3d(tfl, x, w, bias, strides, pads, dilations, group, auto_pad)
+    flat = Flat(n == 1)
+    kernel, strides, dilations = flat.pair(kernel), flat.pair(strides), flat.pair(dilations)
+    x, word = padding(tfl, flat.ins(tfl, x), kernel, strides, dilations, flat.pads(pads), auto_pad)
     options = {"padding": word, "stride_h": strides[0], "stride_w": strides[1], "dilation_h_factor": dilations[0],
-               "dilation_w_factor": dilations[1], **NONE}
-    if group > 1 and inner == 1:
-        kernel = transpose(tfl, w, [1, 2, 3, 0])
-        kernel = reshaped_weight(tfl, kernel, (1, *kernel_shape, out), 3)
-        return tfl.DEPTHWISE_CONV_2D(x, kernel, _bias(b, out), **options, depth_multiplier=out // group, type=tfl.out)
-    return tfl.CONV_2D(x, transpose(tfl, w, [0, 2, 3, 1]), _bias(b, out), **options, type=tfl.out)
+               "dilation_w_factor": dilations[1], **NONE, "type": inner(tfl, flat)}
+    if group > 1 and part == 1:
+        moved = transpose(tfl, w, [*range(1, n + 2), 0])
+        y = tfl.DEPTHWISE_CONV_2D(x, reshaped_weight(tfl, moved, (1, *kernel, out), 3), bias, **options,
+                                  depth_multiplier=out // group)
+    else:  # the kernel takes the number of groups from the channels
+        moved = transpose(tfl, w, [0, *range(2, n + 2), 1])
+        y = tfl.CONV_2D(x, reshaped_weight(tfl, moved, (out, *kernel, part), 0) if flat.one else moved, bias, **options)
+    return flat.out(tfl, y)
 
 
-def _bias(b: Value | None, n: int) -> Value:
-    """The kernels of some delegates want one."""
-    return constant(np.zeros(n, np.float32)) if b is None else b
+def _conv_3d(tfl: Builder, x: Value, w: Value, bias: Value, strides: Ints, pads: Ints, dilations: Ints, group: int,
+             auto_pad: str) -> Any:
+    """CONV_3D; in groups, which it does not take, the sum of convolutions of two axes over the slices of the weight."""
+    out, part, *kernel = dims(w, "the weight")
+    if group == 1:
+        x, word = padding(tfl, x, kernel, strides, dilations, pads, auto_pad)
+        d, h, v = dilations
+        return tfl.CONV_3D(x, transpose(tfl, w, [2, 3, 4, 1, 0]), bias, padding=word, stride_d=strides[0],
+                           stride_h=strides[1], stride_w=strides[2], dilation_d_factor=d, dilation_h_factor=h,
+                           dilation_w_factor=v, **NONE, type=tfl.out)
+    shape, result = x.shape, tfl.out.shape
+    assert shape is not None
+    if result is None or any(not isinstance(d, int) for d in (*shape[1:], *result[1:])) or w.data is None:
+        raise Unsupported("three axes in groups, of sizes or with a weight only known at run time")
+    x, word = padding(tfl, x, kernel, strides, dilations, pads, auto_pad)
+    if word == "SAME":
+        x = padded(tfl, x, pads)
+    assert x.shape is not None
+    high, wide, channels = [d for d in x.shape[2:] if isinstance(d, int)]
+    sizes = [d for d in result[1:] if isinstance(d, int)]
+    options = {"padding": "VALID", "stride_h": strides[1], "stride_w": strides[2], "dilation_h_factor": dilations[1],
+               "dilation_w_factor": dilations[2], **NONE}
+    total: Value | None = None
+    batch = None if not isinstance(shape[0], int) else shape[0] * sizes[0]
+    for tap in range(kernel[0]):
+        first = tap * dilations[0]
+        plane = strided(tfl, x, 1, first, first + (sizes[0] - 1) * strides[0] + 1, strides[0], sizes[0])
+        plane = reshape(tfl, plane, (batch, high, wide, channels))
+        kind = Type(F32, (batch, *sizes[1:]))
+        weight, zero = w.numpy()[:, :, tap], bias if tap == 0 else constant(np.zeros(out, np.float32))
+        if part == 1:
+            y = tfl.DEPTHWISE_CONV_2D(plane, constant(weight.transpose(1, 2, 3, 0)), zero, **options,
+                                      depth_multiplier=out // group, type=kind)
+        else:
+            y = tfl.CONV_2D(plane, constant(weight.transpose(0, 2, 3, 1)), zero, **options, type=kind)
+        total = y if total is None else tfl.ADD(total, y, **NONE)
+    assert total is not None
+    return reshape(tfl, total, (shape[0], *sizes))
+
+
+def strided(tfl: Builder, x: Value, axis: int, first: int, last: int | None, step: int, size: Dim) -> Value:
+    """Every ``step``-th element of ``x`` along ``axis`` from ``first`` to before ``last`` (``None``: the end)."""
+    n = rank(x)
+    assert x.shape is not None
+    begin, end, steps = [0] * n, [0] * n, [1] * n
+    begin[axis], end[axis], steps[axis] = first, last or 0, step
+    every = (1 << n) - 1
+    made: Value = tfl.STRIDED_SLICE(
+        x, ints(begin), ints(end), ints(steps), begin_mask=every & ~(1 << axis),
+        end_mask=every if last is None else every & ~(1 << axis), ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0,
+        offset=False, type=Type(x.dtype, (*x.shape[:axis], size, *x.shape[axis + 1:]), x.type.quant))
+    return made
+
+
+@from_onnx("nhwc.ConvTranspose")
+def conv_transpose(tfl: Builder, x: Value, w: Value, b: Value | None = None, *, strides: Ints = (), pads: Ints = (),
+                   dilations: Ints = (), kernel_shape: Ints = (), group: int = 1, auto_pad: str = "NOTSET",
+                   output_padding: Ints = (), output_shape: Ints = ()) -> Any:
+    """SAME where the kernel cuts off what ONNX cuts off; else the whole result, and a cut.
+
+    The kernel centres what it cuts, the odd one at the end (kernels/padding.h)."""
+    n = rank(x) - 2
+    if n not in (1, 2, 3):
+        raise Unsupported(f"{n} spatial axes")
+    if group != 1 or any(d != 1 for d in dilations):
+        raise Unsupported("groups or dilations")
+    assert x.shape is not None
+    channels, out, *kernel = dims(w, "the weight")
+    strides = strides or (1,) * n
+    cuts = transposed_cuts(x.shape[1:-1], kernel, strides, pads, auto_pad, output_padding, output_shape)
+    flat = Flat(n == 1)
+    kernel, strides = flat.pair(kernel), flat.pair(strides)
+    cuts = [(0, 0), *cuts] if flat.one else cuts
+    same = all(-s < grown <= 0 and before == max(0, k - s - grown) // 2
+               for (before, grown), k, s in zip(cuts, kernel, strides, strict=True))
+    growth = [grown if same else max(k - s, grown + before)
+              for (before, grown), k, s in zip(cuts, kernel, strides, strict=True)]
+    if not same and any(g - (k - s) >= s for g, k, s in zip(growth, kernel, strides, strict=True)):
+        raise Unsupported("an output longer than all that its windows reach")
+    x = flat.ins(tfl, carry(tfl, x, "f4"))
+    assert x.shape is not None
+    whole = (x.shape[0], *(d * s + g if isinstance(d, int) else None
+                           for d, s, g in zip(x.shape[1:-1], strides, growth, strict=True)), out)
+    if all(isinstance(d, int) for d in whole):
+        shape: Any = ints([d for d in whole if isinstance(d, int)])
+    else:  # batch, sizes and channels from those of the input
+        shape = tfl.ADD(tfl.MUL(tfl.SHAPE(x, out_type="INT32"), ints([1, *strides, 0]), **NONE),
+                        ints([0, *growth, out]), **NONE)
+    order = transpose(tfl, carry(tfl, w, "f4"), [2, 3, 4, 1, 0] if n == 3 else [1, *range(2, n + 2), 0])
+    options: dict[str, Any] = {"padding": "SAME" if same else "VALID", **NONE, "type": Type(F32, whole)}
+    bias = _bias(tfl, b, out)
+    if n == 3:
+        y = tfl.CONV_3D_TRANSPOSE(shape, order, x, bias, stride_d=strides[0], stride_h=strides[1], stride_w=strides[2],
+                                  dilation_d_factor=1, dilation_h_factor=1, dilation_w_factor=1, **options)
+    else:
+        order = reshaped_weight(tfl, order, (out, *kernel, channels), 0) if flat.one else order
+        y = tfl.TRANSPOSE_CONV(shape, order, x, bias, stride_h=strides[0], stride_w=strides[1], **options)
+    if not same:
+        for axis, ((before, grown), whole_growth) in enumerate(zip(cuts, growth, strict=True), 1):
+            after = whole_growth - grown - before
+            if before or after:
+                size = y.shape[axis]
+                y = strided(tfl, y, axis, before, -after if after else None, 1,
+                            size - before - after if isinstance(size, int) else None)
+    return flat.out(tfl, y)
+
+
+def transposed_cuts(sizes: Sequence[Dim], kernel: Ints, strides: Ints, pads: Ints, auto_pad: str, more: Ints,
+                    output_shape: Ints) -> list[tuple[int, int]]:
+    """For each axis what is cut off at the beginning, and how much longer the result is than size times stride.
+
+    (ONNX operator ConvTranspose; an odd pad is at the end for SAME_UPPER only.)"""
+    n = len(kernel)
+    more, pads = more or (0,) * n, pads or (0,) * (2 * n)
+    cuts = []
+    for a, (size, k, s, extra) in enumerate(zip(sizes, kernel, strides, more, strict=True)):
+        full = k - s + extra  # what the whole result is longer
+        if output_shape:
+            if not isinstance(size, int):
+                raise Unsupported("a stated output shape of sizes that are only known at run time")
+            grown = output_shape[a - n] - size * s
+        elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+            grown = 0
+        else:
+            if min(pads) < 0:
+                raise Unsupported("negative pads")
+            cuts.append((pads[a], full - pads[a] - pads[a + n]))
+            continue
+        total = max(0, full - grown)
+        cuts.append((total // 2 if auto_pad == "SAME_UPPER" else total - total // 2, grown))
+    return cuts

@@ -7,41 +7,84 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....hub.decompose.pool import Pads, counts, lowest, window
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from .common import NONE, carry, from_onnx, ints, rank
-from .conv import padded, padding
+from .conv import Flat, inner, padded, padding
+
+Ints = Sequence[int]
+
+
+def _windows(x: Value, kernel: Ints, strides: Ints, pads: Ints, auto_pad: str, ceil_mode: int) -> list[Pads]:
+    """The pads of two axes of ``x``, channels last."""
+    assert x.shape is not None
+    return [window(d, k, s, 1, a, b, auto_pad, ceil_mode) for d, k, s, a, b in zip(
+        x.shape[1:3], kernel, strides, pads[:2], pads[2:], strict=True)]
+
+
+def _plain(x: Value, dilations: Ints) -> int:
+    n = rank(x) - 2
+    if n not in (1, 2) or any(d != 1 for d in dilations):
+        raise Unsupported(f"{n} spatial axes, or dilations")
+    return n
 
 
 @from_onnx("nhwc.MaxPool")
-def max_pool(tfl: Builder, x: Value, *, kernel_shape: Sequence[int], strides: Sequence[int], pads: Sequence[int] = (),
-             dilations: Sequence[int] = (), auto_pad: str = "NOTSET", ceil_mode: int = 0, storage_order: int = 0) -> Any:
+def max_pool(tfl: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = (), pads: Ints = (),
+             dilations: Ints = (), auto_pad: str = "NOTSET", ceil_mode: int = 0, storage_order: int = 0) -> Any:
     assert tfl.node is not None
-    if rank(x) != 4 or ceil_mode or any(d != 1 for d in dilations) or len(tfl.node.outputs) > 1:
-        raise Unsupported("not two spatial axes, dilations, ceil_mode or indices")
-    x = carry(tfl, x, "f4")
-    moved, word = padding(tfl, x, kernel_shape, strides, (1, 1), pads or (0,) * 4, auto_pad)
-    if moved is not x:
-        moved = padded(tfl, x, pads, -np.inf)
-    return tfl.MAX_POOL_2D(moved, padding=word, stride_h=strides[0], stride_w=strides[1], filter_height=kernel_shape[0],
-                           filter_width=kernel_shape[1], **NONE, type=tfl.out)
+    n = _plain(x, dilations)
+    if len(tfl.node.outputs) > 1:
+        raise Unsupported("the indices of the largest values")
+    x, flat = carry(tfl, x, "f4 i1 u1"), Flat(n == 1)
+    kernel, strides = flat.pair(kernel_shape), flat.pair(strides or (1,) * n)
+    pads, x, word = flat.pads(pads or (0,) * (2 * n)), flat.ins(tfl, x), "SAME"
+    if auto_pad != "SAME_UPPER" or ceil_mode:
+        around = _windows(x, kernel, strides, pads, auto_pad, ceil_mode)
+        x, word = padding(tfl, x, kernel, strides, (1, 1), [a for a, _, _ in around] + [b + c for _, b, c in around],
+                          "NOTSET", lowest(x))
+    return flat.out(tfl, tfl.MAX_POOL_2D(x, **_options(kernel, strides, word), type=inner(tfl, flat)))
+
+
+def _options(kernel: Ints, strides: Ints, word: str) -> dict[str, Any]:
+    return {"padding": word, "stride_h": strides[0], "stride_w": strides[1], "filter_height": kernel[0],
+            "filter_width": kernel[1], **NONE}
 
 
 @from_onnx("nhwc.AveragePool")
-def average_pool(tfl: Builder, x: Value, *, kernel_shape: Sequence[int], strides: Sequence[int],
-                 pads: Sequence[int] = (), dilations: Sequence[int] = (), auto_pad: str = "NOTSET", ceil_mode: int = 0,
-                 count_include_pad: int = 0) -> Any:
-    """SAME leaves its pads out of the average; pads that count are written as zeros."""
-    if rank(x) != 4 or ceil_mode or any(d != 1 for d in dilations):
-        raise Unsupported("not two spatial axes, dilations or ceil_mode")
-    if count_include_pad and any(pads):
-        moved, word = padded(tfl, x, pads), "VALID"
-    else:
-        moved, word = padding(tfl, x, kernel_shape, strides, (1, 1), pads or (0,) * 4, auto_pad)
-        if moved is not x:
-            raise Unsupported("pads that are not SAME and do not count")
-    return tfl.AVERAGE_POOL_2D(moved, padding=word, stride_h=strides[0], stride_w=strides[1],
-                               filter_height=kernel_shape[0], filter_width=kernel_shape[1], **NONE, type=tfl.out)
+def average_pool(tfl: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = (), pads: Ints = (),
+                 dilations: Ints = (), auto_pad: str = "NOTSET", ceil_mode: int = 0, count_include_pad: int = 0) -> Any:
+    """SAME leaves its pads out of the average; where others do too, zeros are averaged and their number made good."""
+    n = _plain(x, dilations)
+    x, flat = carry(tfl, x, "f4"), Flat(n == 1)
+    kernel, strides = flat.pair(kernel_shape), flat.pair(strides or (1,) * n)
+    pads, x = flat.pads(pads or (0,) * (2 * n)), flat.ins(tfl, x)
+    assert x.shape is not None
+    same = {**_options(kernel, strides, "SAME"), "type": inner(tfl, flat)}
+    if auto_pad == "SAME_UPPER" and not ceil_mode and not count_include_pad:
+        return flat.out(tfl, tfl.AVERAGE_POOL_2D(x, **same))
+    around = _windows(x, kernel, strides, pads, auto_pad, ceil_mode)
+    flattened = [a for a, _, _ in around] + [b + c for _, b, c in around]
+    if not count_include_pad and any(flattened) and min(flattened) >= 0 \
+            and padding(tfl, x, kernel, strides, (1, 1), flattened, "NOTSET")[1] == "SAME":
+        return flat.out(tfl, tfl.AVERAGE_POOL_2D(x, **same))
+    if min(flattened) < 0:
+        raise Unsupported("windows that leave out the last values")
+    share: Any = np.ones((1, 1, 1, 1))
+    for a, (k, s, pad) in enumerate(zip(kernel, strides, around, strict=True)):
+        size = x.shape[a + 1]
+        if any(pad) and not (count_include_pad and not pad[2]):
+            if not isinstance(size, int):
+                raise Unsupported("pads that do not count, of sizes that are only known at run time")
+            number = counts(size, k, s, 1, pad, bool(count_include_pad))
+            if not number.all():
+                raise Unsupported("windows of pads alone")
+            share = share * (k / number).reshape([-1 if b == a + 1 else 1 for b in range(4)])
+    y = tfl.AVERAGE_POOL_2D(padded(tfl, x, flattened), **{**same, "padding": "VALID"})
+    if not (share == 1).all():
+        y = tfl.MUL(y, constant(share.astype(np.float32)), **NONE)
+    return flat.out(tfl, y)
 
 
 @from_onnx("nhwc.GlobalAveragePool")
@@ -51,4 +94,4 @@ def global_average_pool(tfl: Builder, x: Value) -> Any:
 
 @from_onnx("nhwc.GlobalMaxPool")
 def global_max_pool(tfl: Builder, x: Value) -> Any:
-    return tfl.REDUCE_MAX(carry(tfl, x, "f4 i4 i8"), ints(range(1, rank(x) - 1)), keep_dims=True)
+    return tfl.REDUCE_MAX(carry(tfl, x, "f4 i4 i8 i1 u1"), ints(range(1, rank(x) - 1)), keep_dims=True)
