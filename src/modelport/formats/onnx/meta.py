@@ -20,6 +20,8 @@ import onnx
 
 OPSET = "onnx:opset:"
 FIELDS = ("producer_name", "producer_version", "domain", "model_version", "doc_string")
+FOREIGN = ("tflite:",)
+"""Beginnings of the keys that other formats have; an .onnx keeps them in its metadata_props."""
 _SAME = {"": "ai.onnx"}
 
 
@@ -40,7 +42,8 @@ def read(model: onnx.ModelProto) -> dict[str, str]:
     """All but the imports."""
     out = {"onnx:ir_version": str(model.ir_version)}
     out.update({f"onnx:{k}": str(getattr(model, k)) for k in FIELDS if getattr(model, k)})
-    out.update({f"onnx:metadata:{p.key}": p.value for p in model.metadata_props})
+    out.update({p.key if p.key.startswith(FOREIGN) else f"onnx:metadata:{p.key}": p.value
+                for p in model.metadata_props})
     g = model.graph
     if g.doc_string:
         out["onnx:graph:doc_string"] = g.doc_string
@@ -73,6 +76,8 @@ def write(meta: Mapping[str, str], model: onnx.ModelProto, graph: onnx.GraphProt
     for prefix, props in (("onnx:metadata:", model.metadata_props), ("onnx:graph:metadata:", graph.metadata_props)):
         for key in sorted(k for k in meta if k.startswith(prefix)):
             props.add(key=key.removeprefix(prefix), value=meta[key])
+    for key in sorted(k for k in meta if k.startswith(FOREIGN)):
+        model.metadata_props.add(key=key, value=meta[key])
     graph.doc_string = meta.get("onnx:graph:doc_string", "")
     for v in (*graph.input, *graph.output):
         key = f"onnx:value:{v.name}:"

@@ -7,13 +7,16 @@ for other associated text files, ``tflite:normalization`` and ``tflite:tensors``
 Source: tflite-support, metadata_schema.fbs 1.1.0; associated files are a zip archive behind the model (APPNOTE.TXT)."""
 from __future__ import annotations
 
+import io
 import json
 import struct
+import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...codecs.flatbuffer import Reader, Table, schema
+from ...codecs.flatbuffer import Reader, Table, Writer, schema
 from ...codecs.limits import Limits
 from ...errors import CorruptFile, LimitExceeded, printable
 from ...ir.graph import Graph
@@ -24,6 +27,51 @@ if TYPE_CHECKING:
 
 _TEXT_BYTES = 1 << 20
 _LABELS = ("TENSOR_AXIS_LABELS", "TENSOR_VALUE_LABELS")
+
+
+def build(meta: Mapping[str, str], graph: Graph) -> tuple[bytes, dict[str, bytes]]:
+    """The TFLITE_METADATA buffer and the associated files that say what :func:`read` found; empty if there is nothing."""
+    files = {k.removeprefix("tflite:file:"): v.encode() for k, v in meta.items() if k.startswith("tflite:file:")}
+    if "tflite:labels" in meta:
+        files["labels.txt"] = meta["tflite:labels"].encode()
+    normal: dict[str, Any] = json.loads(meta.get("tflite:normalization", "{}"))
+    tensors: dict[str, Any] = json.loads(meta.get("tflite:tensors", "{}"))
+    root: dict[str, Any] = {k: meta[f"tflite:{k}"] for k in ("name", "version", "author", "license")
+                            if f"tflite:{k}" in meta}
+    if not (files or normal or tensors or root):
+        return b"", {}
+
+    def tensor(name: str, labels: bool) -> dict[str, Any]:
+        out: dict[str, Any] = {"name": name, **tensors.get(name, {})}
+        if name in normal:
+            out["process_units"] = [{"options_type": "NormalizationOptions", "options": normal[name]}]
+        if labels:
+            out["associated_files"] = [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]
+        return out
+    outs = list(graph.outputs)
+    # the labels name the classes of the output that is as long as they are many, else of the first
+    count = len(meta.get("tflite:labels", "").splitlines())
+    named = next((k for k in outs if (graph.outputs[k].shape or (0,))[-1:] == (count,)), outs[0] if outs else "")
+    root["subgraph_metadata"] = [{
+        "input_tensor_metadata": [tensor(k, False) for k in graph.inputs],
+        "output_tensor_metadata": [tensor(k, k == named and "tflite:labels" in meta) for k in outs]}]
+    more = [{"name": k} for k in files if k != "labels.txt"]
+    if more:
+        root["associated_files"] = more
+    if meta.get("tflite:description"):
+        root["description"] = meta["tflite:description"]
+    out = io.BytesIO()
+    Writer(schema("tflite_metadata")).write(root, out)
+    return out.getvalue(), files
+
+
+def append(path: Path, files: Mapping[str, bytes]) -> None:
+    """Appends associated files to a model as a zip archive, the same bytes for the same content."""
+    if not files:
+        return
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
 
 def read(file: File, graph: Graph) -> tuple[dict[str, str], list[Note]]:

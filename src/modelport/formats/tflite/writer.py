@@ -15,6 +15,7 @@ from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import STRING, Type
+from . import metadata
 from .schedule import schedule
 from .scope import BODIES
 from .state import UPDATED
@@ -54,7 +55,9 @@ def write(raw: Graph, path: Path, *, versions: Mapping[str, int] | None = None, 
 
     ``versions`` are the versions of operators, by default the lowest that has what each node needs.  Buffers lie
     behind the FlatBuffer with ``external``, by default where they would not fit into its 2 GiB."""
-    _File(raw, dict(versions or {})).write(path, external)
+    file = _File(raw, dict(versions or {}))
+    file.write(path, external)
+    metadata.append(path, file.associated)
 
 
 class _File:
@@ -66,8 +69,13 @@ class _File:
         self._alike: dict[tuple[str, int], dict[bytes, int]] = {}
         self.subgraphs: list[dict[str, Any]] = []
         self._keep: list[Tensor] = []
-        self.description = raw.meta.get("tflite:description", "")
+        self.description = raw.meta.get("tflite:description") or raw.meta.get("onnx:doc_string", "")
         self.maps = self._graph(raw)
+        self.metadata: list[dict[str, Any]] = []
+        about, self.associated = metadata.build(raw.meta, raw)
+        if about:
+            self.metadata.append({"name": "TFLITE_METADATA", "buffer": len(self.buffers)})
+            self.buffers.append(about)
 
     def write(self, path: Path, external: bool | None) -> None:
         sizes = [0 if b is None else len(b) if isinstance(b, bytes) else b.nbytes for b in self.buffers]
@@ -101,7 +109,7 @@ class _File:
             codes.append({"deprecated_builtin_code": min(code, 127), "builtin_code": code, "version": number,
                           "custom_code": custom})
         return {"version": 3, "description": self.description, "operator_codes": codes, "subgraphs": self.subgraphs,
-                "buffers": buffers, "signature_defs": [{"signature_key": "serving_default", **self.maps}]}
+                "buffers": buffers, "metadata": self.metadata or None, "signature_defs": [{"signature_key": "serving_default", **self.maps}]}
 
     def _graph(self, graph: Graph) -> dict[str, list[dict[str, Any]]]:
         """Adds a graph and those inside it; the names of its inputs and outputs with their tensors."""
