@@ -5,13 +5,14 @@ the function bodies of the schemas, until a target has every operator of a graph
 from __future__ import annotations
 
 from ...ir.rules import Rules
-from . import ml, norm, pool, recurrent, simpler
+from . import elementwise, ml, norm, pool, recurrent, simpler
 from .engine import Expand, decompose
 
 __all__ = ["Expand", "decompose", "rules"]
 
 rules = Rules("the hub", "simpler operators")
 rules.update(simpler.rules)
+rules.update(elementwise.rules)
 rules.update(ml.rules)
 rules.update(norm.rules)
 rules.update(pool.rules)

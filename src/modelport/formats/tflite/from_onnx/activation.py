@@ -7,7 +7,7 @@ import numpy as np
 
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
-from .common import F32, NONE, carry, from_onnx, i32, rank, transpose
+from .common import F32, NONE, carry, from_onnx, rank, reshape, together, transpose
 
 
 @from_onnx("Relu")
@@ -28,17 +28,30 @@ def tanh(tfl: Builder, x: Value) -> Any:
 
 @from_onnx("Clip")
 def clip(tfl: Builder, x: Value, low: Value, high: Value) -> Any:
-    x = carry(tfl, x, "f4 i4 i8")
+    """Bounds come first: the kernel gives back its second input where one of the two is no number."""
+    kind = x.dtype
+    x, low, high = (reshape(tfl, v, ()) if v.type.size == 1 and v is not x and rank(v) else v
+                    for v in together(tfl, [x, low, high], "f4 i4 i8"))
     if x.dtype == F32 and low.data is not None and high.data is not None:
         bounds = float(low.numpy()), float(high.numpy())
         name = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1", (0.0, np.inf): "RELU"}.get(bounds)
         if name:
             return tfl.add(name, x)
-    if not (low.data is not None and low.dtype.kind == "f" and np.isneginf(low.numpy())):
-        x = tfl.MAXIMUM(x, i32(tfl, low) if x.dtype.kind == "i" and x.dtype.itemsize == 4 else low)
-    if not (high.data is not None and high.dtype.kind == "f" and np.isposinf(high.numpy())):
-        x = tfl.MINIMUM(x, i32(tfl, high) if x.dtype.kind == "i" and x.dtype.itemsize == 4 else high)
+    least, most = (-np.inf, np.inf) if x.dtype == F32 else (np.iinfo(kind).min, np.iinfo(kind).max)
+    if low.data is None or low.numpy() > least:
+        x = tfl.MAXIMUM(low, x)
+    if high.data is None or high.numpy() < most:
+        x = tfl.MINIMUM(high, x)
     return x
+
+
+@from_onnx("Elu")
+def elu(tfl: Builder, x: Value, *, alpha: float = 1.0) -> Any:
+    x = carry(tfl, x, "f4")
+    if alpha == 1:
+        return tfl.ELU(x)
+    below = tfl.MUL(tfl.ELU(tfl.MINIMUM(constant(0, F32), x)), constant(alpha, F32), **NONE)
+    return tfl.ADD(tfl.RELU(x), below, **NONE)
 
 
 @from_onnx("HardSwish")
