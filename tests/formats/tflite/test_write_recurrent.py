@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import modelport
+from modelport.formats import tflite
 from modelport.runtimes import isolated
 
 RNG = np.random.default_rng(7)
@@ -131,3 +133,32 @@ def test_activations_take_their_numbers_in_turn(tmp_path: Path, worker: Any) -> 
     made = model("LSTM", activations=["HardSigmoid", "LeakyRelu", "Tanh", "Sigmoid", "Elu", "ScaledTanh"],
                  direction="bidirectional", activation_alpha=[0.3, 0.2, 0.6, 0.9], activation_beta=[0.45, 1.2])
     check(tmp_path, made, [feeds(made, *s) for s in SIZES[:2]], worker=worker)
+
+
+FUSED = [{"op": "LSTM"}, {"op": "LSTM", "bias": False}, {"op": "LSTM", "peepholes": True},
+         {"op": "LSTM", "input_forget": 1}, {"op": "LSTM", "input_forget": 1, "peepholes": True},
+         {"op": "LSTM", "activations": ["Sigmoid", "Relu", "Relu"]}, {"op": "RNN"}, {"op": "RNN", "bias": False},
+         {"op": "RNN", "activations": ["Relu"]}]
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("more", FUSED, ids=str)
+def test_fused(tmp_path: Path, worker: Any, more: dict[str, Any], direction: str) -> None:
+    """Our runner resets the variables before every run, as a user has to."""
+    ways = 2 if direction == "bidirectional" else 1
+    more = {**more, **({"activations": more["activations"] * ways} if "activations" in more else {})}
+    made = without(model(**more, batch=2, direction=direction), "Y_c")
+    target = check(tmp_path, made, [feeds(made, t, 2) for t in (4, 1, 7)], worker=worker, recurrent="fused")
+    ops = {n.op for n in tflite.read(target).walk()}
+    assert "WHILE" not in ops
+    assert ops & {"UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"}
+
+
+def without(onnx_model: bytes, name: str) -> bytes:
+    """The model without one of its outputs."""
+    loaded = onnx.load_from_string(onnx_model)
+    keep = [o for o in loaded.graph.output if o.name != name]
+    del loaded.graph.output[:]
+    loaded.graph.output.extend(keep)
+    made: bytes = loaded.SerializeToString()
+    return made

@@ -21,6 +21,7 @@ from ...passes.fold import fold
 from ..onnx.functions import expand
 from .carriers import carried, raw_constant, raw_dtype, standin
 from .decompose import rules
+from .decompose.recurrent import layers
 from .from_onnx import from_onnx
 from .from_onnx.common import fused
 from .halve import halve
@@ -41,7 +42,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = canonical(fold(hub))
+    graph = layers(canonical(fold(hub)))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(graph)))

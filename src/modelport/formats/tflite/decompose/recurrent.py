@@ -1,0 +1,274 @@
+"""Scan as the kernel of the layer that it was read from, step by step where it is short, else as a Loop."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....hub.decompose import recurrent
+from ....ir.graph import Graph, Made, Node, Value, constant, rebuild
+from ....ir.rules import Builder
+from ....ir.tensor import Array
+from ....ir.types import Type
+from ..from_onnx.recurrent import LAYER
+from .table import replaces, rules
+
+STEPS = 24
+"""The longest sequence that is written step by step."""
+
+replaces("Scan")
+
+
+@rules("Scan")
+def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_input_axes: Sequence[int] = (),
+         scan_input_directions: Sequence[int] = (), scan_output_axes: Sequence[int] = (),
+         scan_output_directions: Sequence[int] = (), captures: int = 0) -> Any:
+    attrs = {"num_scan_inputs": num_scan_inputs, "scan_input_axes": tuple(scan_input_axes),
+             "scan_input_directions": tuple(scan_input_directions), "scan_output_axes": tuple(scan_output_axes),
+             "scan_output_directions": tuple(scan_output_directions), "captures": captures}
+    states = len(values) - num_scan_inputs - captures
+    if not num_scan_inputs or states < 0 or any(v.rank in (None, 0) for v in values[states:states + num_scan_inputs]):
+        raise Unsupported("without a sequence, or over values of unknown rank")
+    first = values[states]
+    length = None if first.shape is None else first.shape[(attrs["scan_input_axes"] or (0,))[0]]
+    if isinstance(length, int) and 0 < length <= STEPS:
+        return _steps(op, values, states, length, body, **attrs)
+    return recurrent.scan(op, *values, body=body, **attrs)
+
+
+def _steps(op: Builder, values: Sequence[Value], states: int, length: int, body: Graph, *, num_scan_inputs: int,
+           scan_input_axes: Sequence[int], scan_input_directions: Sequence[int], scan_output_axes: Sequence[int],
+           scan_output_directions: Sequence[int], captures: int) -> list[Value]:
+    """Every step written out."""
+    flow, scans = list(values[:states]), values[states:states + num_scan_inputs]
+    captured = values[states + num_scan_inputs:]
+    stacks: list[list[Value]] = [[] for _ in range(len(body.outputs) - states)]
+    for t in range(length):
+        taken = []
+        for k, v in enumerate(scans):
+            at = length - 1 - t if scan_input_directions and scan_input_directions[k] else t
+            axis = scan_input_axes[k] if scan_input_axes else 0
+            taken.append(op.Gather(v, np.array(at, np.int64), axis=axis))
+        step = rebuild(body, lambda node: None, dict(zip(body.inputs, [*flow, *taken, *captured], strict=True)))
+        outs = list(step.outputs.values())
+        flow = outs[:states]
+        for stack, v in zip(stacks, outs[states:], strict=True):
+            stack.append(v)
+    made = []
+    for k, stack in enumerate(stacks):
+        axis = scan_output_axes[k] if scan_output_axes else 0
+        if scan_output_directions and scan_output_directions[k]:
+            stack = stack[::-1]
+        made.append(recurrent.joined(op, [op.Unsqueeze(v, recurrent.ints(axis)) for v in stack], axis))
+    return [*flow, *made]
+
+
+# --------------------------------------------------------------------------------------------------------- layers
+
+def layers(graph: Graph) -> Graph:
+    """The graph with the Scans that stand for a layer of TensorFlow Lite as that layer."""
+    def rule(node: Node) -> Made:
+        if node.op != "Scan":
+            return None
+        stated = {"scan_input_axes": (), "scan_input_directions": (), "scan_output_axes": (),
+                  "scan_output_directions": (), "captures": 0, **node.attrs}
+        body = stated.pop("body")
+        found = None if None in node.inputs else _layer([v for v in node.inputs if v is not None], body, **stated)
+        return None if found is None else found.outputs
+    return rebuild(graph, rule)
+
+
+@dataclass
+class _Gate:
+    """What is added up for a gate: the place of its rows among those of all gates, and its peephole."""
+
+    rows: int
+    peephole: Value | None
+
+
+def _layer(values: Sequence[Value], body: Graph, *, num_scan_inputs: int, scan_input_axes: Sequence[int],
+           scan_input_directions: Sequence[int], scan_output_axes: Sequence[int],
+           scan_output_directions: Sequence[int], captures: int) -> Node | None:
+    """The LSTM layer that ``..to_onnx.recurrent`` has read as this Scan: forward, from states of zeros."""
+    axis = scan_input_axes[0] if scan_input_axes else 0
+    if num_scan_inputs != 1 or captures or len(values) != 3 or len(body.outputs) != 3 or any(scan_input_directions) \
+            or any(scan_output_directions) or axis not in (0, 1) or (scan_output_axes or (0,))[0] != axis:
+        return None
+    h0, c0, ahead = values
+    if not (_zero(h0) and _zero(c0)):
+        return None
+    h, c, x = body.inputs.values()
+    hidden, cell, y = body.outputs.values()
+    if _plain(y) is not _plain(hidden):
+        return None
+    parts = _sum(ahead)
+    found = None if parts is None else _step(_plain(hidden), _plain(cell), h, c, x)
+    if found is None or parts is None:
+        return None
+    source, w, bias = parts
+    gates, r, clip, projection, projection_bias, proj_clip, function = found
+    units = c.shape[-1] if c.shape is not None else None
+    batch = None if source.shape is None else source.shape[1 - axis]
+    n = len([g for g in gates if g is not None])
+    if not isinstance(units, int) or not isinstance(batch, int) or w.shape[1] != n * units or ahead.rank != 3 \
+            or source.shape is None or source.rank != 3 or h.shape is None or h0.shape != h.shape \
+            or c0.shape != c.shape:
+        return None
+
+    def rows(a: Array) -> list[Value | None]:
+        turned = np.ascontiguousarray(a.T)
+        return [None if g is None else constant(np.ascontiguousarray(turned[g.rows * units:(g.rows + 1) * units]))
+                for g in gates]
+    eyes = [g.peephole if g is not None else None for k, g in enumerate(gates) if k != 2]
+    weights = [*rows(w), *rows(r), *eyes, *rows(bias if bias is not None else np.zeros(n * units, np.float32)),
+               projection, projection_bias]
+    out = Type(np.dtype(np.float32), (*source.shape[:2], h.shape[-1]))
+    return Node(LAYER, [source, *weights], {
+        "cell_clip": clip, "proj_clip": proj_clip, "time_major": int(axis == 0), "function": function},
+        [h0.type, c0.type, out])
+
+
+def _zero(v: Value) -> bool:
+    """Whether a state is zeros, of one batch or expanded to another."""
+    if v.data is not None:
+        return v.dtype == np.float32 and not v.numpy().any()
+    return False
+
+
+def _plain(v: Value) -> Value:
+    while v.node is not None and v.op == "Identity" and v.node.inputs[0] is not None:
+        v = v.node.inputs[0]
+    return v
+
+
+def _of(v: Value | None, op: str) -> list[Value] | None:
+    """The inputs of a value that ``op`` computes."""
+    if v is None:
+        return None
+    v = _plain(v)
+    if v.node is None or v.op != op:
+        return None
+    return [_plain(i) for i in v.node.inputs if i is not None]
+
+
+def _known(v: Value, op: str) -> tuple[Value, Array] | None:
+    """``op`` of a computed value and a constant, in either order."""
+    ins = _of(v, op)
+    if ins is None or len(ins) != 2:
+        return None
+    for a, b in (ins, ins[::-1]):
+        if a.data is None and b.data is not None and b.dtype == np.float32:
+            return a, b.numpy()
+    return None
+
+
+def _sum(ahead: Value) -> tuple[Value, Array, Array | None] | None:
+    """The sequence, its weights (features, rows) and bias, of the products that are made ahead of the steps."""
+    added = _known(ahead, "Add")
+    product = _of(ahead if added is None else added[0], "MatMul")
+    if product is None or product[1].data is None or product[1].rank != 2:
+        return None
+    return product[0], product[1].numpy(), None if added is None else added[1].reshape(-1)
+
+
+_FUNCTIONS = {"Tanh": "TANH", "Relu": "RELU"}
+
+
+def _step(hidden: Value, cell: Value, h: Value, c: Value, x: Value) -> Any:
+    """The gates (input, forget, cell, output), recurrent weights, clips, projection and function of one step."""
+    proj_clip, projection, projection_bias = 0.0, None, None
+    clipped = _clip(hidden)
+    product = _known(hidden if clipped is None else clipped[0], "Add")
+    inner = _of((hidden if clipped is None else clipped[0]) if product is None else product[0], "MatMul")
+    if inner is not None:
+        if inner[1].data is None:
+            return None
+        projection = constant(np.ascontiguousarray(inner[1].numpy().T))
+        projection_bias = None if product is None else constant(product[1].reshape(-1))
+        proj_clip, hidden = (0.0 if clipped is None else clipped[1]), inner[0]
+    elif clipped is not None or product is not None:
+        return None
+    pair = _either(hidden, "Mul", lambda a: _of(a, "Sigmoid"))
+    if pair is None:
+        return None
+    (last,), shown = pair
+    name = shown.op
+    if name not in _FUNCTIONS or _of(shown, name) != [cell]:
+        return None
+    limit = _clip(cell)
+    added = _of(cell if limit is None else limit[0], "Add")
+    if added is None:
+        return None
+    for kept, new in (added, added[::-1]):
+        first = _either(kept, "Mul", lambda a: _of(a, "Sigmoid"))
+        if first is not None and first[1] is c:
+            break
+    else:
+        return None
+    (forget,), _ = first
+    second = _either(new, "Mul", lambda a: _of(a, name))
+    if second is None:
+        return None
+    (middle,), put = second
+    coupled = _of(put, "Sub")
+    entry = _of(put, "Sigmoid")
+    if coupled is not None:
+        one, gate = coupled
+        if one.data is None or not (one.numpy() == 1).all() or _of(gate, "Sigmoid") != [forget]:
+            return None
+        sums = [None, forget, middle, last]
+    elif entry is not None:
+        sums = [entry[0], forget, middle, last]
+    else:
+        return None
+    total, gates = None, []
+    for k, s in enumerate(sums):
+        got = None if s is None else _rows(s, cell if k == 3 else c)
+        if s is not None and (got is None or (total is not None and got[0] is not total)):
+            return None
+        total = got[0] if got is not None else total
+        gates.append(None if got is None else _Gate(got[1], got[2]))
+    recurrent_ = None if total is None else _either(total, "Add", lambda a: _of(a, "MatMul"))
+    if recurrent_ is None or recurrent_[1] is not x or recurrent_[0][0] is not h or recurrent_[0][1].data is None:
+        return None
+    return (gates, recurrent_[0][1].numpy(), 0.0 if limit is None else limit[1], projection, projection_bias, proj_clip,
+            _FUNCTIONS[name])
+
+
+def _either(v: Value, op: str, first: Any) -> tuple[list[Value], Value] | None:
+    """The two inputs of ``op``, in the order in which ``first`` has something to say of the first."""
+    ins = _of(v, op)
+    if ins is None or len(ins) != 2:
+        return None
+    for a, b in (ins, ins[::-1]):
+        got = first(a)
+        if got is not None:
+            return got, b
+    return None
+
+
+def _clip(v: Value) -> tuple[Value, float] | None:
+    """A value clipped to equal bounds."""
+    ins = _of(v, "Clip")
+    if ins is None or len(ins) != 3 or ins[1].data is None or ins[2].data is None:
+        return None
+    low, high = float(ins[1].numpy()), float(ins[2].numpy())
+    return (ins[0], high) if low == -high and high > 0 else None
+
+
+def _rows(s: Value, cell: Value) -> tuple[Value, int, Value | None] | None:
+    """The sum of all gates that ``s`` is a part of, which part, and its peephole to ``cell``."""
+    peephole = None
+    added = _either(s, "Add", lambda a: a if a.op == "Split" else None)
+    if added is not None:
+        s, seen = _plain(added[0]), _known(added[1], "Mul")  # type: ignore[arg-type]
+        if seen is None or seen[0] is not cell:
+            return None
+        peephole = constant(seen[1].reshape(-1))
+    if s.node is None or s.op != "Split" or s.node.inputs[0] is None:
+        return None
+    sizes = {o.shape[-1] for o in s.node.outputs if o.shape is not None}
+    return (_plain(s.node.inputs[0]), s.node.outputs.index(s), peephole) if len(sizes) == 1 else None

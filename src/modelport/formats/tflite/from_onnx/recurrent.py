@@ -1,0 +1,184 @@
+"""Recurrent layers as the kernels that keep their state between runs.
+
+Source: tensorflow/lite/kernels: unidirectional_sequence_lstm.cc, bidirectional_sequence_lstm.cc, lstm_eval.cc,
+unidirectional_sequence_rnn.cc."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Node, Value, constant
+from ....ir.rules import Builder, static
+from ....ir.tensor import Array
+from ....ir.types import Type
+from .common import F32, cast, from_onnx, fused, ints, rank
+
+_FUNCTIONS = {"tanh": "TANH", "relu": "RELU"}
+LAYER = "tflite.Layer"
+"""A whole layer with zeros as its first state, which a Scan was recognised as (see ``..decompose.recurrent``).
+
+Inputs as those of UNIDIRECTIONAL_SEQUENCE_LSTM up to the states, outputs the sequence and the last states."""
+STATEFUL = "its state is kept between runs: reset_all_variables() begins a new sequence"
+
+
+@from_onnx(LAYER)
+def layer(tfl: Builder, x: Value, *weights: Value | None, cell_clip: float, proj_clip: float, time_major: int,
+          function: str) -> Any:
+    tfl.note("changed", STATEFUL)
+    batch = _batch(x, 1 if time_major else 0)
+    units, out = _rows(weights[1]), _rows(weights[15]) or _rows(weights[1])
+    states = [_zeros(batch, out), _zeros(batch, units)]
+    y, h, c = _sequence(tfl, "UNIDIRECTIONAL_SEQUENCE_LSTM", x, [*weights, *[None] * (17 - len(weights))], states, 1,
+                        [None] * 4, fused_activation_function=function, cell_clip=cell_clip, proj_clip=proj_clip,
+                        time_major=bool(time_major), asymmetric_quantize_inputs=False)
+    return h, c, y
+
+
+def _rows(w: Value | None) -> Any:
+    return None if w is None or w.shape is None else w.shape[0]
+
+
+def _batch(x: Value, axis: int) -> int:
+    size = x.shape[axis] if rank(x) == 3 and x.shape is not None else None
+    if not isinstance(size, int):
+        raise Unsupported("the kernel's state has a fixed batch, and that of the input is known at run time only")
+    return size
+
+
+def _zeros(*shape: int) -> Value:
+    return constant(np.zeros(shape, np.float32))
+
+
+def _sequence(tfl: Builder, name: str, x: Value, weights: Sequence[Value | None], states: Sequence[Value],
+              count: int = 1, more: Sequence[None] = (), **options: Any) -> Any:
+    """A kernel over the whole sequence: its ``count`` outputs, and the variables as it leaves them."""
+    assert x.shape is not None
+    width = states[0].shape[1] if states[0].shape is not None else None
+    out = Type(F32, (*x.shape[:2], width))
+    made = Node(name, [cast(tfl, x, F32), *weights, *states, *more], options, [*[out] * count, *(s.type for s in states)],
+                origin="" if tfl.node is None else tfl.node.label)
+    return made.outputs
+
+
+def _refuse(lengths: Value | None, initial: Sequence[Value | None], clip: float | None) -> None:
+    """What the kernels do not do."""
+    if clip:
+        raise Unsupported("the kernel clips cells, not what the gates take")
+    if lengths is not None:
+        raise Unsupported("the kernel has no lengths of sequences")
+    if any(v is not None and (v.data is None or v.numpy().any()) for v in initial):
+        raise Unsupported("the kernel begins with the state that the last run left")
+
+
+def _gates(w: Value, d: int, count: int, order: Sequence[int]) -> list[Value]:
+    """Rows of a weight (directions, gates * hidden, ...) by gate, in the kernel's order."""
+    parts: list[Array] = np.split(static(w, "a weight")[d].astype(np.float32), count)
+    return [constant(np.ascontiguousarray(parts[k]), name=w.name) for k in order]
+
+
+@fused("LSTM")
+def lstm(tfl: Builder, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None,
+         h: Value | None = None, c: Value | None = None, p: Value | None = None, *, activation_alpha: Sequence[float] = (),
+         activation_beta: Sequence[float] = (), activations: Sequence[str] = (), clip: float | None = None,
+         direction: str = "forward", hidden_size: int = 0, input_forget: int = 0, layout: int = 0) -> Any:
+    """ONNX has the gates input, output, forget, cell, and couples forget = 1 - input; the kernel has input, forget,
+    cell, output, and couples input = 1 - forget, which is the same with the signs of the weights turned."""
+    _refuse(lengths, (h, c), clip)
+    ways = _ways(direction)
+    names = [a.lower() for a in activations] or ["sigmoid", "tanh", "tanh"] * ways
+    function = _FUNCTIONS.get(names[1], "")
+    if names != ["sigmoid", names[1], names[1]] * ways or not function:
+        raise Unsupported(f"activations {', '.join(activations)}")
+    units = static(r, "a weight").shape[-1]
+    batch = _batch(x, 0 if layout else 1)
+    weights: list[list[Value | None]] = []
+    for d in range(ways):
+        order = (0, 2, 3, 1)
+        bias = np.zeros(8 * units, np.float32) if b is None else static(b, "the bias")[d].astype(np.float32)
+        both = constant((bias[:4 * units] + bias[4 * units:])[None])
+        ws, rs, bs = (_gates(v, 0 if v is both else d, 4, order) for v in (w, r, both))
+        eyes: list[Value | None] = [None] * 3 if p is None else [*_gates(p, d, 3, (0, 2, 1))]
+        if input_forget:
+            ws, rs, bs = ([None, _minus(v[0]), *v[2:]] for v in (ws, rs, bs))
+            eyes = [None, None if eyes[0] is None else _minus(eyes[0]), eyes[2]]
+        weights.append([*ws, *rs, *eyes, *bs, None, None])
+    tfl.note("changed", STATEFUL)
+    options = {"fused_activation_function": function, "cell_clip": 0.0, "proj_clip": 0.0, "time_major": not layout,
+               "asymmetric_quantize_inputs": False}
+    states = [_zeros(batch, units) for _ in range(2 * ways)]
+    if ways == 2:
+        ys = _sequence(tfl, "BIDIRECTIONAL_SEQUENCE_LSTM", x, [*weights[0], *weights[1]], states, 2, [None] * 9,
+                       **options, merge_outputs=False)[:2]
+    else:
+        backward = direction == "reverse"
+        moved = _reversed(tfl, x, layout) if backward else x
+        y = _sequence(tfl, "UNIDIRECTIONAL_SEQUENCE_LSTM", moved, weights[0], states, 1, [None] * 4, **options)[0]
+        ys = [_reversed(tfl, y, layout) if backward else y]
+    return _results(tfl, ys, direction, layout)
+
+
+@fused("RNN")
+def rnn(tfl: Builder, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None,
+        h: Value | None = None, *, activation_alpha: Sequence[float] = (), activation_beta: Sequence[float] = (),
+        activations: Sequence[str] = (), clip: float | None = None, direction: str = "forward", hidden_size: int = 0,
+        layout: int = 0) -> Any:
+    _refuse(lengths, (h,), clip)
+    ways = _ways(direction)
+    names = [a.lower() for a in activations][:ways] or ["tanh"] * ways
+    if any(n not in _FUNCTIONS for n in names):
+        raise Unsupported(f"activations {', '.join(activations)}")
+    units = static(r, "a weight").shape[-1]
+    batch = _batch(x, 0 if layout else 1)
+    tfl.note("changed", STATEFUL)
+    ys = []
+    for d, name in enumerate(names):
+        bias = np.zeros(2 * units, np.float32) if b is None else static(b, "the bias")[d].astype(np.float32)
+        backward = direction == "reverse" or d == 1
+        moved = _reversed(tfl, x, layout) if backward else x
+        y = _sequence(tfl, "UNIDIRECTIONAL_SEQUENCE_RNN", moved, [*_gates(w, d, 1, [0]), *_gates(r, d, 1, [0]),
+                                                                  constant(bias[:units] + bias[units:])],
+                      [_zeros(batch, units)], 1, fused_activation_function=_FUNCTIONS[name], time_major=not layout,
+                      asymmetric_quantize_inputs=False)[0]
+        ys.append(_reversed(tfl, y, layout) if backward else y)
+    return _results(tfl, ys, direction, layout)
+
+
+def _ways(direction: str) -> int:
+    if direction not in ("forward", "reverse", "bidirectional"):
+        raise Unsupported(f"direction '{direction}'")
+    return 2 if direction == "bidirectional" else 1
+
+
+def _minus(v: Value) -> Value:
+    return constant(-v.numpy(), name=v.name)
+
+
+def _reversed(tfl: Builder, x: Value, axis: int) -> Value:
+    made: Value = tfl.REVERSE_V2(x, ints([axis]))
+    return made
+
+
+def _results(tfl: Builder, ys: Sequence[Value], direction: str, layout: int) -> Any:
+    """Y and Y_h of ONNX from the sequences of the directions; what the cells hold at last is not to be had."""
+    axis, time = (2, 1) if layout else (1, 0)
+    parts = [tfl.EXPAND_DIMS(y, ints([axis])) for y in ys]
+    lasts = []
+    for d, y in enumerate(ys):
+        backward = direction == "reverse" or d == 1
+        begin, end = [0, 0, 0], [0, 0, 0]
+        begin[time], end[time] = (0, 1) if backward else (-1, 0)
+        mask = 7 if backward else 7 & ~(1 << time)
+        ends = 7 & ~(1 << time) if backward else 7
+        assert y.shape is not None
+        shape = tuple(1 if k == time else s for k, s in enumerate(y.shape))
+        last = tfl.STRIDED_SLICE(y, ints(begin), ints(end), ints([1, 1, 1]), begin_mask=mask, end_mask=ends,
+                                 ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, offset=False,
+                                 type=Type(y.dtype, shape))
+        lasts.append(last)
+    if len(ys) == 1:
+        return parts[0], lasts[0]  # an axis of one: the time that is left stands for the direction
+    return (tfl.CONCATENATION(*parts, axis=axis, fused_activation_function="NONE"),
+            tfl.CONCATENATION(*lasts, axis=time, fused_activation_function="NONE"))
