@@ -58,7 +58,8 @@ def _sequence(tfl: Builder, name: str, x: Value, weights: Sequence[Value | None]
     assert x.shape is not None
     width = states[0].shape[1] if states[0].shape is not None else None
     out = Type(F32, (*x.shape[:2], width))
-    made = Node(name, [cast(tfl, x, F32), *weights, *states, *more], options, [*[out] * count, *(s.type for s in states)],
+    types = [*[out] * count, *(s.type for s in states)]
+    made = Node(name, [cast(tfl, x, F32), *weights, *states, *more], options, types,
                 origin="" if tfl.node is None else tfl.node.label)
     return made.outputs
 
@@ -81,8 +82,8 @@ def _gates(w: Value, d: int, count: int, order: Sequence[int]) -> list[Value]:
 
 @fused("LSTM")
 def lstm(tfl: Builder, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None,
-         h: Value | None = None, c: Value | None = None, p: Value | None = None, *, activation_alpha: Sequence[float] = (),
-         activation_beta: Sequence[float] = (), activations: Sequence[str] = (), clip: float | None = None,
+         h: Value | None = None, c: Value | None = None, p: Value | None = None, *,
+         activation_alpha: Sequence[float] = (), activation_beta: Sequence[float] = (), activations: Sequence[str] = (), clip: float | None = None,
          direction: str = "forward", hidden_size: int = 0, input_forget: int = 0, layout: int = 0) -> Any:
     """ONNX has the gates input, output, forget, cell, and couples forget = 1 - input; the kernel has input, forget,
     cell, output, and couples input = 1 - forget, which is the same with the signs of the weights turned."""
@@ -99,12 +100,12 @@ def lstm(tfl: Builder, x: Value, w: Value, r: Value, b: Value | None = None, len
         order = (0, 2, 3, 1)
         bias = np.zeros(8 * units, np.float32) if b is None else static(b, "the bias")[d].astype(np.float32)
         both = constant((bias[:4 * units] + bias[4 * units:])[None])
-        ws, rs, bs = (_gates(v, 0 if v is both else d, 4, order) for v in (w, r, both))
+        parts: list[list[Value | None]] = [[*_gates(v, 0 if v is both else d, 4, order)] for v in (w, r, both)]
         eyes: list[Value | None] = [None] * 3 if p is None else [*_gates(p, d, 3, (0, 2, 1))]
         if input_forget:
-            ws, rs, bs = ([None, _minus(v[0]), *v[2:]] for v in (ws, rs, bs))
-            eyes = [None, None if eyes[0] is None else _minus(eyes[0]), eyes[2]]
-        weights.append([*ws, *rs, *eyes, *bs, None, None])
+            parts = [[None, _minus(v[0]), *v[2:]] for v in parts]
+            eyes = [None, _minus(eyes[0]), eyes[2]]
+        weights.append([*parts[0], *parts[1], *eyes, *parts[2], None, None])
     tfl.note("changed", STATEFUL)
     options = {"fused_activation_function": function, "cell_clip": 0.0, "proj_clip": 0.0, "time_major": not layout,
                "asymmetric_quantize_inputs": False}
@@ -152,8 +153,8 @@ def _ways(direction: str) -> int:
     return 2 if direction == "bidirectional" else 1
 
 
-def _minus(v: Value) -> Value:
-    return constant(-v.numpy(), name=v.name)
+def _minus(v: Value | None) -> Value | None:
+    return None if v is None else constant(-v.numpy(), name=v.name)
 
 
 def _reversed(tfl: Builder, x: Value, axis: int) -> Value:
