@@ -15,6 +15,7 @@ from ...codecs.flatbuffer import Reader, Table, schema
 from ...codecs.limits import DEFAULT, Limits
 from ...errors import CorruptFile, UsageError, printable
 from ...ir.graph import Graph
+from ...ir.tensor import Tensor
 from ...notes import Note
 from . import metadata
 from .scope import Scope
@@ -66,6 +67,7 @@ class File:
         if not self.subgraphs:
             raise self.corrupt("the model has no graph")
         self.notes: list[Note] = []
+        self.tables: dict[str, tuple[Tensor, Tensor]] = {}
         self._bodies: dict[int, tuple[Graph, int]] = {}
         self._tensors = self._nodes = 0
 

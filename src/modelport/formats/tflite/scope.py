@@ -174,8 +174,8 @@ class Scope:
         attrs = self._attributes(o, op)
         if self._resolved(op, ins, outs, attrs):
             return
-        inputs = [None if k < 0 or (op.startswith("custom.") and self._scratch(k))
-                  else self._value(k, f"an input of {op}") for k in ins]
+        inputs = [None if k < 0 or (op.startswith("custom.") and self._scratch(k)) or (
+                  op == "HASHTABLE_FIND" and k in self.handles) else self._value(k, f"an input of {op}") for k in ins]
         types = [self._type(k, produced=True) for k in outs]
         names = [self.labels[k] for k in outs]
         updated = [ins[p] for p in UPDATED.get(op, ()) if p < len(ins) and ins[p] >= 0]
@@ -230,6 +230,8 @@ class Scope:
             return not scope.effects
         if self.variables.fixed:
             return False
+        if op.startswith("HASHTABLE"):
+            return self._table(op, ins, outs, attrs)
         if op == "VAR_HANDLE" and len(outs) == 1 and not ins:
             if outs[0] in self.handles or self.values[outs[0]] is not None:
                 raise self.corrupt(f"tensor '{self.labels[outs[0]] or outs[0]}' is computed twice")
@@ -249,6 +251,30 @@ class Scope:
         if op == "ASSIGN_VARIABLE" and len(ins) == 2 and not outs and ins[0] in self.handles and ins[1] >= 0:
             self.variables.set(self.handles[ins[0]], self._value(ins[1], "assigned to a variable"))
             return True
+        return False
+
+
+    def _table(self, op: str, ins: Sequence[int], outs: Sequence[int], attrs: dict[str, Any]) -> bool:
+        """A lookup table, which the graph of a CALL_ONCE fills: its keys and values become attributes of what reads it.
+
+        Source: tensorflow/lite/kernels/hashtable_find.cc, hashtable_import.cc, hashtable_size.cc."""
+        tables = self.file.tables
+        if op == "HASHTABLE" and len(outs) == 1 and not ins:
+            self.handles[outs[0]] = f"table {attrs.get('table_id', 0)}"
+            return True
+        name = self.handles.get(ins[0], "") if ins else ""
+        if op == "HASHTABLE_IMPORT" and len(ins) == 3 and name:
+            keys, values = (self._value(k, "an input of HASHTABLE_IMPORT").data for k in ins[1:])
+            if keys is None or values is None or keys.type.shape != values.type.shape or keys.type.rank != 1:
+                return False
+            tables.setdefault(name, (keys, values))  # the kernel imports once
+            return True
+        if op == "HASHTABLE_SIZE" and len(outs) == 1 and name in tables:
+            size = np.array([tables[name][0].type.size], np.int64)
+            self.values[outs[0]] = Value(Type(size.dtype, (1,)), self.labels[outs[0]], data=Tensor(size))
+            return True
+        if op == "HASHTABLE_FIND" and len(ins) == 3 and name in tables:
+            attrs["keys"], attrs["values"] = tables[name]
         return False
 
 

@@ -4,10 +4,13 @@ from . import (
            control,
            conv,
            detection,
+           flex,
+           hlo,
            image,
            index,
            math,
            matmul,
+           mediapipe,
            norm,
            pool,
            quant,
@@ -17,5 +20,6 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant",
+__all__ = ["activation", "control", "conv", "detection", "flex", "hlo", "image", "index", "math",
+           "matmul", "mediapipe", "norm", "pool", "quant",
            "recurrent", "reduce", "shape", "to_onnx"]

@@ -7,10 +7,23 @@ import numpy as np
 
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
-from ....ir.rules import Builder
+from ....ir.rules import Builder, static
+from ....ir.tensor import Tensor
 from .common import axis_of, cast, dims, i64, ints, rank, to_onnx, where
 
 I64 = np.dtype(np.int64)
+
+
+@to_onnx("HASHTABLE_FIND")
+def hashtable_find(op: Builder, handle: Value | None, x: Value, default: Value, *, keys: Tensor | None = None,
+                   values: Tensor | None = None) -> Any:
+    """A table of constants, filled when the model is loaded."""
+    if keys is None or values is None:
+        raise Unsupported("a table that is not filled with constants when the model is loaded")
+    if keys.type.dtype != x.dtype or values.type.dtype != default.dtype or default.type.size != 1:
+        raise Unsupported(f"a table of {keys.type} to {values.type}")
+    return op.ml.LabelEncoder(x, keys_tensor=keys, values_tensor=values,
+                              default_tensor=Tensor(static(default, "the default").reshape(1)))
 
 
 @to_onnx("GATHER")

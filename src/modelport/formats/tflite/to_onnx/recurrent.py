@@ -241,6 +241,24 @@ def _for_batch(op: Builder, state: Value, x: Value, size: Any, batch: int) -> An
 def unidirectional_sequence_rnn(op: Builder, x: Value, w: Value, r: Value, b: Value, h: Value, *,
                                 time_major: bool = False, fused_activation_function: str = "NONE",
                                 asymmetric_quantize_inputs: bool = False) -> Any:
+    return _simple(op, x, w, r, b, h, fused_activation_function, time_major)
+
+
+@to_onnx("BIDIRECTIONAL_SEQUENCE_RNN")
+def bidirectional_sequence_rnn(
+        op: Builder, x: Value, w: Value, r: Value, b: Value, h: Value, back_w: Value, back_r: Value, back_b: Value,
+        back_h: Value, *auxiliary: Value | None, time_major: bool = False, fused_activation_function: str = "NONE",
+        merge_outputs: bool = False, asymmetric_quantize_inputs: bool = False) -> Any:
+    if any(v is not None for v in auxiliary):
+        raise Unsupported("auxiliary inputs")
+    y, last = _simple(op, x, w, r, b, h, fused_activation_function, time_major)
+    back, back_last = _simple(op, x, back_w, back_r, back_b, back_h, fused_activation_function, time_major, True)
+    return (*((op.Concat(y, back, axis=2),) if merge_outputs else (y, back)), last, back_last)
+
+
+def _simple(op: Builder, x: Value, w: Value, r: Value, b: Value, h: Value, name: str, time_major: bool,
+            backward: bool = False) -> tuple[Value, Value]:
+    """The outputs of a layer of plain units and its last state."""
     batch, time = ((1, 0) if time_major else (0, 1))
     if rank(x) != 3 or x.shape is None or op.out.quant is not None:
         raise Unsupported(f"a sequence of {x.type} to {op.out}")
@@ -248,11 +266,11 @@ def unidirectional_sequence_rnn(op: Builder, x: Value, w: Value, r: Value, b: Va
     units = dims(b)[0]
     ahead = op.Add(op.MatMul(x, transposed(op, w, [1, 0])), b)
     inner = {"h": Value(Type(F32, (x.shape[batch], units)), "h"), "x": Value(Type(F32, (x.shape[batch], units)), "x")}
-    step = function(op, op.Add(inner["x"], op.MatMul(inner["h"], np.ascontiguousarray(real(r).T))),
-                      fused_activation_function)
+    step = function(op, op.Add(inner["x"], op.MatMul(inner["h"], np.ascontiguousarray(real(r).T))), name)
     body = Graph(inner, {"h_next": step, "y": op.Identity(step)}, "step")
     last, y = op.add("Scan", _for_batch(op, h, x, x.shape[batch], batch), ahead, body=body, num_scan_inputs=1,
-                     scan_input_axes=[time], scan_output_axes=[time], outputs=2)
+                     scan_input_axes=[time], scan_output_axes=[time], scan_input_directions=[int(backward)],
+                     scan_output_directions=[int(backward)], outputs=2)
     return y, last
 
 
