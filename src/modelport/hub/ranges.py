@@ -106,6 +106,8 @@ def _of_node(node: Node, v: Value) -> Bounds | None:
             name == "MaxPool" and v is not node.outputs[0]):
         return COUNT
     read = [_known[u] for u in _read(node, v)]
+    if name == "Mod" and len(read) == 2 and not node.attrs.get("fmod", 0) and read[1][0] >= 0:
+        return 0, max(read[1][1], 1) - 1  # of the sign of the divisor
     if name in _ARITHMETIC:
         return _ARITHMETIC[name](read) if read else None
     if name in ("CumSum", "ReduceSum"):  # at most as many terms as an axis, or all axes, can have

@@ -48,6 +48,8 @@ def standin(v: Value | None) -> Value | None:
         return raw_constant(v)
     made = Value(Type(raw_dtype(v), v.shape), v.name)
     made.elements = v.elements
+    if v.dtype.kind in "iu":
+        ranges.state(made, ranges.of(v))
     return made
 
 

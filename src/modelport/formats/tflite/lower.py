@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...errors import Unsupported, UsageError, printable
-from ...hub import infer
+from ...hub import infer, ranges
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
 from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
 from ...hub.opset import NHWC
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import Type
+from ...ir.types import Type, merge
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
@@ -42,7 +42,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = layers(canonical(fold(hub)))
+    graph = layers(canonical(fold(shaped(hub))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(graph)))
@@ -71,6 +71,8 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
     outs = [_cast(op, raw_constant(v), old.dtype)
             for v, old in zip((made,) if isinstance(made, Value) else made, node.outputs, strict=False)]
     for v, old in zip(outs, node.outputs, strict=False):
+        if v.data is None and v.dtype.kind in "iu":
+            ranges.state(v, ranges.of(old))
         if v.type.quant is None and old.type.quant is not None and v.node is not None:  # moved integers
             v.type = old.type if v.shape is None else Type(v.dtype, v.shape, old.type.quant)
     return tuple(outs)
@@ -136,4 +138,6 @@ def _plain(op: Builder, x: Value, *others: Value | None, **attrs: Any) -> Any:
     assert op.node is not None and x.rank is not None
     name = op.node.op.removeprefix(NHWC)
     outs = op.add(name, op.Transpose(x, perm=last_to_first(x.rank)), *others, outputs=len(op.node.outputs), **attrs)
+    if len(op.node.outputs[0].shape or ()) == x.rank:
+        outs[0].type = merge(outs[0].type, infer.channels_first(op.node.outputs[0].type))
     return (op.Transpose(outs[0], perm=first_to_last(x.rank)), *outs[1:])

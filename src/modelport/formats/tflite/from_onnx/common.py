@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, Rules
 from ....ir.tensor import Tensor
@@ -32,7 +33,9 @@ def cast(tfl: Builder, x: Value, dtype: Any) -> Value:
     if x.data is not None:
         return constant(x.numpy().astype(dtype), name=x.name)
     made: Value = tfl.CAST(x, in_data_type=type_name(x.dtype), out_data_type=type_name(dtype))
-    made.elements = x.elements if dtype.kind in "iu" and x.dtype.kind in "iu" else None
+    if dtype.kind in "iu" and x.dtype.kind in "iu":
+        made.elements = x.elements
+        ranges.state(made, ranges.of(x) if ranges.fits(x, ranges.of(made)) else ranges.of(made))
     return made
 
 

@@ -6,21 +6,33 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import carry, from_onnx, ints, known, rank
+from ....ir.types import Type
+from .common import BOOL, carry, from_onnx, index, ints, rank
 
-REDUCE = {"ReduceSum": ("SUM", "f4 i4 i8"), "ReduceMean": ("MEAN", "f4"), "ReduceMax": ("REDUCE_MAX", "f4 i4 i8"),
+REDUCE = {"ReduceSum": ("SUM", "f4 i4 i8"), "ReduceMean": ("MEAN", "f4 i4 i8"), "ReduceMax": ("REDUCE_MAX", "f4 i4 i8"),
           "ReduceMin": ("REDUCE_MIN", "f4 i4 i8"), "ReduceProd": ("REDUCE_PROD", "f4 i4 i8")}
+_TRUTH = {"REDUCE_MAX": "REDUCE_ANY", "REDUCE_MIN": "REDUCE_ALL"}
+_RANKS = 6  # XNNPACK fails on more
 
 
 @from_onnx(*REDUCE)
 def reduce(tfl: Builder, x: Value, axes: Value | None = None, *, keepdims: int = 1,
            noop_with_empty_axes: int = 0) -> Any:
+    """Without axes, or with an empty list of them, along all."""
     assert tfl.node is not None
     name, kinds = REDUCE[tfl.node.op]
-    which = [] if axes is None else known(axes, "the axes")
-    if not which and noop_with_empty_axes:
+    n = rank(x, _RANKS)
+    length = 0 if axes is None else axes.shape[0] if axes.shape is not None else None
+    if not isinstance(length, int):
+        raise Unsupported("a number of axes that is only known at run time")
+    if not length and (noop_with_empty_axes or not n):
         return x
-    which = which or list(range(rank(x)))
-    if not which:
-        raise Unsupported("of a scalar")
-    return tfl.add(name, carry(tfl, x, kinds), ints([a % rank(x) for a in which]), keep_dims=bool(keepdims))
+    if x.dtype == BOOL and name in _TRUTH:
+        name = _TRUTH[name]
+    else:
+        x = carry(tfl, x, kinds)
+    if axes is None or not length:
+        which = ints(range(n))
+    else:
+        which = ints([int(a) % n for a in axes.numpy()]) if axes.data is not None else index(tfl, axes)
+    return tfl.add(name, x, which, keep_dims=bool(keepdims), type=Type(x.dtype, tfl.out.shape))

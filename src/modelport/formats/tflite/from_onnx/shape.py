@@ -4,10 +4,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import cast, from_onnx, i32, ints, known, rank, reshape, together, transpose
+from ....ir.tensor import Tensor
+from ....ir.types import Type
+from .common import (
+    F32,
+    I32,
+    I64,
+    INT32,
+    NONE,
+    carry,
+    cast,
+    from_onnx,
+    i32,
+    index,
+    ints,
+    known,
+    rank,
+    reshape,
+    together,
+    transpose,
+)
+from .index import scalar, sizes
 
 
 @from_onnx("Identity")
@@ -17,13 +39,25 @@ def identity(tfl: Builder, x: Value) -> Any:
 
 @from_onnx("Reshape")
 def reshape_(tfl: Builder, x: Value, shape: Value, *, allowzero: int = 0) -> Any:
-    """The shape that is known of the result, one size left open; else what is computed at run time."""
+    """The shape that is known of the result, one size left open; else what is computed at run time.
+
+    A zero stands for the size of the input, unless ``allowzero``."""
     out = tfl.out.shape
-    if out is not None and sum(not isinstance(d, int) for d in out) <= 1:
+    if out is not None and sum(not isinstance(d, int) for d in out) <= 1 and 0 not in out:
         return reshape(tfl, x, out)
-    if shape.data is not None or allowzero or (shape.elements is not None and 0 in shape.elements):
-        raise Unsupported("sizes copied from an input whose shape is only known at run time")
-    return tfl.RESHAPE(x, i32(tfl, shape, "the shape"), type=tfl.out)
+    if shape.shape is None or not isinstance(shape.shape[0], int):
+        raise Unsupported("a rank that is only known at run time")
+    n, m = shape.shape[0], rank(x)
+    want = i32(tfl, shape, "the shape")
+    zeros = None if want.data is None else want.numpy() == 0
+    sure = shape.elements is not None and all(e is not None and e != 0 for e in shape.elements)
+    if not allowzero and not sure and (zeros is None or zeros.any()):
+        own = sizes(tfl, x, 0, min(n, m))
+        if n > m:
+            own = tfl.CONCATENATION(own, ints([0] * (n - m)), axis=0, **NONE)
+        copied = tfl.EQUAL(want, constant(0, I32)) if zeros is None else constant(zeros)
+        want = tfl.SELECT_V2(copied, own, want)
+    return tfl.RESHAPE(x, want, type=tfl.out, **({} if want.data is None else {"new_shape": [*want.numpy()]}))
 
 
 @from_onnx("Flatten")
@@ -52,13 +86,14 @@ def squeeze(tfl: Builder, x: Value, axes: Value | None = None) -> Any:
 
 @from_onnx("Transpose")
 def transpose_(tfl: Builder, x: Value, *, perm: Sequence[int] = ()) -> Any:
-    n = rank(x, 6)
+    n = rank(x, 8)
     return transpose(tfl, x, list(perm) or list(range(n))[::-1])
 
 
 @from_onnx("Concat")
 def concat(tfl: Builder, *values: Value, axis: int) -> Any:
     same = together(tfl, values, "f4 i4 i8 ? i1 u1 i2")
+    rank(same[0], 6)  # XNNPACK fails on more
     return same[0] if len(same) == 1 else tfl.CONCATENATION(*same, axis=axis % rank(same[0]),
                                                            fused_activation_function="NONE")
 
@@ -73,43 +108,133 @@ def shape_of(tfl: Builder, x: Value, *, start: int = 0, end: int | None = None) 
     return tfl.SLICE(sizes, ints([first]), ints([max(0, last - first)]))
 
 
-@from_onnx("Gather")
-def gather(tfl: Builder, x: Value, index: Value, *, axis: int = 0) -> Any:
-    """Negative indices, which the kernel does not take, must be constants."""
+@from_onnx("Size")
+def size(tfl: Builder, x: Value) -> Any:
+    rank(x)
+    return tfl.REDUCE_PROD(tfl.SHAPE(x, out_type="INT32"), ints([0]), keep_dims=False)
+
+
+@from_onnx("Expand")
+def expand(tfl: Builder, x: Value, shape: Value) -> Any:
+    """An axis of one in the shape leaves that of the input."""
+    out = tfl.out
+    if out.static:
+        return tfl.BROADCAST_TO(x, ints([d for d in out.shape or () if isinstance(d, int)]), type=Type(x.dtype, out.shape))
+    if shape.shape is None or not isinstance(shape.shape[0], int):
+        raise Unsupported("a rank that is only known at run time")
+    m, n = shape.shape[0], rank(x)
+    want, own = i32(tfl, shape, "the shape"), sizes(tfl, x, 0, n)
+    if m < n:
+        want = tfl.CONCATENATION(ints([1] * (n - m)), want, axis=0, **NONE)
+    if n < m:
+        own = tfl.CONCATENATION(ints([1] * (m - n)), own, axis=0, **NONE)
+    full = tfl.SELECT_V2(tfl.EQUAL(want, constant(1, I32)), own, want)
+    return tfl.BROADCAST_TO(x, full, type=Type(x.dtype, out.shape))
+
+
+@from_onnx("Tile")
+def tile(tfl: Builder, x: Value, repeats: Value) -> Any:
+    return tfl.TILE(x, index(tfl, repeats, "the repeats"), type=Type(x.dtype, tfl.out.shape))
+
+
+@from_onnx("ConstantOfShape")
+def constant_of_shape(tfl: Builder, shape: Value, *, value: Tensor | None = None) -> Any:
+    fill = np.zeros(1, F32) if value is None else value.numpy()
+    return tfl.FILL(i32(tfl, shape, "the shape"), constant(fill.reshape(()).astype(tfl.out.dtype)), type=tfl.out)
+
+
+@from_onnx("Range")
+def range_(tfl: Builder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Any:
+    """Of integers: the kernel adds up, and refuses to go the wrong way."""
+    ends = [scalar(tfl, v) for v in together(tfl, [start, limit, delta], "i4 i8")]
+    start, limit, delta = ends
+    up, down = ((lambda: tfl.MAXIMUM(start, limit)), (lambda: tfl.MINIMUM(start, limit)))
+    if delta.data is None:
+        limit = tfl.SELECT_V2(tfl.GREATER(delta, constant(0, delta.dtype)), up(), down())
+    elif start.data is None or limit.data is None:
+        limit = up() if delta.numpy() > 0 else down()
+    else:
+        far = (max if delta.numpy() > 0 else min)(int(start.numpy()), int(limit.numpy()))
+        limit = constant(far, start.dtype)
+    return tfl.RANGE(start, limit, delta, type=Type(start.dtype, tfl.out.shape))
+
+
+@from_onnx("Split")
+def split(tfl: Builder, x: Value, parts: Value | None = None, *, axis: int = 0, num_outputs: int = 0) -> Any:
+    assert tfl.node is not None
     axis %= rank(x)
-    length = x.shape[axis] if x.shape is not None else None
-    if index.data is not None:
-        where = index.numpy()
-        if (where < 0).any():
-            if not isinstance(length, int):
-                raise Unsupported("negative indices along an axis whose length is only known at run time")
-            where = where % length
-        index = Value(index.type, index.name, data=index.data) if (where >= 0).all() and where is index.numpy() else \
-            _constant(where, index)
-    return tfl.GATHER(x, cast(tfl, index, "i4"), axis=axis, batch_dims=0)
+    outs = tfl.node.outputs
+    x = carry(tfl, x, "f4 i4 i8 i1 u1 i2")
+    types = [Type(x.dtype, o.shape) for o in outs]
+    lengths = known(parts, "the lengths of the parts") if parts is not None else \
+        [o.shape[axis] if o.shape is not None else None for o in outs]
+    if any(not isinstance(n, int) for n in lengths):
+        raise Unsupported("parts of a length that is only known at run time")
+    if len(set(lengths)) == 1:
+        return tfl.SPLIT(constant(axis, I32), x, num_splits=len(outs), outputs=len(outs), type=types)
+    return tfl.SPLIT_V(x, ints([n for n in lengths if isinstance(n, int)]), constant(axis, I32), num_splits=len(outs),
+                       outputs=len(outs), type=types)
 
 
-def _constant(array: Any, like: Value) -> Value:
-    from ....ir.graph import constant
-    return constant(array, name=like.name)
+def _end(tfl: Builder, v: Value) -> Value:
+    """Starts, ends and steps as 32 bits: what is beyond lies beyond every tensor too."""
+    if v.data is not None:
+        return constant(np.clip(v.numpy(), -INT32[1], INT32[1]).astype(I32))
+    if v.dtype == I64:
+        v = tfl.MAXIMUM(constant(-INT32[1], I64), tfl.MINIMUM(constant(INT32[1], I64), v))
+    return cast(tfl, v, I32)
 
 
 @from_onnx("Slice")
 def slice_(tfl: Builder, x: Value, starts: Value, ends: Value, axes: Value | None = None,
            steps: Value | None = None) -> Any:
-    n = rank(x, 5)
-    first, last = known(starts, "the starts"), known(ends, "the ends")
-    which = [a % n for a in known(axes, "the axes")] if axes is not None else list(range(len(first)))
-    stride = known(steps, "the steps") if steps is not None else [1] * len(first)
-    begin, end, step = [0] * n, [0] * n, [1] * n
+    n = rank(x, 8)
+    if starts.shape is None or not isinstance(starts.shape[0], int):
+        raise Unsupported("a number of axes that is only known at run time")
+    m = starts.shape[0]
+    which = [a % n for a in known(axes, "the axes")] if axes is not None else list(range(m))
+    first, last = _end(tfl, starts), _end(tfl, ends)
+    step = ints([1] * m) if steps is None else _end(tfl, steps)
     begin_mask = end_mask = (1 << n) - 1
-    big = (1 << 31) - 1
-    for a, lo, hi, s in zip(which, first, last, stride, strict=True):
-        if s <= 0:
-            raise Unsupported("backwards")
-        begin[a], end[a], step[a] = max(-big, min(lo, big)), max(-big, min(hi, big)), s
+    for a in which:
         begin_mask &= ~(1 << a)
-        if hi < big:
-            end_mask &= ~(1 << a)
-    return tfl.STRIDED_SLICE(x, ints(begin), ints(end), ints(step), begin_mask=begin_mask, end_mask=end_mask,
-                             ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, offset=False, type=tfl.out)
+        end_mask &= ~(1 << a)
+    if last.data is not None:
+        for a, hi in zip(which, last.numpy(), strict=True):
+            end_mask |= (1 << a) if hi == INT32[1] and step.data is not None and (step.numpy() > 0).all() else 0
+    place = [which.index(a) if a in which else m for a in range(n)]
+    begin, end, stride = (_spread(tfl, v, place, rest) for v, rest in ((first, 0), (last, 0), (step, 1)))
+    return tfl.STRIDED_SLICE(x, begin, end, stride, begin_mask=begin_mask, end_mask=end_mask, ellipsis_mask=0,
+                             new_axis_mask=0, shrink_axis_mask=0, offset=False, type=Type(x.dtype, tfl.out.shape))
+
+
+def _spread(tfl: Builder, v: Value, place: Sequence[int], rest: int) -> Value:
+    """For each axis the element at its place; ``rest`` behind the last one."""
+    if v.data is not None:
+        return ints(np.append(v.numpy(), rest)[list(place)])
+    if list(place) == list(range(len(place))):
+        return v
+    made: Value = tfl.GATHER(tfl.CONCATENATION(v, ints([rest]), axis=0, **NONE), ints(place), axis=0, batch_dims=0)
+    return made
+
+
+@from_onnx("Pad")
+def pad(tfl: Builder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
+        mode: str = "constant") -> Any:
+    n = rank(x, 5)
+    if mode != "constant":
+        raise Unsupported(f"mode '{mode}'")
+    if pads.shape is None or not isinstance(pads.shape[0], int):
+        raise Unsupported("a number of axes that is only known at run time")
+    m = pads.shape[0] // 2
+    which = [a % n for a in known(axes, "the axes")] if axes is not None else list(range(m))
+    amounts = i32(tfl, pads, "the pads") if pads.data is not None else index(tfl, pads)
+    if amounts.data is not None and (amounts.numpy() < 0).any():
+        raise Unsupported("negative pads")
+    place = [which.index(a) if a in which else 2 * m for a in range(n)]
+    pairs = [p for k in place for p in (k, k + m if k < 2 * m else k)]
+    both = reshape(tfl, _spread(tfl, amounts, pairs, 0), (n, 2))
+    x = carry(tfl, x, "f4 i4 i8 i1 u1 i2 ?")
+    if value is None:
+        return tfl.PAD(x, both, type=Type(x.dtype, tfl.out.shape))
+    return tfl.PADV2(x, both, scalar(tfl, cast(tfl, value, x.dtype)), type=Type(x.dtype, tfl.out.shape))
