@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..ir.graph import Graph, Node, Value, constant
+from ..ir.types import merge
 from . import infer
 from .agnostic import Free, free
 from .mincut import INFINITE, Network
@@ -169,6 +170,9 @@ class _Relayout:
                 outs, out_moved = f.make(op, ins, self._perm_of(node, along)), f.outputs
             for k, (old, made) in enumerate(zip(node.outputs, outs, strict=True)):
                 made.name = made.name or old.name
+                hint = old.type if k not in out_moved or old.shape is None else \
+                    old.type.with_shape(tuple(old.shape[p] for p in self._perm(old)))
+                made.type = merge(made.type, hint)
                 (self.turned if k in out_moved else self.plain)[old] = made
             return
         bodies = {k: _relayout(b, self.rename, self.order) for k, b in node.bodies.items()}

@@ -5,7 +5,7 @@ the function bodies of the schemas, until a target has every operator of a graph
 from __future__ import annotations
 
 from ...ir.rules import Rules
-from . import elementwise, ml, norm, pool, recurrent, simpler
+from . import elementwise, ml, norm, pool, recurrent, resize, simpler
 from .engine import Expand, decompose
 
 __all__ = ["Expand", "decompose", "rules"]
@@ -17,3 +17,4 @@ rules.update(ml.rules)
 rules.update(norm.rules)
 rules.update(pool.rules)
 rules.update(recurrent.rules)
+rules.update(resize.rules)
