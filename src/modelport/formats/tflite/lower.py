@@ -9,6 +9,8 @@ import numpy as np
 
 from ...errors import Unsupported, UsageError, printable
 from ...hub import infer, ranges
+from ...hub.bodies import shaped
+from ...hub.bodies import shaped
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
 from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
@@ -27,6 +29,7 @@ from .from_onnx.common import fused
 from .halve import halve
 from .optimize import optimize
 from .raw import builder, type_name
+from .signed import signed
 
 TARGET = "TensorFlow Lite"
 
@@ -45,7 +48,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     graph = layers(canonical(fold(shaped(hub))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
-    graph = clean(fold(channels_last(graph)))
+    graph = clean(fold(channels_last(signed(graph))))
     typed = carried(canonical(graph))
     op = builder()
     inputs = {k: Value(Type(v.dtype, v.shape, t.type.quant), v.name)

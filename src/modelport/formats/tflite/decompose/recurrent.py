@@ -227,13 +227,14 @@ def _step(hidden: Value, cell: Value, h: Value, c: Value, x: Value) -> Any:
         sums = [entry[0], forget, middle, last]
     else:
         return None
-    total, gates = None, []
-    for k, s in enumerate(sums):
-        got = None if s is None else _rows(s, cell if k == 3 else c)
-        if s is not None and (got is None or (total is not None and got[0] is not total)):
+    total: Value | None = None
+    gates: list[_Gate | None] = []
+    for k, v in enumerate(sums):
+        part = None if v is None else _rows(v, cell if k == 3 else c)
+        if v is not None and (part is None or (total is not None and part[0] is not total)):
             return None
-        total = got[0] if got is not None else total
-        gates.append(None if got is None else _Gate(got[1], got[2]))
+        total = total if part is None else part[0]
+        gates.append(None if part is None else _Gate(part[1], part[2]))
     recurrent_ = None if total is None else _either(total, "Add", lambda a: _of(a, "MatMul"))
     if recurrent_ is None or recurrent_[1] is not x or recurrent_[0][0] is not h or recurrent_[0][1].data is None:
         return None

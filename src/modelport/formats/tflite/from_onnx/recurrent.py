@@ -83,8 +83,9 @@ def _gates(w: Value, d: int, count: int, order: Sequence[int]) -> list[Value]:
 @fused("LSTM")
 def lstm(tfl: Builder, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None,
          h: Value | None = None, c: Value | None = None, p: Value | None = None, *,
-         activation_alpha: Sequence[float] = (), activation_beta: Sequence[float] = (), activations: Sequence[str] = (), clip: float | None = None,
-         direction: str = "forward", hidden_size: int = 0, input_forget: int = 0, layout: int = 0) -> Any:
+         activation_alpha: Sequence[float] = (), activation_beta: Sequence[float] = (),
+         activations: Sequence[str] = (), clip: float | None = None, direction: str = "forward", hidden_size: int = 0,
+         input_forget: int = 0, layout: int = 0) -> Any:
     """ONNX has the gates input, output, forget, cell, and couples forget = 1 - input; the kernel has input, forget,
     cell, output, and couples input = 1 - forget, which is the same with the signs of the weights turned."""
     _refuse(lengths, (h, c), clip)

@@ -1,0 +1,84 @@
+"""Shapes of what flows through the bodies of If, Loop and Scan, where a file does not state them.
+
+What a loop carries may change its shape from turn to turn: its type is what the first value and the values that the
+body makes of it have in common, found by inferring the body again until nothing changes."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..errors import Unsupported
+from ..ir.graph import Graph, Made, Node, Value, rebuild
+from ..ir.types import Type, merge
+from .infer import builder, join
+
+_TURNS = 12  # a rank that differs is unknown, then one size a turn may be: no value here has more axes
+
+
+def shaped(graph: Graph) -> Graph:
+    """The graph with the inputs of its bodies typed by what flows into them."""
+    if not any(n.bodies for n in graph.nodes):
+        return graph
+    return rebuild(graph, _typed, bodies=False)
+
+
+def _typed(node: Node) -> Made:
+    """The node with bodies that know the shapes of their inputs, or ``None`` if they knew them."""
+    if not node.bodies:
+        return None
+    try:
+        bodies = {k: _settled(node, b) for k, b in node.bodies.items()}
+    except (Unsupported, ValueError, IndexError):  # the rule for the node will say what is wrong with it
+        return None
+    if all(node.attrs[k] is b for k, b in bodies.items()):
+        return None
+    made: Sequence[Value] = builder().at(node).add(node.op, *node.inputs, outputs=len(node.outputs),
+                                                   **{**node.attrs, **bodies})
+    return made
+
+
+def _settled(node: Node, body: Graph) -> Graph:
+    """A body whose inputs have the types of what flows into them in every turn."""
+    captures = node.attrs.get("captures", 0)
+    skipped = 2 if node.op == "Loop" else 0  # the turn and the condition
+    scans = node.attrs.get("num_scan_inputs", 0)
+    outer = [Type(v.dtype, v.shape) if v is not None else None for v in node.inputs[1 if node.op == "If" else skipped:]]
+    states = len(outer) - captures - scans
+    stated = [v.type for v in body.inputs.values()]
+    if len(outer) + skipped != len(stated):
+        return body
+    types = [*stated[:skipped], *(_known(a, b) for a, b in zip(outer, stated[skipped:], strict=True))]
+    for k in range(states, states + scans):  # elements of sequences: the reader knows them
+        types[skipped + k] = stated[skipped + k]
+    first = types[skipped:skipped + states] if node.op != "If" else []
+    made = _again(body, types)
+    for _ in range(_TURNS):
+        outs = list(made.outputs.values())[1 if node.op == "Loop" else 0:]
+        after = [join(a, b.type) for a, b in zip(first, outs, strict=False)]
+        if after == first:
+            return made
+        first = after
+        types = [*types[:skipped], *first, *types[skipped + len(first):]]
+        made = _again(body, types)
+    return body
+
+
+def _known(flows: Type | None, stated: Type) -> Type:
+    return stated if flows is None or flows.dtype != stated.dtype else merge(flows, Type(stated.dtype))
+
+
+def _again(body: Graph, types: Sequence[Type]) -> Graph:
+    """The body inferred anew on inputs of these types."""
+    if all(v.type == t for v, t in zip(body.inputs.values(), types, strict=True)) \
+            and not any(n.bodies for n in body.nodes):
+        return body
+    op = builder()
+    inputs: Mapping[str, Value] = {k: Value(t, v.name) for (k, v), t in zip(body.inputs.items(), types, strict=True)}
+    for new, old in zip(inputs.values(), body.inputs.values(), strict=True):
+        new.elements = old.elements
+
+    def rule(node: Node) -> Made:
+        bodies = {k: _settled(node, b) for k, b in node.bodies.items()}
+        made: Sequence[Value] = op.at(node).add(node.op, *node.inputs, outputs=len(node.outputs),
+                                                **{**node.attrs, **bodies})
+        return made
+    return rebuild(body, rule, inputs, bodies=False, keep_types=False)
