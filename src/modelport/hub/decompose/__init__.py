@@ -5,7 +5,7 @@ the function bodies of the schemas, until a target has every operator of a graph
 from __future__ import annotations
 
 from ...ir.rules import Rules
-from . import elementwise, ml, norm, pool, recurrent, resize, simpler
+from . import elementwise, ml, norm, pool, products, recurrent, resize, simpler
 from .engine import Expand, decompose
 
 __all__ = ["Expand", "decompose", "rules"]
@@ -18,3 +18,4 @@ rules.update(norm.rules)
 rules.update(pool.rules)
 rules.update(recurrent.rules)
 rules.update(resize.rules)
+rules.update(products.rules)

@@ -22,7 +22,7 @@ def matmul(tfl: Builder, a: Value, b: Value) -> Any:
     a, b = carry(tfl, a, "f4"), carry(tfl, b, "f4")
     if rank(a) < 2 or rank(b) < 2:
         raise Unsupported("a vector")
-    if constant_weight(b) and rank(b) == 2:
+    if constant_weight(b) and rank(b) == 2 and rank(a) <= 6:
         return tfl.FULLY_CONNECTED(a, transpose(tfl, b, [1, 0]), None, **_FC, keep_num_dims=rank(a) > 2, type=tfl.out)
     if max(rank(a), rank(b)) > 5:
         raise Unsupported("more than 5 axes")
@@ -32,13 +32,17 @@ def matmul(tfl: Builder, a: Value, b: Value) -> Any:
 @from_onnx("Gemm")
 def gemm(tfl: Builder, a: Value, b: Value, c: Value | None = None, *, alpha: float = 1.0, beta: float = 1.0,
          transA: int = 0, transB: int = 0) -> Any:
-    if alpha != 1 or beta != 1:
+    if alpha != 1 or (beta != 1 and c is not None):
         raise Unsupported("factors")
-    a = transpose(tfl, carry(tfl, a, "f4"), [1, 0]) if transA else carry(tfl, a, "f4")
-    b = carry(tfl, b, "f4") if transB else transpose(tfl, carry(tfl, b, "f4"), [1, 0])
+    a, b = carry(tfl, a, "f4"), carry(tfl, b, "f4")
+    if not constant_weight(b):
+        y = tfl.BATCH_MATMUL(a, b, adj_x=bool(transA), adj_y=bool(transB))
+        return y if c is None else tfl.ADD(y, carry(tfl, c, "f4"), **NONE)
+    a = transpose(tfl, a, [1, 0]) if transA else a
+    b = b if transB else transpose(tfl, b, [1, 0])
     units = b.shape[0] if b.shape is not None else None
-    bias = c is not None and constant_weight(c) and c.shape is not None and c.type.size == units and c.shape[-1] == units
-    bias_value = None if not bias or c is None or units is None else reshaped_weight(tfl, c, (int(units),), 0)
+    bias = c is not None and constant_weight(c) and c.type.size == units and (c.shape or (None,))[-1] == units
+    bias_value = None if not bias or c is None or not isinstance(units, int) else \
+        reshaped_weight(tfl, carry(tfl, c, "f4"), (units,), 0)
     y = tfl.FULLY_CONNECTED(a, b, bias_value, **_FC, keep_num_dims=False, type=tfl.out)
     return y if c is None or bias else tfl.ADD(y, carry(tfl, c, "f4"), **NONE)
-
