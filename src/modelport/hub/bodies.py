@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..errors import Unsupported
 from ..ir.graph import Graph, Made, Node, Value, rebuild
 from ..ir.types import Type, merge
+from . import ranges
 from .infer import builder, join
 
 _TURNS = 12  # a rank that differs is unknown, then one size a turn may be: no value here has more axes
@@ -38,6 +39,10 @@ def _typed(node: Node) -> Made:
 
 def _settled(node: Node, body: Graph) -> Graph:
     """A body whose inputs have the types of what flows into them in every turn."""
+    if node.op == "Loop" and body.inputs:
+        trips, turn = node.inputs[0], next(iter(body.inputs.values()))
+        small = trips is not None and ranges.fits(trips)
+        ranges.state(turn, ranges.COUNT if small else (0, (1 << 63) - 1))
     captures = node.attrs.get("captures", 0)
     skipped = 2 if node.op == "Loop" else 0  # the turn and the condition
     scans = node.attrs.get("num_scan_inputs", 0)
@@ -75,6 +80,8 @@ def _again(body: Graph, types: Sequence[Type]) -> Graph:
     inputs: Mapping[str, Value] = {k: Value(t, v.name) for (k, v), t in zip(body.inputs.items(), types, strict=True)}
     for new, old in zip(inputs.values(), body.inputs.values(), strict=True):
         new.elements = old.elements
+        if old.dtype.kind in "iu":
+            ranges.state(new, ranges.of(old))
 
     def rule(node: Node) -> Made:
         bodies = {k: _settled(node, b) for k, b in node.bodies.items()}

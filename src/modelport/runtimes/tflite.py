@@ -139,9 +139,12 @@ class LiteRT(Session):
         for name, detail in self._outs.items():
             try:
                 made[name] = np.array(model.get_tensor(detail["index"]))
-            except ValueError:
-                if detail["index"] in {d["index"] for d in model.get_output_details()}:
+            except ValueError:  # the interpreter does not hand out an output without elements
+                now = next((d for d in model.get_output_details() if d["index"] == detail["index"]), None)
+                if now is not None and 0 not in now["shape"]:
                     raise
+                if now is not None:
+                    made[name] = np.zeros(tuple(now["shape"]), self.outputs[name].dtype)
         return made  # an intermediate tensor without data (a constant folded away by a delegate) is left out
 
     def close(self) -> None:

@@ -71,6 +71,7 @@ def carried(graph: Graph) -> Graph:
               for k, v in graph.inputs.items()}
     for new, old in zip(inputs.values(), graph.inputs.values(), strict=True):
         new.elements = old.elements
+        ranges.state(new, ranges.of(old))  # of a loop's turn
     made = rebuild(graph, rule, inputs, bodies=False, keep_types=False)
     return made.with_(outputs={k: raw_constant(v) for k, v in made.outputs.items()})
 

@@ -26,6 +26,7 @@ from .decompose import rules
 from .decompose.recurrent import layers
 from .from_onnx import from_onnx
 from .from_onnx.common import fused
+from .from_onnx.control import owned
 from .halve import halve
 from .optimize import optimize
 from .raw import builder, type_name
@@ -56,7 +57,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     flows = {k: _cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
     raw = translate(typed, table, op, _around, flows, _entered)
     outputs = {k: _output(op, v, graph.outputs[k].dtype, inputs) for k, v in raw.outputs.items()}
-    raw = optimize(raw.with_(inputs=inputs, outputs=outputs)).noted(*op.notes)
+    raw = owned(optimize(raw.with_(inputs=inputs, outputs=outputs)), op).noted(*op.notes)
     return halve(raw, lossless=not float16) if float16 or _halves(hub) else raw
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Graph, Value, constant, rebuild
+from ....ir.graph import Graph, Made, Node, Value, constant, rebuild
 from ....ir.rules import Builder
 from ....ir.types import Dim, DType, Type
 from .common import BOOL, F32, I32, I64, INT32, NONE, cast, from_onnx, ints, reshape
@@ -24,25 +24,34 @@ def if_(tfl: Builder, condition: Value, *values: Value, then_branch: Graph, else
         captures: int = 0) -> Any:
     assert tfl.node is not None
     types = [o.type for o in tfl.node.outputs]
-    branches = [body.with_(outputs=_settled(tfl, body.outputs, [t.dtype for t in types], set()))
+    branches = [body.with_(outputs={k: cast(tfl, v, t.dtype) for (k, v), t in zip(body.outputs.items(), types,
+                                                                                strict=True)})
                 for body in (then_branch, else_branch)]
     ins = [cast(tfl, v, i.dtype) for v, i in zip(values, then_branch.inputs.values(), strict=True)]
     return tfl.IF(condition, *ins, then_branch=branches[0], else_branch=branches[1], type=types, outputs=len(types))
 
 
-def _settled(tfl: Builder, values: Any, dtypes: Sequence[DType], keep: set[Value]) -> dict[str, Value]:
-    """Outputs of a body: of the types that flow out, each made by an operator of its own.
+def owned(graph: Graph, tfl: Builder) -> Graph:
+    """The graph in which every output of a body is made by an operator of its own, or is the input in its place.
 
     (The kernels copy outputs to inputs one after the other: an output that is another input would be overwritten.)"""
-    seen: set[Value] = set()
-    made = {}
-    for (key, v), dtype in zip(values.items(), dtypes, strict=True):
-        v = cast(tfl, v, dtype)
-        if (v.node is None and v not in keep) or v in seen:
-            v = copied(tfl, v)
-        seen.add(v)
-        made[key] = v
-    return made
+    def rule(node: Node) -> Made:
+        if not node.bodies:
+            return None
+        attrs = dict(node.attrs)
+        for key, body in node.bodies.items():
+            inner, seen, outputs = owned(body, tfl), set[Value](), {}
+            flows = list(inner.inputs.values()) if node.op == "WHILE" and key == "body" else []
+            for k, (name, v) in enumerate(inner.outputs.items()):
+                if v in seen or (v.node is None and not (flows and v is flows[k])):
+                    v = copied(tfl, v)
+                seen.add(v)
+                outputs[name] = v
+            if any(outputs[name] is not v for name, v in inner.outputs.items()):
+                inner = inner.with_(outputs=outputs)
+            attrs[key] = inner
+        return None if all(attrs[k] is b for k, b in node.bodies.items()) else node.with_(attrs=attrs).outputs
+    return rebuild(graph, rule, bodies=False)
 
 
 def copied(tfl: Builder, v: Value) -> Value:
@@ -124,9 +133,7 @@ def loop(tfl: Builder, trips: Value | None, condition: Value | None, *values: Va
     for k, (row, v) in enumerate(zip(rows, news[states:], strict=True)):
         before = [ins[f"rows_{k}_{i}"] for i in range(len(row.start))]
         after.update({f"rows_{k}_{i}": new for i, new in enumerate(_stacked(tfl, row, before, v, ins["turn"]))})
-    own = {key for key in ins if after[key] is ins[key]}
-    settled = _settled(tfl, after, [ins[key].dtype for key in after], {ins[key] for key in own})
-    turning = Graph(ins, settled, f"{body.name}_body")
+    turning = Graph(ins, {key: cast(tfl, v, ins[key].dtype) for key, v in after.items()}, f"{body.name}_body")
 
     types = [Type(v.dtype, v.shape) for v in ins.values()]
     ends = dict(zip(flow, tfl.WHILE(*flow.values(), cond=cond, body=turning, type=types, outputs=len(types)),

@@ -40,7 +40,7 @@ def _wrapped(tfl: Builder, where: Value, lengths: Value) -> Value:
     elif ranges.of(where)[0] >= 0:
         return index(tfl, where)
     made: Value = tfl.FLOOR_MOD(index(tfl, where), lengths)
-    return made
+    return made if rank(where) else reshape(tfl, made, ())
 
 
 @from_onnx("Gather")
