@@ -140,11 +140,11 @@ class LiteRT(Session):
             try:
                 made[name] = np.array(model.get_tensor(detail["index"]))
             except ValueError:  # the interpreter does not hand out an output without elements
-                now = next((d for d in model.get_output_details() if d["index"] == detail["index"]), None)
-                if now is not None and 0 not in now["shape"]:
+                shapes = [d["shape"] for d in model.get_output_details() if d["index"] == detail["index"]]
+                if shapes and 0 not in shapes[0]:
                     raise
-                if now is not None:
-                    made[name] = np.zeros(tuple(now["shape"]), self.outputs[name].dtype)
+                if shapes:
+                    made[name] = np.zeros(tuple(shapes[0]), self.outputs[name].dtype)
         return made  # an intermediate tensor without data (a constant folded away by a delegate) is left out
 
     def close(self) -> None:

@@ -98,7 +98,8 @@ def test_swapped_and_unchanged_states(tmp_path: Path, worker: Any) -> None:
 @pytest.mark.parametrize("trips", ["k", "", "six"])
 def test_while(tmp_path: Path, worker: Any, trips: str) -> None:
     """Until a condition: with a bound that is computed, without one, with a constant one; what is stacked till then."""
-    check(tmp_path, worker, f"""m (float[2] a, float limit, int64 k) => (float[2] y, float[t, 2] all, int64[t] turns, int64 kk) {{
+    check(tmp_path, worker, f"""m (float[2] a, float limit, int64 k)
+            => (float[2] y, float[t, 2] all, int64[t] turns, int64 kk) {{
         kk = Identity(k)  six = Constant <value = int64 {{6}}> ()
         first = Constant <value = bool {{1}}> ()
         y, all, turns = Loop ({trips}, first, a) <
@@ -113,7 +114,8 @@ def test_while(tmp_path: Path, worker: Any, trips: str) -> None:
 @pytest.mark.parametrize("start", [True, False])
 def test_stacked(tmp_path: Path, worker: Any, trips: int, start: bool) -> None:
     """Constant trip counts and first conditions; scalars, booleans, integers and rows are stacked."""
-    check(tmp_path, worker, f"""m (float[n, 2] x) => (float[n, 2] y, float[t] a, bool[t, n, 2] b, int64[t] c, float[t, n, 2] d) {{
+    check(tmp_path, worker, f"""m (float[n, 2] x)
+            => (float[n, 2] y, float[t] a, bool[t, n, 2] b, int64[t] c, float[t, n, 2] d) {{
         k = Constant <value = int64 {{{trips}}}> ()  go = Constant <value = bool {{{int(start)}}}> ()
         y, a, b, c, d = Loop (k, go, x) <
           body = l (int64 i, bool g, float[n, 2] v) => (more, w, s, p, j, e) {{
@@ -173,11 +175,15 @@ def test_scan(tmp_path: Path, worker: Any, length: Any, ways: Any, axes: Any) ->
         dims = list(others)
         dims.insert(axis, n)
         return f(*dims)
-    a, b = axes[0]
-    check(tmp_path, worker, f"""m (float{shape(a, 2)} x, float{shape(b, 2, 3)} z, float[2] w) => (float[2] h, float[] p, float[] q) {{
+    (a, b), (c, d) = axes
+    (e, g), (i, j) = ways
+    check(tmp_path, worker, f"""m (float{shape(a, 2)} x, float{shape(b, 2, 3)} z, float[2] w)
+            => (float[2] h, float[] p, float[] q) {{
         zero = Constant <value = float[2] {{0, 0}}> ()
-        h, p, q = Scan <num_scan_inputs = 2, scan_input_axes = [{a}, {b}], scan_output_axes = [{axes[1][0]}, {axes[1][1]}],
-                  scan_input_directions = [{ways[0][0]}, {ways[0][1]}], scan_output_directions = [{ways[1][0]}, {ways[1][1]}],
+        h, p, q = Scan <num_scan_inputs = 2, scan_input_axes = [{a}, {b}], scan_output_axes = [{c}, {d}],
+                  scan_input_directions = [{e}, {g}], scan_output_directions = [{i}, {j}],
           body = l (float[2] v, float[2] e, float[2, 3] g) => (u, r, s) {{
-             k = ReduceMax <keepdims = 0> (g)  i = Add(v, e)  j = Mul(i, w)  u = Tanh(j)  r = Sub(u, k)  s = Add(g, k) }}> (zero, x, z)
-        }}""", [{"x": with_(a, t, 2), "z": with_(b, t, 2, 3), "w": f(2)} for t in ((3, 1) if length == "t" else (length,))])
+             k = ReduceMax <keepdims = 0> (g)  i = Add(v, e)  j = Mul(i, w)  u = Tanh(j)
+             r = Sub(u, k)  s = Add(g, k) }}> (zero, x, z)
+        }}""", [{"x": with_(a, t, 2), "z": with_(b, t, 2, 3), "w": f(2)}
+               for t in ((3, 1) if length == "t" else (length,))])

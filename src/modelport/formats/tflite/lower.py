@@ -10,7 +10,6 @@ import numpy as np
 from ...errors import Unsupported, UsageError, printable
 from ...hub import infer, ranges
 from ...hub.bodies import shaped
-from ...hub.bodies import shaped
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
 from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
