@@ -5,14 +5,15 @@ the function bodies of the schemas, until a target has every operator of a graph
 from __future__ import annotations
 
 from ...ir.rules import Rules
-from . import elementwise, ml, norm, pool, products, recurrent, resize, simpler
+from . import einsum, elementwise, index, ml, norm, pool, products, recurrent, reduce, resize, shape, simpler
 from .engine import Expand, decompose
 
 __all__ = ["Expand", "decompose", "rules"]
 
 rules = Rules("the hub", "simpler operators")
 rules.update(simpler.rules)
-rules.update(elementwise.rules)
+for _family in (elementwise, einsum, index, reduce, shape):
+    rules.update(_family.rules)
 rules.update(ml.rules)
 rules.update(norm.rules)
 rules.update(pool.rules)

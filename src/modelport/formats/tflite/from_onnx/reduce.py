@@ -3,15 +3,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
-from .common import BOOL, carry, from_onnx, index, ints, rank
+from .common import BOOL, F32, carry, from_onnx, index, ints, rank
 
 REDUCE = {"ReduceSum": ("SUM", "f4 i4 i8"), "ReduceMean": ("MEAN", "f4 i4 i8"), "ReduceMax": ("REDUCE_MAX", "f4 i4 i8"),
           "ReduceMin": ("REDUCE_MIN", "f4 i4 i8"), "ReduceProd": ("REDUCE_PROD", "f4 i4 i8")}
 _TRUTH = {"REDUCE_MAX": "REDUCE_ANY", "REDUCE_MIN": "REDUCE_ALL"}
+_NOTHING = {"REDUCE_MAX": -np.inf, "REDUCE_MIN": np.inf}
 _RANKS = 6  # XNNPACK fails on more
 
 
@@ -27,6 +30,8 @@ def reduce(tfl: Builder, x: Value, axes: Value | None = None, *, keepdims: int =
         raise Unsupported("a number of axes that is only known at run time")
     if not length and (noop_with_empty_axes or not n):
         return x
+    if name in _NOTHING and x.dtype == F32 and tfl.out.static and x.type.size == 0:  # the kernel's is the lowest finite one
+        return constant(np.full(tfl.out.shape or (), _NOTHING[name], F32))
     if x.dtype == BOOL and name in _TRUTH:
         name = _TRUTH[name]
     else:

@@ -37,6 +37,11 @@ def identity(tfl: Builder, x: Value) -> Any:
     return x
 
 
+def _sizes(tfl: Builder, shape: Value) -> Value:
+    """A shape as 32 bits, which hold every size that there is."""
+    return i32(tfl, shape, "the shape") if shape.data is not None else index(tfl, shape)
+
+
 @from_onnx("Reshape")
 def reshape_(tfl: Builder, x: Value, shape: Value, *, allowzero: int = 0) -> Any:
     """The shape that is known of the result, one size left open; else what is computed at run time.
@@ -48,7 +53,7 @@ def reshape_(tfl: Builder, x: Value, shape: Value, *, allowzero: int = 0) -> Any
     if shape.shape is None or not isinstance(shape.shape[0], int):
         raise Unsupported("a rank that is only known at run time")
     n, m = shape.shape[0], rank(x)
-    want = i32(tfl, shape, "the shape")
+    want = _sizes(tfl, shape)
     zeros = None if want.data is None else want.numpy() == 0
     sure = shape.elements is not None and all(e is not None and e != 0 for e in shape.elements)
     if not allowzero and not sure and (zeros is None or zeros.any()):
@@ -123,7 +128,7 @@ def expand(tfl: Builder, x: Value, shape: Value) -> Any:
     if shape.shape is None or not isinstance(shape.shape[0], int):
         raise Unsupported("a rank that is only known at run time")
     m, n = shape.shape[0], rank(x)
-    want, own = i32(tfl, shape, "the shape"), sizes(tfl, x, 0, n)
+    want, own = _sizes(tfl, shape), sizes(tfl, x, 0, n)
     if m < n:
         want = tfl.CONCATENATION(ints([1] * (n - m)), want, axis=0, **NONE)
     if n < m:
@@ -140,7 +145,7 @@ def tile(tfl: Builder, x: Value, repeats: Value) -> Any:
 @from_onnx("ConstantOfShape")
 def constant_of_shape(tfl: Builder, shape: Value, *, value: Tensor | None = None) -> Any:
     fill = np.zeros(1, F32) if value is None else value.numpy()
-    return tfl.FILL(i32(tfl, shape, "the shape"), constant(fill.reshape(()).astype(tfl.out.dtype)), type=tfl.out)
+    return tfl.FILL(_sizes(tfl, shape), constant(fill.reshape(()).astype(tfl.out.dtype)), type=tfl.out)
 
 
 @from_onnx("Range")
