@@ -22,6 +22,7 @@ from ...passes.fold import fold
 from ..onnx.functions import expand
 from .carriers import carried, raw_constant, raw_dtype, standin
 from .decompose import rules
+from .decompose.ml import labelled
 from .decompose.recurrent import layers
 from .from_onnx import from_onnx
 from .from_onnx.common import fused
@@ -45,7 +46,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = layers(canonical(fold(shaped(hub))))
+    graph = layers(canonical(fold(shaped(labelled(hub)))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(signed(graph))))
