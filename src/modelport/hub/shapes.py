@@ -14,7 +14,7 @@ import numpy as np
 from ..ir.graph import Element, Node, Value
 from ..ir.types import Dim, Type, merge
 from . import symbols
-from .agnostic import NARY
+from .agnostic import NARY, REDUCE
 
 Elements = tuple[Element, ...]
 MOST = 256
@@ -481,11 +481,24 @@ def _blocks(up: bool) -> Callable[..., Any]:
     return rule
 
 
+def _reduced_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> Any:
+    """Along axes that are only known at run time: so much is known that the rank is."""
+    x, axes = here[0], inputs[1] if len(inputs) > 1 else None
+    if x is None or x.shape is None or axes is None or axes.shape is None:
+        return None
+    length = axes.shape[0]
+    if length == 0:
+        return x.shape if attrs.get("noop_with_empty_axes", 0) else (1,) * len(x.shape) if attrs.get("keepdims", 1) else ()
+    if attrs.get("keepdims", 1):
+        return (None,) * len(x.shape)
+    return (None,) * (len(x.shape) - length) if isinstance(length, int) else None
+
+
 _SHAPES: dict[str, Callable[..., Any]] = {
     "Reshape": _reshape, "Expand": _expand_shape, "ConstantOfShape": _from_elements(0), "Concat": _concat_shape,
     "Slice": _slice_shape, "Pad": _pad_shape, "Tile": _tile_shape, "Range": _range_shape, "Resize": _resize_shape,
     "Conv": _window, "MaxPool": _window, "AveragePool": _window, "LpPool": _window, "Flatten": _flatten_shape,
-    **dict.fromkeys(NARY, _broadcast_shape),
+    **dict.fromkeys(NARY, _broadcast_shape), **dict.fromkeys(REDUCE, _reduced_shape),
     "DepthToSpace": _blocks(True), "SpaceToDepth": _blocks(False),
     **dict.fromkeys(("GroupNormalization", "MeanVarianceNormalization"), lambda here, inputs, attrs: here[0].shape),
 }

@@ -48,9 +48,12 @@ def log_sum_exp(op: Builder, x: Value, axes: Value | None = None, *, keepdims: i
     if not is_float(x.dtype):
         raise Unsupported(f"element type {x.dtype}")
     options = {"noop_with_empty_axes": noop_with_empty_axes}
+    axes = None if axes is not None and axes.shape == (0,) else axes
     most = op.ReduceMax(x, axes, keepdims=1, **options)
-    most = op.Where(op.Less(op.Abs(most), np.array(np.inf, x.dtype)), most, np.zeros((), x.dtype))
-    y = op.Add(op.Log(op.ReduceSum(op.Exp(op.Sub(x, most)), axes, keepdims=1, **options)), most)
+    finite = op.Less(op.Abs(most), np.array(np.inf, x.dtype))
+    most = op.Where(finite, most, np.zeros((), x.dtype))
+    y = op.Log(op.ReduceSum(op.Exp(op.Sub(x, most)), axes, keepdims=1, **options))
+    y = op.Where(finite, op.Add(y, most), y)
     made: Value = y if keepdims else op.Squeeze(y, axes)
     return made
 
@@ -67,8 +70,13 @@ def lp_normalization(op: Builder, x: Value, *, axis: int = -1, p: int = 2) -> Va
 def cum_prod(op: Builder, x: Value, axis: Value, *, exclusive: int = 0, reverse: int = 0) -> Value:
     """Each step multiplies by what lies 1, 2, 4 ... places before, so that the factors double."""
     n = rank(x)
-    if axis.data is None:
-        raise Unsupported("an axis that is only known at run time")
+    if axis.data is None:  # each axis is tried, and the one that is meant is taken
+        at_ = op.Mod(sizes.one(op, sizes.wide(op, axis)), number(n))
+        best = x
+        for k in range(n):
+            best = op.Where(op.Equal(at_, number(k)), cum_prod(op, x, number(k), exclusive=exclusive, reverse=reverse),
+                            best)
+        return best
     at = int(axis.numpy().reshape(())) % n
     length = sizes.dim(x, at)
     if not isinstance(length, int) or length > _LONGEST:

@@ -10,6 +10,7 @@ from ....hub.decompose import shape, sizes
 from ....hub.decompose.sizes import ints, number, rank
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from ....ir.types import NUMBER
 from .table import replaces, rules
 
 
@@ -88,4 +89,34 @@ def slice_(op: Builder, x: Value, starts: Value, ends: Value, axes: Value | None
         return op.Where(named, one, number(rest)) if rest else one
     step = None if steps is None else whole(steps, 1)
     made: Value = op.Slice(x, whole(starts, 0), whole(ends, np.iinfo(np.int64).max), np.arange(n), step)
+    return made
+
+
+@rules("NonMaxSuppression")
+def corners(op: Builder, boxes: Value, scores: Value, most: Value | None = None, overlap: Value | None = None,
+            least: Value | None = None, *, center_point_box: int = 0) -> Value:
+    """Boxes by x and y of their centre, width and height, as two corners."""
+    if not center_point_box:
+        raise Unsupported("it can't be decomposed")
+    x, y, width, height = (op.Gather(boxes, ints(k), axis=2) for k in range(4))
+    half = np.array(0.5, boxes.dtype)
+    wide, high = op.Mul(width, half), op.Mul(height, half)
+    both = op.Concat(op.Sub(y, high), op.Sub(x, wide), op.Add(y, high), op.Add(x, wide), axis=2)
+    made: Value = op.NonMaxSuppression(both, scores, most, overlap, least, center_point_box=0)
+    return made
+
+
+replaces("Range")
+
+
+@rules("Range")
+def real_range(op: Builder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Value:
+    """Of real numbers: the integers from zero, times delta."""
+    if start.dtype.kind in "iu":
+        raise Unsupported(f"element type {start.dtype}")
+    op.note("approximated", "the length of a Range of real numbers is computed in float32")
+    start, limit, delta = (sizes.one(op, v) for v in (start, limit, delta))
+    turns = op.Ceil(op.Div(op.Sub(limit, start), delta))
+    index = op.Range(number(0), op.Cast(op.Max(turns, np.zeros((), start.dtype)), to=sizes.I64), number(1))
+    made: Value = op.Add(start, op.Mul(op.Cast(index, to=NUMBER[start.dtype]), delta))
     return made

@@ -12,6 +12,7 @@ from ....ir.rules import Builder
 from ....ir.types import Type
 from ..raw import type_name
 from .common import BOOL, F32, I32, I64, INT32, NONE, carry, cast, from_onnx, index, ints, rank, reshape
+from .integer import bits
 
 _MOVED = "f4 i4 i8 i1 u1 i2 ?"  # what the kernels that move elements by index take
 
@@ -170,6 +171,8 @@ def non_max_suppression(tfl: Builder, boxes: Value, scores: Value, most: Value |
         raise Unsupported("a number of batches or classes that is only known at run time")
     if center_point_box:
         raise Unsupported("boxes by their centres")
+    if rank(boxes) != 3:
+        raise Unsupported("boxes without a batch")
     batches, classes = (d for d in scores.shape[:2] if isinstance(d, int))
     boxes, scores = carry(tfl, boxes, "f4"), carry(tfl, scores, "f4")
     if most is None:
@@ -178,6 +181,7 @@ def non_max_suppression(tfl: Builder, boxes: Value, scores: Value, most: Value |
     limit = scalar(tfl, limit)
     bounds = [constant(default, F32) if v is None else scalar(tfl, carry(tfl, v, "f4"))
               for v, default in ((overlap, 0.0), (least, -np.inf))]
+    bounds[0] = _above(tfl, bounds[0])
     found = []
     for b in range(batches):
         own = tfl.GATHER(boxes, constant(b, I32), axis=0, batch_dims=0)
@@ -192,6 +196,14 @@ def non_max_suppression(tfl: Builder, boxes: Value, scores: Value, most: Value |
                             type=Type(I32, (None, 3)))
             found.append(tfl.ADD(place, constant(np.array([[b, c, 0]], I32)), **NONE) if b or c else place)
     return found[0] if len(found) == 1 else tfl.CONCATENATION(*found, axis=0, **NONE)
+
+
+def _above(tfl: Builder, x: Value) -> Value:
+    """The next number of float32 above one that is not negative: the kernel also drops boxes that overlap by just the
+    threshold."""
+    if x.data is not None:
+        return constant(np.nextafter(x.numpy().astype(F32), F32.type(np.inf)))
+    return bits(tfl, tfl.ADD(bits(tfl, x, I32), constant(1, I32), **NONE), F32)
 
 
 def _narrowed(tfl: Builder, x: Value) -> Value:

@@ -15,7 +15,7 @@ from .integer import bits
 
 BINARY: dict[str, tuple[str, str]] = {
     "Add": ("ADD", "f4 i4 i8"), "Sub": ("SUB", "f4 i4 i8"), "Mul": ("MUL", "f4 i4 i8"), "Div": ("DIV", "f4 i4"),
-    "Equal": ("EQUAL", "f4 i4 i8 ?"), "Less": ("LESS", "f4 i4 i8"),
+    "Less": ("LESS", "f4 i4 i8"),
     "LessOrEqual": ("LESS_EQUAL", "f4 i4 i8"), "Greater": ("GREATER", "f4 i4 i8"),
     "GreaterOrEqual": ("GREATER_EQUAL", "f4 i4 i8"), "And": ("LOGICAL_AND", "?"), "Or": ("LOGICAL_OR", "?"),
     "Xor": ("NOT_EQUAL", "?")}
@@ -126,11 +126,25 @@ def is_nan(tfl: Builder, x: Value) -> Any:
 @from_onnx("IsInf")
 def is_inf(tfl: Builder, x: Value, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
     x = carry(tfl, x, "f4")
-    if detect_negative and detect_positive:
-        return tfl.EQUAL(tfl.ABS(x), constant(np.inf, F32))
     if not detect_negative and not detect_positive:
         return tfl.LESS(tfl.ABS(x), constant(0, F32))
-    return tfl.EQUAL(x, constant(np.inf if detect_positive else -np.inf, F32))
+    return _infinite(tfl, tfl.ABS(x) if detect_negative and detect_positive else x, bool(detect_positive))
+
+
+def _infinite(tfl: Builder, x: Value, positive: bool) -> Any:
+    """Without XNNPACK the kernels of ADD, SUB, MUL and DIV end at the largest finite number."""
+    end = np.finfo(F32).max if x.node is not None else np.inf
+    return tfl.GREATER_EQUAL(x, constant(end, F32)) if positive else tfl.LESS_EQUAL(x, constant(-end, F32))
+
+
+@from_onnx("Equal")
+def equal(tfl: Builder, a: Value, b: Value) -> Any:
+    a, b = checked(together(tfl, [a, b], "f4 i4 i8 ?"))
+    for x, limit in ((a, b), (b, a)):
+        if limit.data is not None and limit.dtype == F32 and limit.type.size == 1 and np.isinf(limit.numpy()).all() \
+                and (limit.rank or 0) <= rank(x):
+            return _infinite(tfl, x, bool(limit.numpy().reshape(()) > 0))
+    return tfl.EQUAL(a, b)
 
 
 @from_onnx("Cast")
