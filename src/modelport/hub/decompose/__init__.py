@@ -5,7 +5,22 @@ the function bodies of the schemas, until a target has every operator of a graph
 from __future__ import annotations
 
 from ...ir.rules import Rules
-from . import einsum, elementwise, index, ml, norm, pool, products, recurrent, reduce, resize, shape, simpler
+from . import (
+    attention,
+    einsum,
+    elementwise,
+    index,
+    ml,
+    norm,
+    pool,
+    products,
+    recurrent,
+    reduce,
+    resize,
+    sample,
+    shape,
+    simpler,
+)
 from .engine import Expand, decompose
 
 __all__ = ["Expand", "decompose", "rules"]
@@ -20,3 +35,5 @@ rules.update(pool.rules)
 rules.update(recurrent.rules)
 rules.update(resize.rules)
 rules.update(products.rules)
+rules.update(attention.rules)
+rules.update(sample.rules)

@@ -23,7 +23,7 @@ def _centred(op: Builder, v: Value, zero: Value | None, shape: Sequence[int] | N
     quick = eager(op)
     y = quick.Cast(v, to=NUMBER[F32])
     if zero is None or (zero.data is not None and not zero.numpy().any()):
-        return y  # type: ignore[no-any-return]
+        return y
     z = quick.Cast(zero, to=NUMBER[F32])
     if zero.rank == 1 and zero.type.size == 1:
         z = quick.Reshape(z, i64())

@@ -26,7 +26,7 @@ def matmul(op: Builder, a: Value, b: Value) -> Any:
     if not is_float(a.dtype):
         return _integers(op, a, b)
     quick = eager(op)
-    if max(a.rank, b.rank) <= 2 or b.data is not None and a.rank <= 5:
+    if max(a.rank, b.rank) <= 2 or (b.data is not None and a.rank <= 5):
         raise Unsupported(f"element type {a.dtype}")
     last = quick.Shape(b, start=b.rank - 1)
     if b.rank == 2:
@@ -35,5 +35,5 @@ def matmul(op: Builder, a: Value, b: Value) -> Any:
     ahead = [v.shape[:-2] if v.shape else () for v in (a, b)]
     if max(a.rank, b.rank) <= 5 or ahead[0] != ahead[1] or any(d is None for d in ahead[0]):
         raise Unsupported(f"{max(a.rank, b.rank)} axes that are broadcast")
-    x, y = (op.Reshape(v, quick.Concat(i64(-1), quick.Shape(v, start=v.rank - 2), axis=0)) for v in (a, b))
+    x, y = (op.Reshape(v, quick.Concat(i64(-1), quick.Shape(v, start=a.rank - 2), axis=0)) for v in (a, b))
     return op.Reshape(op.MatMul(x, y), quick.Concat(quick.Shape(a, end=a.rank - 1), last, axis=0))
