@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ModelportError, RuntimeFailed, printable
+from ..hub.decompose import decompose, rules
 from ..ir.graph import Graph, Node, Value, rebuild
 from ..ir.tensor import Array
 from ..ir.types import is_float
 from ..runtimes import Session
 from . import compare as cmp
 from .inputs import Feed
-from .precision import precision, step, stored
+from .precision import bounded, precision, step, stored
 from .sides import Runners, Side, attempt
 from .views import PREFIX, named, native
 
@@ -55,12 +56,12 @@ class Layers:
     def passed(self) -> bool:
         return bool(self.layers) and all(x.passed for x in self.layers)
 
-    def text(self) -> str:
-        """One line: what held, or which layers did not."""
+    def text(self, whose: str = "source") -> str:
+        """One line: what held, or which layers did not; ``whose`` runtime gave the layers their inputs."""
         bad = [x for x in self.layers if not x.passed]
         if bad:
             worst = "; ".join(f"'{printable(x.layer or x.value, 80)}' ({x.op}): {_measure(x)}" for x in bad[:4])
-            return f"{len(bad)} of {len(self.layers)} layers differ on the source's own inputs: {worst}"
+            return f"{len(bad)} of {len(self.layers)} layers differ on the {whose}'s own inputs: {worst}"
         steps = [x for x in self.layers if x.bar.quantum is not None]
         if steps:
             equal = 1 - sum(x.unequal for x in steps) / max(1, sum(x.elements for x in steps))
@@ -72,7 +73,7 @@ class Layers:
             head = _worst_float(list(self.layers))
         if self.beyond:
             head += f", {self.beyond} elements beyond 2^31 steps left out"
-        return f"each of {len(self.layers)} layers, given the source's own inputs, agrees {head}"
+        return f"each of {len(self.layers)} layers, given the {whose}'s own inputs, agrees {head}"
 
 
 def _worst_float(layers: list[Layer]) -> str:
@@ -145,6 +146,17 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     return Layers(layers, rows, beyond)
 
 
+_INTEGER = frozenset({"QLinearConv", "QLinearMatMul"})
+
+
+def in_reals(graph: Graph) -> Graph:
+    """The graph with operators on quantized numbers as DequantizeLinear, the operator on reals, QuantizeLinear; the
+    same object if it has none."""
+    if not any(n.op in _INTEGER for n in graph.walk()):
+        return graph
+    return decompose(graph, lambda n: n.op not in _INTEGER, rules, target="real numbers")
+
+
 LARGEST = 2.0 ** 31
 """Steps above which converting a float to a 32-bit integer is undefined in C++, and in LiteRT."""
 
@@ -197,7 +209,7 @@ def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
     if any(how.startswith("int") for how in stored(graph)):
         return cmp.Bar("int8 weights", sqnr=cmp.BARS["int8 weights"].sqnr)
     bar = cmp.BARS["float16" if value.dtype.itemsize == 2 else "float32"]
-    return cmp.Bar(bar.name, bar.error, bar.sqnr)
+    return cmp.Bar(bar.name, bar.error, bar.sqnr, floor=cmp.UNIT if bar.name == "float32" and bounded(value) else 0.0)
 
 
 def cut(graph: Graph, names: list[str]) -> tuple[Graph, dict[str, Value]]:

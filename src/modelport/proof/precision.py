@@ -1,6 +1,7 @@
 """Which bar each output must reach: what the source and the target compute in, read from their graphs."""
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..hub.opset import split
 from ..ir.graph import Graph, Node, Value
 from ..ir.types import BITS, is_float
-from .compare import BARS, EXACT, Bar
+from .compare import BARS, EXACT, UNIT, Bar
 
 ORDER = list(BARS)
 """Precisions from the finest to the coarsest."""
@@ -98,7 +99,17 @@ def bar_for(name: str, source: Graph, target: Graph | None, asked: str | None = 
             return Bar("quantized", quantum=quantum), False
     if mine == "float64" and other == "float64" and value.dtype != np.float64:
         mine = "float32"
-    return BARS[coarser(mine, other)], lowered
+    bar = BARS[coarser(mine, other)]
+    return (replace(bar, floor=UNIT) if bar.name == "float32" and bounded(value) else bar), lowered
+
+
+def bounded(value: Value) -> bool:
+    """Whether a value is that of a function onto [0, 1] or [-1, 1], moved perhaps."""
+    while value.node is not None and value.op in _MOVES and value.op != "Concat" and value.node.inputs[0] is not None:
+        value = value.node.inputs[0]
+    if value.op == "Concat" and value.node is not None:
+        return all(v is not None and v.node is not None and v.op != "Concat" and bounded(v) for v in value.node.inputs)
+    return value.op in ("Sigmoid", "Softmax", "Tanh")
 
 
 def step(value: Value) -> float | None:

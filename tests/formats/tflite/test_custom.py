@@ -130,19 +130,22 @@ def test_transform_tensor(tmp_path: Path, centred: bool) -> None:
     assert (want == 0).any() and (want != 0).any()
 
 
-@pytest.mark.parametrize(("shape", "size", "scale"), [((1, 1, 1, 12), 3, 2.0), ((1, 1, 1, 12), 2, 1.0), ((1, 4, 3), 3, 5.0)])
+@pytest.mark.parametrize(("shape", "size", "scale"), [((1, 1, 1, 12), 3, 2.0), ((1, 1, 1, 12), 2, 1.0),
+                                                      ((1, 4, 3), 3, 5.0)])
 def test_transform_landmarks(tmp_path: Path, shape: tuple[int, ...], size: int, scale: float) -> None:
     x, m = RNG.normal(size=shape).astype(F32), RNG.normal(size=(1, 4, 4)).astype(F32)
     points = x.reshape(-1, size).copy()
     shift = m[0, :2, 3] * (scale if len(shape) == 4 else 1)
     points[:, :2] = points[:, :2] @ m[0, :2, :2].T + shift
-    got, = computed(tmp_path, "custom.TransformLandmarks", {"x": x, "m": m}, flex(dimensions=size, scale=scale), [shape])
+    got, = computed(tmp_path, "custom.TransformLandmarks", {"x": x, "m": m}, flex(dimensions=size, scale=scale),
+                    [shape])
     np.testing.assert_allclose(got, points.reshape(shape), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "same"), [("Softplus", lambda x: np.log1p(np.exp(x))), ("Tan", np.tan), ("Rsqrt", lambda x: 1 / np.sqrt(x)),
-                                            ("Asinh", np.arcsinh), ("Square", np.square), ("Relu6", lambda x: np.clip(x, 0, 6)),
-                                            ("Atan", np.arctan), ("Inv", np.reciprocal), ("Softsign", lambda x: x / (1 + x))])
+@pytest.mark.parametrize(("name", "same"), [
+    ("Softplus", lambda x: np.log1p(np.exp(x))), ("Tan", np.tan), ("Rsqrt", lambda x: 1 / np.sqrt(x)),
+    ("Asinh", np.arcsinh), ("Square", np.square), ("Relu6", lambda x: np.clip(x, 0, 6)), ("Atan", np.arctan),
+    ("Inv", np.reciprocal), ("Softsign", lambda x: x / (1 + x))])
 def test_functions_of_tensorflow(tmp_path: Path, name: str, same: Callable[[np.ndarray], np.ndarray]) -> None:
     x = RNG.uniform(0.1, 9, (2, 5)).astype(F32)
     got, = computed(tmp_path, "flex." + name, {"x": x}, b"", [(2, 5)])

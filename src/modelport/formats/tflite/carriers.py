@@ -17,7 +17,7 @@ from ...ir.types import DType, Quant, Type
 F32, I32, I64 = map(np.dtype, ("f4", "i4", "i8"))
 CARRIED: Mapping[str, DType] = {"float16": F32, "bfloat16": F32, "float64": F32}
 _QUANTIZED = frozenset({"int8", "uint8", "int16"})
-_MOVES = frozenset("Reshape Transpose Squeeze Unsqueeze Flatten Slice Gather Expand Tile Split Concat Identity "
+MOVES = frozenset("Reshape Transpose Squeeze Unsqueeze Flatten Slice Gather Expand Tile Split Concat Identity "
                    "DepthToSpace SpaceToDepth MaxPool Pad Where Resize GlobalMaxPool Max Min ReduceMax "
                    "ReduceMin".split())
 
@@ -97,7 +97,7 @@ def quantizations(graph: Graph) -> dict[Value, Quant]:
             say(node.inputs[0], parameters(node))
     for nodes in (graph.nodes, reversed(graph.nodes), graph.nodes):
         for node in nodes:
-            if node.op.removeprefix(NHWC) in _MOVES:
+            if node.op.removeprefix(NHWC) in MOVES:
                 ends = [v for v in (*node.inputs, *node.outputs)
                         if v is not None and v.data is None and v.dtype == node.outputs[0].dtype]
                 quant = next((found[v] for v in ends if v in found), None)

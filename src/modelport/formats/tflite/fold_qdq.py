@@ -27,6 +27,8 @@ MOVES = frozenset("RESHAPE TRANSPOSE EXPAND_DIMS SQUEEZE SLICE STRIDED_SLICE GAT
                   "MAX_POOL_2D REDUCE_MAX REDUCE_MIN SPLIT SPLIT_V UNPACK RESIZE_NEAREST_NEIGHBOR".split())
 """Operators of which every output element is an input element (or zero): the same on what is stored."""
 _DATA = {"SPLIT": 1}
+_HOISTED = MOVES & frozenset("RESHAPE TRANSPOSE EXPAND_DIMS SQUEEZE GATHER DEPTH_TO_SPACE SPACE_TO_DEPTH".split())
+"""Those that keep every element, so that quantizing before costs no more than after."""
 JOINS = frozenset("CONCATENATION PACK MAXIMUM MINIMUM".split())
 """Operators whose inputs and output are stored on one scale."""
 SHARED = frozenset("AVERAGE_POOL_2D RESIZE_BILINEAR".split())
@@ -96,7 +98,14 @@ def quantize(op: Site, x: Value) -> Made:
         made: Value = op.QUANTIZE(q, type=out)
         return made
     node = x.node
-    if node is None or not op.once(x) or node.op not in _RULES:
+    if node is None or not op.once(x):
+        return None
+    if node.op in _HOISTED:  # quantized first, moved then: exact, and the operator before may take it
+        data = node.inputs[0]
+        assert data is not None
+        early = op.QUANTIZE(data, type=Type(out.dtype, data.shape, out.quant))
+        return changed(op, node, [early, *node.inputs[1:]], out)
+    if node.op not in _RULES:
         return None
     if out.dtype.name not in KINDS.get(node.op, ("int8", "uint8", "int16")):
         return None
@@ -111,6 +120,9 @@ def _integers(node: Node, out: Type) -> list[Value | None] | None:
             found.append(v)
             continue
         q = stored(v)
+        if q is not None and q.data is not None and q.dtype.name == "uint8" and out.dtype.name == "int8":
+            data, type = q.data, _shifted(q.type)
+            q = Value(type, q.name, data=Tensor((data.numpy().astype(np.int16) - 128).astype(np.int8), type))
         if q is None or q.dtype != out.dtype or q.type.quant is None or q.type.quant.axis is not None:
             return None
         found.append(q)
@@ -168,6 +180,13 @@ def _weighted(op: Site, node: Node, out: Type) -> Made:
     at_x, at_w, at_b, axis = WEIGHTED[node.op]
     ins: list[Value | None] = [*node.inputs, None, None, None][:max(len(node.inputs), at_b + 1)]
     qx, qw = stored(ins[at_x]), _weight(ins[at_w])
+    if qx is not None and qw is not None and qw.dtype.name == "int8":
+        if out.dtype.name == "uint8":  # an output of the model: shifted at the end
+            y = _weighted(op, node, _shifted(out))
+            done: Value = op.QUANTIZE(y, type=out)
+            return done if y is not None else None
+        if qx.dtype.name == "uint8" and out.dtype.name == "int8":  # an input of the model
+            qx = op.QUANTIZE(qx, type=_shifted(qx.type))
     if qx is None or qw is None or qx.dtype != out.dtype or qx.type.quant is None or qw.type.quant is None:
         return None
     x, w = qx.type.quant, qw.type.quant
@@ -188,6 +207,12 @@ def _weighted(op: Site, node: Node, out: Type) -> Made:
             return None
     ins[at_x], ins[at_w], ins[at_b] = qx, qw, bias
     return changed(op, node, ins, out)
+
+
+def _shifted(type: Type) -> Type:
+    """The int8 type of the same real numbers as a uint8 one."""
+    assert type.quant is not None
+    return Type(np.dtype(np.int8), type.shape, Quant(type.quant.scale, type.quant.zero_point - 128))
 
 
 def _weight(v: Value | None) -> Value | None:

@@ -30,6 +30,7 @@ from .from_onnx.control import owned
 from .halve import halve
 from .optimize import optimize
 from .raw import builder, type_name
+from .shuffle import rewrite as shuffle
 from .signed import signed
 
 TARGET = "TensorFlow Lite"
@@ -46,7 +47,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = layers(canonical(fold(shaped(labelled(hub)))))
+    graph = layers(canonical(shuffle.run(fold(shaped(labelled(hub))))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(signed(graph))))

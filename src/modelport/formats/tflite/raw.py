@@ -245,6 +245,8 @@ _NARY = ("ADD SUB MUL DIV MAXIMUM MINIMUM POW FLOOR_DIV FLOOR_MOD SQUARED_DIFFER
          "ATAN2 BITWISE_XOR RIGHT_SHIFT").split()
 _TRUTH = "EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL".split()
 _REDUCTIONS = "SUM MEAN REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ANY REDUCE_ALL".split()
+_MOVES = frozenset("PAD PADV2 RESHAPE TRANSPOSE GATHER SLICE TILE EXPAND_DIMS SQUEEZE BROADCAST_TO REVERSE_V2".split())
+"""Operators whose output is stored as their input is."""
 _TYPES: dict[str, Callable[[Inputs, Attributes], Type]] = {
     **dict.fromkeys(_UNARY, _first), **dict.fromkeys(_NARY, _nary), **dict.fromkeys(_TRUTH, _truth),
     **dict.fromkeys(_REDUCTIONS, _reduce), **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _arg),
@@ -262,7 +264,10 @@ def infer(op: str, ins: Inputs, attrs: Attributes, outputs: int) -> tuple[Sequen
     if op not in _TYPES or outputs != 1:
         raise ValueError(f"{op} with {outputs} outputs needs its types stated")
     try:
-        return [_TYPES[op](ins, attrs)], attrs
+        made = _TYPES[op](ins, attrs)
+        if op in _MOVES and ins[0] is not None and ins[0].type.quant is not None:
+            made = Type(made.dtype, made.shape, ins[0].type.quant)
+        return [made], attrs
     except (IndexError, ZeroDivisionError) as e:
         raise Unsupported(f"{op} does not fit its inputs: {e}") from None
 

@@ -22,8 +22,13 @@ def padded(tfl: Builder, x: Value, pads: Ints, fill: float | None = None) -> Val
     if not any(pads):
         return x
     pairs = np.array([(0, 0), *zip(pads[:n], pads[n:], strict=True), (0, 0)], np.int32)
-    made: Value = tfl.PAD(x, pairs) if fill is None else tfl.PADV2(x, pairs, constant(fill, x.dtype))
-    return made
+    if fill is None:
+        made: Value = tfl.PAD(x, pairs)
+        return made
+    value = constant(fill, x.dtype)
+    value.type = Type(x.dtype, (), x.type.quant)  # the kernel wants it stored as the input is
+    filled: Value = tfl.PADV2(x, pairs, value)
+    return filled
 
 
 def padding(tfl: Builder, x: Value, kernel: Ints, strides: Ints, dilations: Ints, pads: Ints, auto_pad: str,

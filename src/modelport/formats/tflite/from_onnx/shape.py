@@ -242,4 +242,7 @@ def pad(tfl: Builder, x: Value, pads: Value, value: Value | None = None, axes: V
     x = carry(tfl, x, "f4 i4 i8 i1 u1 i2 ?")
     if value is None:
         return tfl.PAD(x, both, type=Type(x.dtype, tfl.out.shape))
-    return tfl.PADV2(x, both, scalar(tfl, cast(tfl, value, x.dtype)), type=Type(x.dtype, tfl.out.shape))
+    fill = scalar(tfl, cast(tfl, value, x.dtype))
+    if x.type.quant is not None and fill.data is not None:  # the kernel wants it stored as the input is
+        fill = Value(Type(x.dtype, fill.shape, x.type.quant), fill.name, data=fill.data)
+    return tfl.PADV2(x, both, fill, type=Type(x.dtype, tfl.out.shape))

@@ -14,8 +14,9 @@ from ....ir.graph import Value
 from ....ir.rules import Builder
 from .common import to_onnx
 
-UNARY = {name: name for name in ("Erf Softplus Softsign Asin Acos Atan Tan Sinh Cosh Asinh Acosh Atanh Elu Selu Sigmoid "
-                                 "Tanh Relu Abs Neg Exp Log Sqrt Sin Cos Floor Ceil Sign").split()}
+UNARY = {name: name for name in (
+    "Erf Softplus Softsign Asin Acos Atan Tan Sinh Cosh Asinh Acosh Atanh Elu Selu Sigmoid Tanh Relu Abs Neg Exp Log "
+    "Sqrt Sin Cos Floor Ceil Sign").split()}
 UNARY.update({"Inv": "Reciprocal", "Reciprocal": "Reciprocal", "IsNan": "IsNaN", "IsInf": "IsInf", "LogicalNot": "Not",
               "Rint": "Round", "Round": "Round"})
 BINARY = {"Add": "Add", "AddV2": "Add", "Sub": "Sub", "Mul": "Mul", "Div": "Div", "RealDiv": "Div", "Pow": "Pow",

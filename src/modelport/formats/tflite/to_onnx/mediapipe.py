@@ -42,11 +42,12 @@ def max_pool(op: Builder, x: Value, *, custom_options: bytes) -> Any:
     """The largest of each window, and where in the window it lies, as a real number and a tenth."""
     word, stride_w, stride_h, width, height, act = _numbers(custom_options, 6)
     padding = _PADDING.get(word, "")
-    n, h, w, c = dims(x)
+    _, h, w, _ = dims(x)
     if min(stride_w, stride_h, width, height) < 1 or not padding:
         raise Unsupported(f"padding {word}, a window of {height} x {width}")
     pads = same_pads([h, w], [height, width], [stride_h, stride_w], [1, 1]) if padding == "SAME" else [0, 0, 0, 0]
-    y, flat = op.add("nhwc.MaxPool", x, kernel_shape=[height, width], strides=[stride_h, stride_w], pads=pads, outputs=2)
+    y, flat = op.add("nhwc.MaxPool", x, kernel_shape=[height, width], strides=[stride_h, stride_w], pads=pads,
+                     outputs=2)
     _, rows, columns, _ = dims(y)
     flat = op.Transpose(flat, perm=[0, 2, 3, 1])
     top = (np.arange(rows) * stride_h - pads[0]).reshape(1, rows, 1, 1).astype(I64)
@@ -85,8 +86,8 @@ def transpose_conv(op: Builder, x: Value, w: Value, b: Value, *, custom_options:
     total = [max(0, k - (n - 1) % s - 1) if _PADDING[word] == "SAME" else 0
              for k, n, s in zip(kernel, size, (stride_h, stride_w), strict=True)]
     begin = [t // 2 for t in total]
-    return op.nhwc.ConvTranspose(x, transposed(op, w, [3, 0, 1, 2]), b, kernel_shape=kernel, strides=[stride_h, stride_w],
-                                 pads=[*begin, *(t - p for t, p in zip(total, begin, strict=True))])
+    return op.nhwc.ConvTranspose(x, transposed(op, w, [3, 0, 1, 2]), b, kernel_shape=kernel,
+                                 strides=[stride_h, stride_w], pads=[*begin, *(t - p for t, p in zip(total, begin, strict=True))])
 
 
 @to_onnx("custom.TransformTensor", "custom.TransformTensorBilinear")
@@ -104,7 +105,8 @@ def transform_tensor(op: Builder, x: Value, matrix: Value, *, custom_options: by
     centred = 0.5 if op.node.op == "custom.TransformTensorBilinear" else 0.0
     gy, gx = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
     points = np.stack([gx + centred, gy + centred, np.ones_like(gx, float)], -1).reshape(-1, 3).astype(F32)
-    affine = op.Gather(op.Slice(op.Reshape(matrix, ints([4, 4])), ints([0]), ints([2]), ints([0])), ints([0, 1, 3]), axis=1)
+    rows_of = op.Slice(op.Reshape(matrix, ints([4, 4])), ints([0]), ints([2]), ints([0]))
+    affine = op.Gather(rows_of, ints([0, 1, 3]), axis=1)
     at = op.Sub(op.MatMul(points, op.Transpose(affine, perm=[1, 0])), np.float32(centred))
     last = np.array([w - 1, h - 1], F32)
     inside = op.And(op.GreaterOrEqual(at, np.zeros(2, F32)), op.LessOrEqual(at, last))
