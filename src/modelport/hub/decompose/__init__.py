@@ -19,6 +19,7 @@ from . import (
     resize,
     sample,
     shape,
+    signal,
     simpler,
 )
 from .engine import Expand, decompose
@@ -37,3 +38,4 @@ rules.update(resize.rules)
 rules.update(products.rules)
 rules.update(attention.rules)
 rules.update(sample.rules)
+rules.update(signal.rules)
