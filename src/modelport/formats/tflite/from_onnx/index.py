@@ -11,7 +11,7 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
 from ..raw import type_name
-from .common import BOOL, F32, I32, I64, INT32, NONE, carry, cast, from_onnx, index, ints, rank, reshape
+from .common import BOOL, F32, I32, I64, INT32, NONE, carry, cast, from_onnx, i32, index, ints, rank, reshape
 from .integer import bits
 
 _MOVED = "f4 i4 i8 i1 u1 i2 ?"  # what the kernels that move elements by index take
@@ -47,8 +47,21 @@ def _wrapped(tfl: Builder, where: Value, lengths: Value) -> Value:
 @from_onnx("Gather")
 def gather(tfl: Builder, x: Value, where: Value, *, axis: int = 0) -> Any:
     axis %= rank(x)
-    at = _wrapped(tfl, where, sizes(tfl, x, axis, axis + 1))
+    at = _wrapped(tfl, where, scalar(tfl, sizes(tfl, x, axis, axis + 1)))
+    if x.data is not None and tfl.out.dtype == I32:  # a table of integers is stored as what it is carried as
+        x = i32(tfl, x)
     return tfl.GATHER(carry(tfl, x, _MOVED), at, axis=axis, batch_dims=0)
+
+
+@from_onnx("GatherElements")
+def gather_elements(tfl: Builder, x: Value, where: Value, *, axis: int = 0) -> Any:
+    """Along the last axis of as many rows, each row is a batch of GATHER."""
+    last = rank(x) - 1
+    rows = [] if x.shape is None or where.shape is None else [*zip(x.shape[:-1], where.shape[:-1], strict=True)]
+    if axis % rank(x) != last or any(a is None or a != b for a, b in rows):
+        raise Unsupported("rows that are not known to be as many, or another axis than the last")
+    at = _wrapped(tfl, where, sizes(tfl, x, last, last + 1))
+    return tfl.GATHER(carry(tfl, x, _MOVED), at, axis=last, batch_dims=last)
 
 
 @from_onnx("GatherND")

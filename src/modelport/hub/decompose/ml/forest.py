@@ -12,7 +12,7 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import NUMBER
-from .table import FLOAT, ints
+from .table import FLOAT, INT64, ints
 
 DEEPEST = 1024
 """Steps of one path; each is some ten nodes."""
@@ -88,39 +88,98 @@ def find_leaves(op: Builder, x: Value, forest: Forest) -> Value:
     if inner.any() and (forest.feature[inner].min() < 0
                         or (isinstance(features, int) and forest.feature[inner].max() >= features)):
         raise Unsupported(f"a feature that is not there: {forest.feature[inner].max()} of {features}")
-    at = op.Expand(forest.roots[None], op.Concat(op.Shape(x, start=0, end=1), ints(1), axis=0))
-    feature, true, false, missing = (constant(a) for a in (
-        np.where(inner, forest.feature, 0), forest.true, forest.false, forest.missing))
-    tests = [_test(forest, mode, alone=len(modes) == 1) for mode in modes]
-    for _ in range(forest.depth):
-        v = op.GatherElements(x, op.Gather(feature, at), axis=1)
+    if not inner.any():
+        alone = op.Expand(forest.roots[None], op.Concat(op.Shape(x, start=0, end=1), ints(1), axis=0))
+        return op.Gather(forest.leaf, alone)
+    full = _filled_up(forest)
+    walked = forest if full is None else full
+    inner = ~walked.is_leaf
+    feature, missing, children = map(constant, (
+        np.where(inner, walked.feature, 0), walked.missing, np.stack([walked.false, walked.true], axis=1).ravel()))
+    tests = [_test(walked, mode, alone=len(modes) == 1) for mode in modes]
+    at: Any = walked.roots  # the same for every row
+    place: Any = 0
+    for step in range(walked.depth):
+        if step:
+            v = op.GatherElements(x, op.Gather(feature, at), axis=1)
+        else:
+            v = op.Gather(x, feature.numpy()[walked.roots], axis=1)
         found = [test(op, v, at) for test in tests]
-        if forest.missing[inner].any():
-            found.append(op.And(op.IsNaN(v), op.Gather(missing, at)))
+        if walked.missing[inner].any():
+            found.append(op.And(op.IsNaN(v), _table(op, missing, at)))
         yes = found[0]
         for more in found[1:]:
             yes = op.Or(yes, more)
-        at = op.Where(yes, op.Gather(true, at), op.Gather(false, at))
-    return at if np.array_equal(forest.leaf, np.arange(len(inner))) else op.Gather(forest.leaf, at)
+        side = op.Cast(yes, to=INT64)
+        if full is not None:  # the places of the children follow from that of the node
+            below = op.Add(side, np.int64(1))
+            place = below if not step else op.Add(op.Mul(place, np.int64(2)), below)
+            at = op.Add(place, walked.roots)
+        elif step:
+            at = op.Gather(children, op.Add(op.Mul(at, np.int64(2)), side))
+        else:
+            at = op.Where(yes, walked.true[walked.roots], walked.false[walked.roots])
+    return at if np.array_equal(walked.leaf, np.arange(len(inner))) else op.Gather(walked.leaf, at)
+
+
+_WIDER = 4
+"""How many times its nodes a forest may take up as full trees, whose children are found without looking them up."""
+
+
+def _filled_up(forest: Forest) -> Forest | None:
+    """The forest as full binary trees of one depth, node ``k`` of a tree with the false child ``2 k + 1`` and the true
+    one ``2 k + 2``, or ``None`` if it were much larger.  Below a leaf there is nothing but that leaf."""
+    depth, nodes = forest.depth, len(forest.feature)
+    if depth > 16 or len(forest.roots) << (depth + 1) > max(_WIDER * nodes, 4096):
+        return None
+    level, rows = forest.roots[:, None], [forest.roots[:, None]]
+    for _ in range(depth):
+        level = np.stack([forest.false[level], forest.true[level]], axis=2).reshape(len(level), -1)
+        rows.append(level)
+    slots = np.concatenate(rows, axis=1)
+    count = slots.shape[1]
+    old = slots.ravel()
+    place = np.arange(len(old)).reshape(slots.shape)
+    last = np.arange(count) >= count // 2
+    inside = np.arange(count)[None] * np.ones((len(slots), 1), np.int64)
+    base = place[:, :1]
+    true, false = ((np.where(last, inside, 2 * inside + k) + base).ravel() for k in (2, 1))
+    mode = forest.mode[old].copy()
+    ends = forest.mode[old] == "LEAF"
+    mode[ends & ~np.tile(last, len(slots))] = _any(forest)
+    return Forest(forest.feature[old], forest.value[old], mode, true, false, forest.missing[old] & ~ends,
+                  None if forest.members is None else forest.members[old], place[:, 0].copy(), forest.leaf[old],
+                  forest.weights, forest.speaks)
+
+
+def _any(forest: Forest) -> str:
+    """A mode that the forest has: below a leaf it does not matter."""
+    return str(forest.mode[~forest.is_leaf][0])
+
+
+def _table(op: Builder, table: Value, at: Any) -> Any:
+    """The entries of a table at places that are computed, or known."""
+    return op.Gather(table, at) if isinstance(at, Value) else constant(table.numpy()[at])
 
 
 def _test(forest: Forest, mode: str, alone: bool) -> Callable[[Builder, Value, Value], Value]:
     """Whether the features at hand pass at nodes of one mode; ``alone``: no inner node has another."""
     value, own = constant(forest.value), constant(forest.mode == mode)
-    rows = which = None
+    rows: Value | None = None
+    which = own
     if mode == "BRANCH_MEMBER":
         assert forest.members is not None
         sets, place = np.unique(forest.members, axis=0, return_inverse=True)
         rows, which = constant(sets), constant(place.reshape(-1).astype(np.int64))
 
-    def test(op: Builder, v: Value, at: Value) -> Value:
+    def test(op: Builder, v: Value, at: Any) -> Value:
         if rows is not None:
-            hits = op.Cast(op.Equal(op.Unsqueeze(v, ints(2)), op.Gather(rows, op.Gather(which, at))), to=FLOAT)
+            hits = op.Cast(op.Equal(op.Unsqueeze(v, ints(2)), op.Gather(rows, _table(op, which, at))), to=FLOAT)
             y = op.Greater(op.ReduceMax(hits, ints(2), keepdims=0), np.float32(0))
         else:
-            y = op.add(COMPARE[mode], v, op.Gather(value, at))
+            y = op.add(COMPARE[mode], v, _table(op, value, at))
             y = op.Not(y) if mode == "BRANCH_NEQ" else y
-        return y if alone else op.And(y, op.Gather(own, at))
+        return y if alone else op.And(y, _table(op, own, at))
     return test
 
 
