@@ -100,12 +100,14 @@ MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRA
 
 @pytest.mark.parametrize("modes", [*([m] for m in MODES), MODES], ids=str)
 @pytest.mark.parametrize("shape", [(5, 3, False), (4, 9, True), (1, 0, False)], ids=str)
-def test_every_row_finds_its_leaf(tmp_path: Path, worker: Any, modes: list[str], shape: tuple[int, int, bool]) -> None:
+def test_every_row_finds_its_leaf(tmp_path: Path, worker: Any, modes: list[str],
+                                  shape: tuple[int, int, bool]) -> None:
     """Leaves give their own number.  Trees that fill up, trees that do not, and a tree that is a leaf."""
     forest = grown(shape[0], shape[1], modes, uneven=shape[2])
     trees, nodes = zip(*forest.pop("leaves"), strict=True)
     check(tmp_path, worker, "TreeEnsembleRegressor", [rows_for(forest)], bar=0, n_targets=shape[0],
-          target_treeids=trees, target_nodeids=nodes, target_ids=trees, target_weights=[float(k + 1) for k in range(len(nodes))], **forest)
+          target_treeids=trees, target_nodeids=nodes, target_ids=trees,
+          target_weights=[float(k + 1) for k in range(len(nodes))], **forest)
 
 
 @pytest.mark.parametrize("mode", MODES)
