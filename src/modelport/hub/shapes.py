@@ -488,7 +488,9 @@ def _reduced_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], 
         return None
     length = axes.shape[0]
     if length == 0:
-        return x.shape if attrs.get("noop_with_empty_axes", 0) else (1,) * len(x.shape) if attrs.get("keepdims", 1) else ()
+        if attrs.get("noop_with_empty_axes", 0):
+            return x.shape
+        return (1,) * len(x.shape) if attrs.get("keepdims", 1) else ()
     if attrs.get("keepdims", 1):
         return (None,) * len(x.shape)
     return (None,) * (len(x.shape) - length) if isinstance(length, int) else None

@@ -14,7 +14,7 @@ rules = Rules("the hub", "simpler operators")
 
 
 @rules("Einsum")
-def einsum(op: Builder, *values: Value, equation: str) -> Value:
+def einsum(op: Builder, *values: Value, equation: str) -> Any:
     """Two operands at a time.  Letters of both that are still needed are a batch, the others of both are summed over.
 
     (ONNX operator Einsum: numpy's, with implicit outputs in alphabetical order, and ``...``.)"""
@@ -32,7 +32,7 @@ def einsum(op: Builder, *values: Value, equation: str) -> Value:
         other, letters = _summed(op, other, letters, later | set(term))
         v, term = _product(op, v, term, other, letters, later)
     made: Value = _ordered(op, v, term, out)
-    return made if made not in values else op.Identity(made)  # type: ignore[no-any-return]
+    return op.Identity(made) if made in values else made
 
 
 def _parsed(equation: str, values: tuple[Value, ...]) -> tuple[list[str], str]:

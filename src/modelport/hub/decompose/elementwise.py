@@ -1,4 +1,4 @@
-"""Elementwise functions in arithmetic, exponentials and logarithms, accurate to a few units in the last place of float32.
+"""Elementwise functions in arithmetic, exponentials and logarithms, to a few units in the last place of float32.
 
 What the function bodies of ONNX's schema lose where two nearly equal numbers are subtracted (Elu and Softplus near
 zero), these rules do not."""
@@ -66,7 +66,7 @@ def tan(op: Builder, x: Value) -> Any:
 @rules("Sinh")
 @_real
 def sinh(op: Builder, x: Value) -> Any:
-    """The series up to x^11 / 11! below one; above it, half of the exponential, made of two factors that do not overflow."""
+    """The series up to x^11 / 11! below one; else half the exponential, made of two factors that do not overflow."""
     squared = op.Mul(x, x)
     series = op.Mul(x, polynomial(op, squared, [1 / math.factorial(k) for k in (11, 9, 7, 5, 3, 1)]))
     size = op.Abs(x)
@@ -101,7 +101,7 @@ def acos(op: Builder, x: Value) -> Any:
 @rules("Atan")
 @_real
 def atan(op: Builder, x: Value) -> Any:
-    """Halved twice by atan(a) = 2 atan(a / (1 + sqrt(1 + a^2))), then the series; for |x| > 1 that of the complement."""
+    """Halved twice by atan(a) = 2 atan(a / (1 + sqrt(1 + a^2))), then the series; of the complement for |x| > 1."""
     one = _like(x, 1)
     size = op.Abs(x)
     large = op.Greater(size, one)

@@ -76,7 +76,7 @@ def gather_nd(op: Builder, x: Value, index: Value, *, batch_dims: int = 0) -> Va
 
 
 @rules("ScatterND")
-def scatter_nd(op: Builder, x: Value, index: Value, updates: Value, *, reduction: str = "none") -> Value:
+def scatter_nd(op: Builder, x: Value, index: Value, updates: Value, *, reduction: str = "none") -> Any:
     """Every target compared with every update."""
     name, apply = {"mul": ("ReduceProd", "Mul"), "max": ("ReduceMax", "Max"), "min": ("ReduceMin", "Min")}.get(
         reduction, ("", ""))
@@ -88,8 +88,7 @@ def scatter_nd(op: Builder, x: Value, index: Value, updates: Value, *, reduction
     many, each = int(np.prod(shape[:k])), int(np.prod(shape[k:]))
     n = int(np.prod([d for d in index.shape[:-1] if isinstance(d, int)]))
     if not many * each * n:
-        made: Value = op.Identity(x)
-        return made
+        return op.Identity(x)
     if many * each * n > _DENSE:
         raise Unsupported(f"reduction '{reduction}' of {n} updates of a large tensor")
     strides = np.array([int(np.prod(shape[j + 1:k])) for j in range(k)], np.int64)
@@ -99,8 +98,7 @@ def scatter_nd(op: Builder, x: Value, index: Value, updates: Value, *, reduction
     neutral = np.ones((), x.dtype) if reduction == "mul" else _extreme(x.dtype, reduction == "min")
     one = op.Where(op.Unsqueeze(hit, ints(2)), op.Reshape(updates, ints(1, n, each)), neutral)
     best = op.add(name, one, ints(1), keepdims=0)
-    made = op.Reshape(op.add(apply, op.Reshape(x, ints(many, each)), best), ints(*shape))
-    return made
+    return op.Reshape(op.add(apply, op.Reshape(x, ints(many, each)), best), ints(*shape))
 
 
 def _extreme(dtype: Any, largest: bool) -> Any:

@@ -52,9 +52,11 @@ def log_sum_exp(op: Builder, x: Value, axes: Value | None = None, *, keepdims: i
     most = op.ReduceMax(x, axes, keepdims=1, **options)
     finite = op.Less(op.Abs(most), np.array(np.inf, x.dtype))
     most = op.Where(finite, most, np.zeros((), x.dtype))
-    y = op.Log(op.ReduceSum(op.Exp(op.Sub(x, most)), axes, keepdims=1, **options))
-    y = op.Where(finite, op.Add(y, most), y)
-    made: Value = y if keepdims else op.Squeeze(y, axes)
+    y = op.Log(op.ReduceSum(op.Exp(op.Sub(x, most)), axes, keepdims=keepdims, **options))
+    if not keepdims:  # of one element each
+        most = op.ReduceSum(most, axes, keepdims=0, **options)
+        finite = op.Less(op.Abs(op.ReduceMax(x, axes, keepdims=0, **options)), np.array(np.inf, x.dtype))
+    made: Value = op.Where(finite, op.Add(y, most), y)
     return made
 
 

@@ -60,7 +60,7 @@ def _constant(op: Builder, x: Value, low: int, high: int, axis: int, value: Valu
     return sizes.concat(op, parts, axis)
 
 
-def _indexed(op: Builder, x: Value, low: Value, high: Value, axis: int, mode: str) -> Value:
+def _indexed(op: Builder, x: Value, low: Value, high: Value, axis: int, mode: str) -> Any:
     """The index along the axis that each element of the result comes from."""
     length = sizes.size(op, x, axis)
     place: Any
@@ -75,8 +75,7 @@ def _indexed(op: Builder, x: Value, low: Value, high: Value, axis: int, mode: st
             else:
                 place = place % max(2 * (n - 1), 1)
                 place = np.minimum(place, 2 * (n - 1) - place)
-            made: Value = op.Gather(x, constant(place), axis=axis)
-            return made
+            return op.Gather(x, constant(place), axis=axis)
     zero = number(0)
     place = op.Range(op.Neg(sizes.one(op, low)), op.Add(sizes.one(op, length), sizes.one(op, high)), number(1))
     if mode == "edge":
@@ -89,8 +88,7 @@ def _indexed(op: Builder, x: Value, low: Value, high: Value, axis: int, mode: st
         place = op.Max(op.Min(place, op.Sub(period, place)), zero)
     else:
         raise Unsupported(f"mode '{mode}'")
-    made = op.Gather(x, place, axis=axis)
-    return made
+    return op.Gather(x, place, axis=axis)
 
 
 @rules("Split")

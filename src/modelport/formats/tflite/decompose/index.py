@@ -15,23 +15,21 @@ from .table import replaces, rules
 
 
 @rules("ArgMax", "ArgMin")
-def arg_max(op: Builder, x: Value, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Value:
+def arg_max(op: Builder, x: Value, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
     """The last of equals is the first one from behind.  Wide integers by the largest of them."""
     assert op.node is not None
     axis %= max(rank(x), 1)
     if select_last_index:
         turned = op.Slice(x, ints(-1), ints(np.iinfo(np.int64).min), ints(axis), ints(-1))
         last = op.Sub(sizes.one(op, sizes.size(op, x, axis)), number(1))
-        made: Value = op.Sub(last, op.add(op.node.op, turned, axis=axis, keepdims=keepdims))
-        return made
+        return op.Sub(last, op.add(op.node.op, turned, axis=axis, keepdims=keepdims))
     if x.dtype.kind not in "iu":
         raise Unsupported(f"element type {x.dtype}")
     best = op.add("ReduceMax" if op.node.op == "ArgMax" else "ReduceMin", x, ints(axis), keepdims=1)
     n = rank(x)
     length = sizes.size(op, x, axis)
     own = sizes.along(op, sizes.count(op, length), axis, n)
-    made = op.ReduceMin(op.Where(op.Equal(x, best), own, length), ints(axis), keepdims=keepdims)
-    return made
+    return op.ReduceMin(op.Where(op.Equal(x, best), own, length), ints(axis), keepdims=keepdims)
 
 
 @rules("TopK")
@@ -46,7 +44,9 @@ def top_k(op: Builder, x: Value, k: Value, *, axis: int = -1, largest: int = 1, 
     def turned(v: Any) -> Any:
         if largest:
             return v
-        return op.Neg(v) if x.dtype.kind == "f" else op.Sub(np.array(np.iinfo(x.dtype).max if x.dtype.kind == "u" else -1, x.dtype), v)
+        if x.dtype.kind == "f":
+            return op.Neg(v)
+        return op.Sub(np.array(np.iinfo(x.dtype).max if x.dtype.kind == "u" else -1, x.dtype), v)
     values, where = op.TopK(turned(moved), k, axis=n - 1, largest=1, sorted=sorted, outputs=2)
     return tuple(sizes.transposed(op, v, axis, n - 1) for v in (turned(values), where))
 

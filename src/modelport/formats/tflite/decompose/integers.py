@@ -60,15 +60,14 @@ def extreme(op: Builder, *values: Value) -> Value:
 
 
 @rules("Div")
-def quotient(op: Builder, a: Value, b: Value) -> Value:
+def quotient(op: Builder, a: Value, b: Value) -> Any:
     """Of 64-bit integers, towards zero.
 
     What the division leaves is taken away first.  Then each round divides in float32 what the rounds before left, and
     reduces it by a factor of 2^-22 at least: the third is below 2^24 and comes out exactly."""
     if a.dtype == np.uint32:
         wide = op.Div(op.Cast(a, to=_I64), op.Cast(b, to=_I64))
-        made: Value = op.Cast(wide, to=NUMBER[a.dtype])
-        return made
+        return op.Cast(wide, to=NUMBER[a.dtype])
     if a.dtype != np.int64:
         raise Unsupported(f"division of {a.dtype}")
     rest = op.Sub(a, op.Mod(a, b, fmod=1))
@@ -78,28 +77,23 @@ def quotient(op: Builder, a: Value, b: Value) -> Value:
         part = op.Cast(op.Round(op.Div(op.Cast(rest, to=_F32), real)), to=_I64)
         total = part if total is None else op.Add(total, part)
         rest = op.Sub(rest, op.Mul(part, b)) if k < 2 else rest
-    made = total
-    return made
+    return total
 
 
 @rules("Abs")
-def absolute(op: Builder, x: Value) -> Value:
+def absolute(op: Builder, x: Value) -> Any:
     if x.dtype.kind == "u":
-        made: Value = op.Identity(x)
-        return made
+        return op.Identity(x)
     if x.dtype != np.int64:
         raise Unsupported(f"element type {x.dtype}")
-    made = op.Max(x, op.Neg(x))
-    return made
+    return op.Max(x, op.Neg(x))
 
 
 @rules("Sign")
-def sign(op: Builder, x: Value) -> Value:
+def sign(op: Builder, x: Value) -> Any:
     zero, to = np.zeros((), x.dtype), NUMBER[x.dtype]
     if x.dtype.kind == "u":
-        made: Value = op.Cast(op.Not(op.Equal(x, zero)), to=to)
-        return made
+        return op.Cast(op.Not(op.Equal(x, zero)), to=to)
     if x.dtype != np.int64:
         raise Unsupported(f"element type {x.dtype}")
-    made = op.Sub(op.Cast(op.Greater(x, zero), to=to), op.Cast(op.Less(x, zero), to=to))
-    return made
+    return op.Sub(op.Cast(op.Greater(x, zero), to=to), op.Cast(op.Less(x, zero), to=to))

@@ -61,8 +61,10 @@ def _broadcast(name: str, other: Callable[..., Any] | None) -> Callable[..., Any
                 raise Unsupported(f"broadcasting over {n} axes of sizes that are only known at run time")
             keys.append(None if full == 1 else tuple(d == 1 for d in dims))
         groups = _groups(keys)
-        if len(groups) > _MOST:
-            raise Unsupported(f"broadcasting over {len(groups)} axes")
+        if len(groups) > _MOST:  # copies of the size of the result
+            full_shape = _shape(op, values, n)
+            y = op.add(name, *(op.Reshape(op.Expand(v, full_shape), ints(-1)) for v in values), **attrs)
+            return op.Reshape(y, full_shape, allowzero=1)
         y = op.add(name, *(_merged(op, v, groups) if v.type.size != 1 else sizes.one(op, v) for v in values), **attrs)
         return op.Reshape(y, _shape(op, values, n), allowzero=1)
     return rule
@@ -74,7 +76,12 @@ def _shape(op: Builder, values: Sequence[Value], n: int) -> Value:
     parts = []
     for axis, full in enumerate(op.out.shape):
         own = next((v for v in values if rank(v) >= n - axis and sizes.dim(v, axis - n) == full), None)
-        parts.append(ints(full) if isinstance(full, int) or own is None else sizes.size(op, own, axis - n))
+        if isinstance(full, int):
+            parts.append(ints(full))
+        elif own is not None:
+            parts.append(sizes.size(op, own, axis - n))
+        else:
+            raise Unsupported("a size that is only known at run time")
     made: Value = op.Concat(*parts, axis=0)
     return made
 
@@ -114,6 +121,7 @@ def reduce(op: Builder, x: Value, axes: Value | None = None, *, keepdims: int = 
     groups = _groups([axis in named for axis in range(n)])
     gone = [k for k, group in enumerate(groups) if group[0] in named]
     y = op.add(op.node.op, _merged(op, x, groups), ints(*gone), keepdims=keepdims)
-    parts = [ints(1) if axis in named else sizes.size(op, x, axis) for axis in range(n) if keepdims or axis not in named]
+    left = [axis for axis in range(n) if keepdims or axis not in named]
+    parts = [ints(1) if axis in named else sizes.size(op, x, axis) for axis in left]
     made: Value = op.Reshape(y, op.Concat(*parts, axis=0) if parts else np.array([], np.int64), allowzero=1)
     return made

@@ -25,9 +25,9 @@ def sizes(tfl: Builder, x: Value, first: int, last: int) -> Value:
     if all(isinstance(d, int) for d in some):
         return ints([d for d in some if isinstance(d, int)])
     whole = tfl.SHAPE(x, out_type="INT32")
-    if (first, last) == (0, len(x.shape)):
-        return whole  # type: ignore[no-any-return]
-    return tfl.SLICE(whole, ints([first]), ints([last - first]))  # type: ignore[no-any-return]
+    made: Value = whole if (first, last) == (0, len(x.shape)) else \
+        tfl.SLICE(whole, ints([first]), ints([last - first]))
+    return made
 
 
 def _wrapped(tfl: Builder, where: Value, lengths: Value) -> Value:
@@ -94,10 +94,11 @@ def scatter_nd(tfl: Builder, x: Value, where: Value, updates: Value, *, reductio
     new = tfl.NOT_EQUAL(new, constant(0, I32)) if updates.dtype == BOOL else new
     one = tfl.FILL(sizes(tfl, at, 0, rank(at) - 1), constant(1, I32)) if not at.type.static else \
         constant(np.ones([d for d in (at.shape or ())[:-1] if isinstance(d, int)], I32))
-    touched = tfl.SCATTER_ND(at, one, sizes(tfl, x, 0, k), type=Type(I32, x.shape[:k]))
+    shape = x.shape or ()
+    touched = tfl.SCATTER_ND(at, one, sizes(tfl, x, 0, k), type=Type(I32, shape[:k]))
     if n > k:
         touched = tfl.RESHAPE(touched, _followed(tfl, sizes(tfl, x, 0, k), n - k),
-                              type=Type(I32, (*x.shape[:k], *[1] * (n - k))))
+                              type=Type(I32, (*shape[:k], *[1] * (n - k))))
     return tfl.SELECT_V2(tfl.NOT_EQUAL(touched, constant(0, I32)), new, x)
 
 

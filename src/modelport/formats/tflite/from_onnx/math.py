@@ -38,7 +38,8 @@ def checked(values: list[Value]) -> list[Value]:
 def _binary(name: str, kinds: str) -> Callable[..., Any]:
     def rule(tfl: Builder, a: Value, b: Value) -> Any:
         a, b = checked(together(tfl, [a, b], kinds))
-        return tfl.add(name, a, b, **(NONE if name in _FUSED else {}))
+        options: dict[str, Any] = dict(NONE) if name in _FUSED else {}
+        return tfl.add(name, a, b, **options)
     return rule
 
 

@@ -30,8 +30,6 @@ def reduce(tfl: Builder, x: Value, axes: Value | None = None, *, keepdims: int =
         raise Unsupported("a number of axes that is only known at run time")
     if not length and (noop_with_empty_axes or not n):
         return x
-    if name in _NOTHING and x.dtype == F32 and tfl.out.static and x.type.size == 0:  # the kernel's is the lowest finite one
-        return constant(np.full(tfl.out.shape or (), _NOTHING[name], F32))
     if x.dtype == BOOL and name in _TRUTH:
         name = _TRUTH[name]
     else:
@@ -40,4 +38,7 @@ def reduce(tfl: Builder, x: Value, axes: Value | None = None, *, keepdims: int =
         which = ints(range(n))
     else:
         which = ints([int(a) % n for a in axes.numpy()]) if axes.data is not None else index(tfl, axes)
-    return tfl.add(name, x, which, keep_dims=bool(keepdims), type=Type(x.dtype, tfl.out.shape))
+    y = tfl.add(name, x, which, keep_dims=bool(keepdims), type=Type(x.dtype, tfl.out.shape))
+    if name in _NOTHING and x.dtype == F32 and x.type.size == 0:  # the kernel ends at the lowest finite number
+        return tfl.add("MINIMUM" if name == "REDUCE_MAX" else "MAXIMUM", constant(_NOTHING[name], F32), y)
+    return y

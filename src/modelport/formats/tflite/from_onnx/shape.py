@@ -124,7 +124,8 @@ def expand(tfl: Builder, x: Value, shape: Value) -> Any:
     """An axis of one in the shape leaves that of the input."""
     out = tfl.out
     if out.static:
-        return tfl.BROADCAST_TO(x, ints([d for d in out.shape or () if isinstance(d, int)]), type=Type(x.dtype, out.shape))
+        known_shape = ints([d for d in out.shape or () if isinstance(d, int)])
+        return tfl.BROADCAST_TO(x, known_shape, type=Type(x.dtype, out.shape))
     if shape.shape is None or not isinstance(shape.shape[0], int):
         raise Unsupported("a rank that is only known at run time")
     m, n = shape.shape[0], rank(x)
@@ -153,11 +154,11 @@ def range_(tfl: Builder, start: Value, limit: Value, delta: Value, *, stash_type
     """Of integers: the kernel adds up, and refuses to go the wrong way."""
     ends = [scalar(tfl, v) for v in together(tfl, [start, limit, delta], "i4 i8")]
     start, limit, delta = ends
-    up, down = ((lambda: tfl.MAXIMUM(start, limit)), (lambda: tfl.MINIMUM(start, limit)))
     if delta.data is None:
-        limit = tfl.SELECT_V2(tfl.GREATER(delta, constant(0, delta.dtype)), up(), down())
+        up = tfl.GREATER(delta, constant(0, delta.dtype))
+        limit = tfl.SELECT_V2(up, tfl.MAXIMUM(start, limit), tfl.MINIMUM(start, limit))
     elif start.data is None or limit.data is None:
-        limit = up() if delta.numpy() > 0 else down()
+        limit = tfl.add("MAXIMUM" if delta.numpy() > 0 else "MINIMUM", start, limit)
     else:
         far = (max if delta.numpy() > 0 else min)(int(start.numpy()), int(limit.numpy()))
         limit = constant(far, start.dtype)
@@ -216,8 +217,8 @@ def slice_(tfl: Builder, x: Value, starts: Value, ends: Value, axes: Value | Non
 def _spread(tfl: Builder, v: Value, place: Sequence[int], rest: int) -> Value:
     """For each axis the element at its place; ``rest`` behind the last one."""
     if v.data is not None:
-        return ints(np.append(v.numpy(), rest)[list(place)])
-    if list(place) == list(range(len(place))):
+        return constant(np.append(v.numpy(), rest)[list(place)].astype(I32))
+    if v.shape == (len(place),) and list(place) == list(range(len(place))):
         return v
     made: Value = tfl.GATHER(tfl.CONCATENATION(v, ints([rest]), axis=0, **NONE), ints(place), axis=0, batch_dims=0)
     return made
