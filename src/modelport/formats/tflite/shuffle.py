@@ -16,7 +16,7 @@ rewrite = Rewrites(infer.site)
 def shuffle(op: Site, x: Value, shape: Value, *, allowzero: int = 0) -> Made:
     """[n, c, ...] to [n, g, c / g, ...], the two swapped, and back: Gather of channels."""
     turned = x.node
-    split = turned.inputs[0].node if turned is not None and x.op == "Transpose" and turned.inputs[0] is not None else None
+    split = None if turned is None or x.op != "Transpose" or turned.inputs[0] is None else turned.inputs[0].node
     if turned is None or split is None or split.op != "Reshape" or split.inputs[0] is None:
         return None
     first, wide, out = split.inputs[0], split.outputs[0], op.out

@@ -86,8 +86,9 @@ def transpose_conv(op: Builder, x: Value, w: Value, b: Value, *, custom_options:
     total = [max(0, k - (n - 1) % s - 1) if _PADDING[word] == "SAME" else 0
              for k, n, s in zip(kernel, size, (stride_h, stride_w), strict=True)]
     begin = [t // 2 for t in total]
+    end = [t - p for t, p in zip(total, begin, strict=True)]
     return op.nhwc.ConvTranspose(x, transposed(op, w, [3, 0, 1, 2]), b, kernel_shape=kernel,
-                                 strides=[stride_h, stride_w], pads=[*begin, *(t - p for t, p in zip(total, begin, strict=True))])
+                                 strides=[stride_h, stride_w], pads=[*begin, *end])
 
 
 @to_onnx("custom.TransformTensor", "custom.TransformTensorBilinear")
