@@ -54,9 +54,6 @@ def conv(op: Builder, x: Value, w: Value, b: Value | None = None, *, strides: In
     if auto_pad == "SAME_LOWER":
         x = same_pads(op, x, again, auto_pad, 0)
         return op.Conv(x, w, b, pads=[0] * 2 * n, **again)
-    if pads and min(pads) < 0:
-        x, left = cropped(op, x, pads)
-        return op.Conv(x, w, b, pads=left, **again)
     if group > 1 and n == 3:  # of sizes that are only known at run time
         again |= {"group": 1, "pads": pads or (0,) * 6, "auto_pad": auto_pad}
         xs, ws, bs = parts(op, x, group, 1), parts(op, w, group, 0), parts(op, b, group, 0)
@@ -138,7 +135,8 @@ def _by_zeros(op: Builder, x: Value, w: Value, b: Value | None, kernel: Ints, st
     turned = quick.Reshape(quick.Transpose(turned, perm=[0, 2, 1, 3, 4]), i64(group * out, first // group, *kernel))
     before = [k - 1 - p for k, p in zip(kernel, pads[:2], strict=True)]
     after = [k - stride - p + m for k, p, m in zip(kernel, pads[2:], more, strict=True)]
-    made: Value = op.Conv(x, turned, b, pads=[*before, *after], group=group, kernel_shape=kernel, strides=[1, 1],
+    x, left = cropped(op, x, [*before, *after])
+    made: Value = op.Conv(x, turned, b, pads=left, group=group, kernel_shape=kernel, strides=[1, 1],
                           dilations=[1, 1])
     return made
 
@@ -154,7 +152,7 @@ def max_pool(op: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = (), p
     assert op.node is not None
     window: dict[str, Any] = {"kernel_shape": kernel_shape, "strides": strides or (1,) * len(kernel_shape),
                               "dilations": dilations or (1,) * len(kernel_shape)}
-    if auto_pad.startswith("SAME") and _unknown(x) and len(op.node.outputs) == 1 and x.dtype.kind == "f":
+    if auto_pad.startswith("SAME") and _unknown(x) and len(op.node.outputs) == 1:
         x = same_pads(op, x, window, auto_pad, lowest(x))
         return op.MaxPool(x, pads=[0] * 2 * len(kernel_shape), **window)
     return _max_pool(op, x, **window, pads=pads, auto_pad=auto_pad, **attrs)
