@@ -130,7 +130,8 @@ def positions(op: Builder, axis: Axis, mode: str) -> Value:
         return quick.Where(quick.Greater(axis.new, i64(1)), many, single)
     if mode == "asymmetric":
         return quick.Div(at, axis.scale)
-    centre = quick.Sub(quick.Div(quick.Add(at, half), axis.scale), half)
+    scaled = quick.Div(quick.Add(at, half), axis.scale)
+    centre = quick.Sub(scaled, half)
     if mode == "half_pixel":
         return centre
     if mode == "pytorch_half_pixel":
@@ -138,7 +139,7 @@ def positions(op: Builder, axis: Axis, mode: str) -> Value:
     if mode == "half_pixel_symmetric":
         adjustment = quick.Div(real(axis.new), quick.Mul(axis.scale, real(axis.old)))
         offset = quick.Mul(quick.Mul(real(axis.old), half), quick.Sub(np.float32(1), adjustment))
-        return quick.Add(offset, centre)
+        return quick.Sub(quick.Add(offset, scaled), half)
     raise Unsupported(f"coordinate_transformation_mode {mode}")
 
 
