@@ -40,7 +40,8 @@ class Rewrites:
 
     def run(self, graph: Graph) -> Graph:
         """The graph after one walk from its inputs to its outputs; the same object if nothing applied."""
-        return self._run(graph, self._builder())
+        base = self._builder()
+        return self._run(graph, base).noted(*base.notes)
 
     def _run(self, graph: Graph, base: Builder) -> Graph:
         uses: Counter[Value] = Counter()

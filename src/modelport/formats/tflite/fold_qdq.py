@@ -98,7 +98,7 @@ def quantize(op: Site, x: Value) -> Made:
         made: Value = op.QUANTIZE(q, type=out)
         return made
     node = x.node
-    if node is None or not op.once(x):
+    if node is None or not op.once(x) or x.dtype != np.float32:
         return None
     if node.op in _HOISTED:  # quantized first, moved then: exact, and the operator before may take it
         data = node.inputs[0]
@@ -194,7 +194,11 @@ def _weighted(op: Site, node: Node, out: Type) -> Made:
     if kind == "uint8":
         if qw.dtype.name != "uint8" or w.axis is not None:
             return None
-    elif qw.dtype.name not in ("int8", "int4") or np.any(w.zero_point) or w.axis not in (None, axis):
+    elif qw.dtype.name in ("int8", "int4") and np.any(w.zero_point):
+        op.at(node).note("changed", "integer weights with a zero point, which no integer kernel takes: computed in real "
+                                    "numbers")
+        return None
+    elif qw.dtype.name not in ("int8", "int4") or w.axis not in (None, axis):
         return None
     if kind == "int16" and not _centred(out, qx):
         return None
@@ -202,7 +206,7 @@ def _weighted(op: Site, node: Node, out: Type) -> Made:
         return None
     bias = ins[at_b]
     if bias is not None:
-        bias = _bias(bias, x.scale * w.scale, np.dtype(np.int64 if kind == "int16" else np.int32))
+        bias = _bias(op.at(node), bias, x.scale * w.scale, np.dtype(np.int64 if kind == "int16" else np.int32))
         if bias is None:
             return None
     ins[at_x], ins[at_w], ins[at_b] = qx, qw, bias
@@ -223,7 +227,7 @@ def _weight(v: Value | None) -> Value | None:
     return q if q is not None and q.data is not None and q.type.quant is not None else None
 
 
-def _bias(b: Value, scale: Any, dtype: np.dtype[Any]) -> Value | None:
+def _bias(op: Site, b: Value, scale: Any, dtype: np.dtype[Any]) -> Value | None:
     """The bias on the scale of the products: its own integers where they are on it, else its real numbers rounded."""
     n = b.type.size or 0
     axis = 0 if np.ndim(scale) else None
@@ -241,6 +245,8 @@ def _bias(b: Value, scale: Any, dtype: np.dtype[Any]) -> Value | None:
     limit = _INT32 if dtype == np.int32 else np.iinfo(np.int64)
     if not np.isfinite(counted).all() or (np.abs(counted) > limit.max).any():
         return None
+    if q is not None:
+        op.note("changed", "a bias on another scale than that of the products was quantized anew")
     made = constant(counted.astype(dtype), name=b.name)
     made.type = Type(dtype, (n,), quant)
     return made

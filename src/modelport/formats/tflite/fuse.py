@@ -109,6 +109,80 @@ def transpose(op: Site, x: Value, perm: Value) -> Made:
     return None
 
 
+@rewrite("RESHAPE")
+def shrunk(op: Site, x: Value, shape: Value, *, new_shape: tuple[int, ...] = ()) -> Made:
+    """A slice of one element along axes that are then dropped: the slice itself drops them."""
+    node, out = x.node, op.out
+    if node is None or node.op != "STRIDED_SLICE" or not op.once(x) or x.shape is None or out.shape is None \
+            or any(node.attrs.get(k) for k in ("shrink_axis_mask", "new_axis_mask", "ellipsis_mask")):
+        return None
+    begin, end, stride = (None if v is None or v.data is None else v.numpy() for v in node.inputs[1:4])
+    if begin is None or end is None or stride is None:
+        return None
+    single = [k for k, d in enumerate(x.shape) if d == 1 and stride[k] == 1 and end[k] == begin[k] + 1 and end[k] != 0
+              and not (node.attrs["begin_mask"] | node.attrs["end_mask"]) >> k & 1]
+    left = list(out.shape)
+    mask = 0
+    for k in reversed(range(len(x.shape))):  # from behind: which of the axes of one are gone
+        if left and left[-1] == x.shape[k] and not (k in single and len(left) <= k):
+            left.pop()
+        elif k in single:
+            mask |= 1 << k
+        else:
+            return None
+    if left or not mask:
+        return None
+    return changed(op, node, node.inputs, out, shrink_axis_mask=mask)
+
+
+@rewrite("LOGICAL_NOT")
+def negated(op: Site, x: Value) -> Made:
+    """NOT_EQUAL; of integers, which NaN is none of, the other comparisons too."""
+    other = {"EQUAL": "NOT_EQUAL", "LESS": "GREATER_EQUAL", "GREATER": "LESS_EQUAL"}.get(x.op)
+    node = x.node
+    if node is None or other is None or not op.once(x) or node.inputs[0] is None \
+            or (other != "NOT_EQUAL" and node.inputs[0].dtype.kind not in "iu"):
+        return None
+    made: Value = op.add(other, *node.inputs, type=op.out)
+    return made
+
+
+@rewrite("CONCATENATION")
+def packed(op: Site, *values: Value, axis: int, fused_activation_function: str = "NONE") -> Made:
+    """Values that were each given the axis of one along which they are joined."""
+    before = []
+    for v in values:
+        x = v.node.inputs[0] if v.node is not None and v.op in ("RESHAPE", "EXPAND_DIMS") else None
+        if x is None or v.shape is None or x.shape is None or v.shape[axis] != 1 \
+                or x.shape != (*v.shape[:axis], *v.shape[axis + 1:]) or None in x.shape:
+            if v.data is None or v.shape is None or v.shape[axis] != 1 or v.type.quant is not None:
+                return None
+            x = constant(v.numpy().squeeze(axis), name=v.name)
+        before.append(x)
+    if len(values) < 2 or all(x.data is not None for x in before) or any(
+            x.shape != before[0].shape or x.type.quant is not None for x in before) or op.out.quant is not None:
+        return None
+    made: Value = op.PACK(*before, axis=axis, values_count=len(before), type=op.out)
+    return made
+
+
+@rewrite("DIV")
+def floor_div(op: Site, x: Value, y: Value, *, fused_activation_function: str = "NONE") -> Made:
+    """The quotient of integers rounded down: what is left over taken away first."""
+    node = x.node
+    rest = None if node is None or x.op != "SUB" or node.inputs[1] is None else node.inputs[1].node
+    if node is None or rest is None or rest.op != "FLOOR_MOD" or x.dtype.kind != "i" or x.dtype.itemsize > 4 \
+            or rest.inputs[0] is not node.inputs[0] or not _same(rest.inputs[1], y):
+        return None
+    made: Value = op.FLOOR_DIV(node.inputs[0], y, type=op.out)
+    return made
+
+
+def _same(a: Value | None, b: Value | None) -> bool:
+    return a is b or (a is not None and b is not None and a.data is not None and b.data is not None
+                      and a.type == b.type and np.array_equal(a.numpy(), b.numpy()))
+
+
 @rewrite("CAST")
 def cast(op: Site, x: Value, *, in_data_type: str, out_data_type: str) -> Made:
     """Of a constant; back to the type before where the one between held every value."""

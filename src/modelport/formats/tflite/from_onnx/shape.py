@@ -224,10 +224,26 @@ def _spread(tfl: Builder, v: Value, place: Sequence[int], rest: int) -> Value:
     return made
 
 
+def _mirror(tfl: Builder, x: Value, pads: Value, axes: Value | None, n: int) -> Any:
+    """Reflected without the edge, once: the kernel wants pads below the size."""
+    amounts, m = known(pads, "the pads"), len(known(pads, "the pads")) // 2
+    which = [a % n for a in known(axes, "the axes")] if axes is not None else list(range(m))
+    pairs = np.zeros((n, 2), I32)
+    for k, a in enumerate(which):
+        pairs[a] = amounts[k], amounts[k + m]
+    x = carry(tfl, x, "f4 i4 i8")
+    if any(not isinstance(d, int) or min(p) < 0 or max(p) >= d
+           for d, p in zip(x.shape or (), pairs.tolist(), strict=True) if any(p)):
+        raise Unsupported("pads that are negative, or not known to be below the size")
+    return tfl.MIRROR_PAD(x, constant(pairs), mode="REFLECT", type=Type(x.dtype, tfl.out.shape))
+
+
 @from_onnx("Pad")
 def pad(tfl: Builder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
         mode: str = "constant") -> Any:
     n = rank(x, 5)
+    if mode == "reflect":
+        return _mirror(tfl, x, pads, axes, n)
     if mode != "constant":
         raise Unsupported(f"mode '{mode}'")
     if pads.shape is None or not isinstance(pads.shape[0], int):
