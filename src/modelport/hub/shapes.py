@@ -251,6 +251,11 @@ def _reduce_prod(node: Node) -> Elements | None:
     return None if got is None or x is None or x.rank != 1 else (symbols.product(got),)
 
 
+def _not(node: Node) -> Elements | None:
+    got = elements(node.inputs[0])
+    return None if got is None else tuple(1 - e if isinstance(e, int) else None for e in got)
+
+
 def _neg(node: Node) -> Elements | None:
     got = elements(node.inputs[0])
     return None if got is None else tuple(symbols.mul(e, -1) for e in got)
@@ -259,7 +264,7 @@ def _neg(node: Node) -> Elements | None:
 _ELEMENTS: dict[str, Callable[[Node], Any]] = {
     "Shape": _shape, "Size": _size, "Gather": _gather, "Concat": _concat, "Slice": _slice, "Div": _div,
     "Where": _where, "ConstantOfShape": _filled, "Expand": _expand, "Range": _range, "Split": _split,
-    "ReduceProd": _reduce_prod, "Neg": _neg, "Cast": _cast,
+    "ReduceProd": _reduce_prod, "Neg": _neg, "Cast": _cast, "Not": _not,
     **dict.fromkeys(("Identity", "Squeeze", "Unsqueeze", "Reshape", "Floor", "Ceil", "Round", "Flatten"), _same),
     "Add": _binary(symbols.add), "Sub": _binary(symbols.sub), "Mul": _binary(symbols.mul), "Mod": _binary(_mod),
     "Equal": _binary(_equal), "Max": _binary(_max), "Min": _binary(_min),

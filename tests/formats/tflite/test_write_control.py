@@ -187,3 +187,40 @@ def test_scan(tmp_path: Path, worker: Any, length: Any, ways: Any, axes: Any) ->
              r = Sub(u, k)  s = Add(g, k) }}> (zero, x, z)
         }}""", [{"x": with_(a, t, 2), "z": with_(b, t, 2, 3), "w": f(2)}
                for t in ((3, 1) if length == "t" else (length,))])
+
+
+def test_a_branch_that_holds_for_some_sizes(tmp_path: Path, worker: Any) -> None:
+    """Both branches are prepared whatever the sizes are."""
+    check(tmp_path, worker, """m (float[n, 4] x) => (float[k, 2, 4] y) {
+        s = Shape <start = 0, end = 1> (x)  two = Constant <value = int64 {2}> ()
+        zero = Constant <value = int64 {0}> ()  r = Mod(s, two)  even = Equal(r, zero)
+        y = If (even) <
+          then_branch = t () => (p) { a = Constant <value = int64[3] {-1, 2, 4}> ()  p = Reshape(x, a) },
+          else_branch = e () => (q) { c = Constant <value = int64[3] {1, 2, 1}> ()
+             d = Constant <value = int64[3] {1, 1, 4}> ()  f = Constant <value = int64[2] {0, 0}> ()
+             g = Constant <value = int64[2] {1, 4}> ()  h = Slice(x, f, g)  i = Reshape(h, d)  q = Tile(i, c) }>
+        }""", [{"x": f(k, 4)} for k in (2, 3, 6, 1)])
+
+
+def test_branches_of_different_ranks(tmp_path: Path, worker: Any) -> None:
+    """As exporters squeeze an axis that may be one long: what follows is in both branches."""
+    check(tmp_path, worker, """m (float[n, 3, k] x) => (float[n] y, float[n, 3, k] z) {
+        one = Constant <value = int64 {1}> ()  last = Constant <value = int64[1] {2}> ()
+        s = Shape <start = 2, end = 3> (x)  c = Equal(s, one)
+        v = If (c) < then_branch = t () => (p) { p = Squeeze(x, last) }, else_branch = e () => (q) { q = Identity(x) }>
+        w = Tanh(v)  r = Shape(w)  m = Size(r)  three = Constant <value = int64 {3}> ()  d = Equal(m, three)
+        u = If (d) < then_branch = a () => (g) { g = ReduceSum <keepdims = 0> (w, last) },
+                     else_branch = b () => (h) { h = Identity(w) }>
+        i = Constant <value = int64[1] {1}> ()  y = ReduceSum <keepdims = 0> (u, i)  z = Neg(x)
+        }""", [{"x": f(2, 3, k)} for k in (1, 4)])
+
+
+def test_a_branch_that_can_not_be_run(tmp_path: Path, worker: Any) -> None:
+    """The source fails there too."""
+    text = """m (float[n, 3, k] x) => (float[n, 2] y) {
+        one = Constant <value = int64 {1}> ()  last = Constant <value = int64[1] {2}> ()
+        s = Shape <start = 2, end = 3> (x)  c = Equal(s, one)
+        v = If (c) < then_branch = t () => (p) { p = Squeeze(x, last) }, else_branch = e () => (q) { q = Identity(x) }>
+        w = Constant <value = float[3, 2] {1, 2, 3, 4, 5, 6}> ()  y = Gemm(v, w)
+        }"""
+    check(tmp_path, worker, text, [{"x": f(2, 3, 1)}])

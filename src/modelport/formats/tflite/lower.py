@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import Unsupported, UsageError, printable
 from ...hub import infer, ranges
 from ...hub.bodies import shaped
+from ...hub.branches import ranked
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
 from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
@@ -47,7 +48,7 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = layers(canonical(shuffle.run(fold(shaped(labelled(hub))))))
+    graph = layers(canonical(shuffle.run(fold(shaped(ranked(labelled(hub)))))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(signed(graph))))

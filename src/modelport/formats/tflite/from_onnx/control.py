@@ -39,8 +39,9 @@ def owned(graph: Graph, tfl: Builder) -> Graph:
         if not node.bodies:
             return None
         attrs = dict(node.attrs)
+        late = node.op == "IF" and _by_shape(node.inputs[0])
         for key, body in node.bodies.items():
-            inner, seen, outputs = owned(body, tfl), set[Value](), {}
+            inner, seen, outputs = owned(_late(tfl, body) if late else body, tfl), set[Value](), {}
             flows = list(inner.inputs.values()) if node.op == "WHILE" and key == "body" else []
             for k, (name, v) in enumerate(inner.outputs.items()):
                 if v in seen or (v.node is None and not (flows and v is flows[k])):
@@ -52,6 +53,34 @@ def owned(graph: Graph, tfl: Builder) -> Graph:
             attrs[key] = inner
         return None if all(attrs[k] is b for k, b in node.bodies.items()) else node.with_(attrs=attrs).outputs
     return rebuild(graph, rule, bodies=False)
+
+
+def _by_shape(condition: Value | None) -> bool:
+    """Whether a condition is computed from sizes."""
+    stack, seen = [condition], set[Value]()
+    while stack:
+        v = stack.pop()
+        if v is None or v.node is None or v in seen:
+            continue
+        if v.op == "SHAPE":
+            return True
+        seen.add(v)
+        stack += v.node.inputs
+    return False
+
+
+def _late(tfl: Builder, body: Graph) -> Graph:
+    """A branch for some sizes, prepared when it is taken: both branches are prepared with the sizes at hand, and one
+    may not hold for them.  What follows a shape that is computed waits for it."""
+    def waiting(v: Value) -> Value:
+        if not v.rank:
+            return v
+        sizes = tfl.ADD(tfl.SHAPE(v, out_type="INT32"), ints([0] * v.rank), **NONE)
+        made: Value = tfl.RESHAPE(v, sizes, type=v.type)
+        return made
+    inside = Graph({k: Value(v.type, v.name) for k, v in body.inputs.items()}, {})
+    made = rebuild(body, lambda node: None, {k: waiting(v) for k, v in inside.inputs.items()}, bodies=False)
+    return made.with_(inputs=inside.inputs)
 
 
 def copied(tfl: Builder, v: Value) -> Value:
