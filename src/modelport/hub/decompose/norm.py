@@ -32,14 +32,13 @@ def batch_normalization(op: Builder, x: Value, scale: Value, bias: Value, mean: 
     """One factor and one addend for each channel."""
     if training_mode:
         raise Unsupported("training mode")
-    quick, n, wide = eager(op), _rank(x), NUMBER[variance.dtype]
-    scale, bias = quick.Cast(scale, to=wide), quick.Cast(bias, to=wide)
-    factor = quick.Div(scale, quick.Sqrt(quick.Add(variance, np.array(epsilon, variance.dtype))))
-    addend = quick.Sub(bias, quick.Mul(mean, factor))
+    quick, n, wide, same = eager(op), _rank(x), NUMBER[variance.dtype], NUMBER[x.dtype]
     if n < 2:
         raise Unsupported("of a value without channels")
-    same = NUMBER[x.dtype]
-    return op.Add(op.Mul(x, along(op, quick.Cast(factor, to=same), n)), along(op, quick.Cast(addend, to=same), n))
+    scale, bias, mean, variance = (along(op, quick.Cast(v, to=wide), n) for v in (scale, bias, mean, variance))
+    factor = quick.Div(scale, quick.Sqrt(quick.Add(variance, np.array(epsilon, variance.dtype))))
+    addend = quick.Sub(bias, quick.Mul(mean, factor))
+    return op.Add(op.Mul(x, quick.Cast(factor, to=same)), quick.Cast(addend, to=same))
 
 
 def standardized(op: Builder, x: Value, axes: list[int], epsilon: float) -> tuple[Value, Value, Value]:
