@@ -56,7 +56,8 @@ class Net:
         scales = np.float32(scale) if axis is None else RNG.uniform(scale / 2, scale, shape[axis]).astype(np.float32)
         zeros = np.full(np.shape(scales), zero, self.weights)
         more = {} if axis is None else {"axis": axis}
-        return self.node("DequantizeLinear", [self.const(stored), self.const(scales), self.const(zeros)], **more), scales
+        parts = [self.const(stored), self.const(scales), self.const(zeros)]
+        return self.node("DequantizeLinear", parts, **more), scales
 
     def bias(self, n: int, scales: Any, of: float) -> str:
         s = np.broadcast_to(np.asarray(scales * np.float32(of), np.float32), (n,)).copy()

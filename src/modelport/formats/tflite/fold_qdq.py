@@ -195,8 +195,8 @@ def _weighted(op: Site, node: Node, out: Type) -> Made:
         if qw.dtype.name != "uint8" or w.axis is not None:
             return None
     elif qw.dtype.name in ("int8", "int4") and np.any(w.zero_point):
-        op.at(node).note("changed", "integer weights with a zero point, which no integer kernel takes: computed in real "
-                                    "numbers")
+        op.at(node).note("changed", "integer weights with a zero point, which no integer kernel takes: computed in "
+                                    "real numbers")
         return None
     elif qw.dtype.name not in ("int8", "int4") or w.axis not in (None, axis):
         return None

@@ -37,6 +37,10 @@ OPTIONS: dict[str, str] = {
 """Operators whose table of options is not named after them."""
 
 
+INPUTS = {"FULLY_CONNECTED": 3, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}
+"""How many inputs a node names at least: an absent bias is named as such, as the first versions have it."""
+
+
 def options_of(op: str) -> tuple[str, str]:
     """The field of an operator that holds its options, and the name of their table; empty if it has none."""
     unions = schema("tflite").unions
@@ -139,8 +143,9 @@ class _File:
         code = self.codes.setdefault(key, len(self.codes))
         updated = UPDATED.get(n.op, ())
         own = len(n.outputs) - sum(p < len(n.inputs) and n.inputs[p] is not None for p in updated)
+        inputs = (*n.inputs, *[None] * (INPUTS.get(n.op, 0) - len(n.inputs)))
         o: dict[str, Any] = {"opcode_index": code, "outputs": [tensor(v) for v in n.outputs[:max(own, 1)]],
-                             "inputs": [tensor(v, k in updated) for k, v in enumerate(n.inputs)]}
+                             "inputs": [tensor(v, k in updated) for k, v in enumerate(inputs)]}
         attrs = dict(n.attrs)
         o["custom_options"] = attrs.pop("custom_options", None)
         if "intermediates" in attrs:
