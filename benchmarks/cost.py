@@ -78,6 +78,33 @@ def chain(path: Path, nodes: int) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
 
 
+def mobilenet(path: Path) -> None:
+    """MobileNetV2 as PyTorch exports it, with random weights."""
+    from modelport.formats import onnx
+    from modelport.hub.infer import op
+    from modelport.ir import Graph, Type, Value
+    rng = np.random.default_rng(0)
+
+    def conv(x: Value, inner: int, outer: int, size: int = 1, stride: int = 1, group: int = 1, act: bool = True) -> Value:
+        w = rng.normal(0, 1.5 / np.sqrt(inner // group * size * size), (outer, inner // group, size, size))
+        y = op.Conv(x, w.astype(np.float32), rng.normal(size=outer).astype(np.float32), strides=[stride, stride],
+                    pads=[size // 2] * 4, group=group)
+        return op.Clip(y, np.float32(0), np.float32(6)) if act else y
+    x = Value(Type(np.dtype(np.float32), ("batch", 3, 224, 224)), "image")
+    y, width = conv(x, 3, 32, 3, 2), 32
+    for wider, outer, times, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
+                                        (6, 160, 3, 2), (6, 320, 1, 1)):
+        for k in range(times):
+            inner = width * wider
+            z = y if wider == 1 else conv(y, width, inner)
+            z = conv(conv(z, inner, inner, 3, stride if not k else 1, inner), inner, outer, act=False)
+            y, width = op.Add(y, z) if k else z, outer
+    pooled = op.Flatten(op.GlobalAveragePool(conv(y, 320, 1280)))
+    logits = op.Gemm(pooled, rng.normal(0, 0.03, (1000, 1280)).astype(np.float32),
+                     rng.normal(size=1000).astype(np.float32), transB=1)
+    onnx.write(onnx.from_hub(Graph({"image": x}, {"logits": logits})), path)
+
+
 def large(path: Path, megabytes: int) -> None:
     """A model with ``megabytes`` of weights, written without ever holding more than one of them."""
     from modelport.formats import onnx
@@ -111,6 +138,9 @@ def main() -> int:
                                                                      str(folder / "m.onnx")), "s", 0.9)
         else:
             print(f"skipped: {options.tflite} is not here")
+        mobilenet(folder / "mobilenet.onnx")
+        ok &= line("MobileNetV2 .onnx (3.5 M float32) to .tflite, CPU",
+                   best(3, *convert, str(folder / "mobilenet.onnx"), str(folder / "m.tflite")), "s", 1.0)
         chain(folder / "chain.onnx", 10_000)
         ok &= line("10,000 nodes loaded, passed and saved, CPU",
                    best(2, *convert, str(folder / "chain.onnx"), str(folder / "chain2.onnx")), "s", 3)
@@ -132,6 +162,8 @@ def main() -> int:
                 rewrites.append(time.perf_counter() - began)
                 peaks.append(peak)
             size = source.stat().st_size / 1e9
+            _, _, peak = run(*convert, str(source), str(folder / "large.tflite"))
+            ok &= line(f"{size:.2f} GB .onnx to .tflite, anonymous memory", peak / 1e6, "MB", 2000 * size + 150)
             ok &= line(f"{size:.2f} GB .onnx rewritten, anonymous memory", max(peaks) / 1e6, "MB", 150)
             ok &= line(f"{size:.2f} GB .onnx rewritten, times a copy ({min(copies):.2f} s)",
                        min(rewrites) / min(copies), "x", 3)

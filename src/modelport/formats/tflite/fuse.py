@@ -66,7 +66,8 @@ def flattened(op: Site, x: Value, *others: Value | None, **attrs: Any) -> Made:
     """The kernel flattens its input itself (kernels/fully_connected.cc: the batch is what the weights leave)."""
     before = x.node.inputs[0] if x.node is not None and x.op == "RESHAPE" else None
     if op.node is None or before is None or attrs.get("keep_num_dims") or not op.once(x) or x.rank != 2 \
-            or not before.type.static or before.rank == 0:
+            or before.shape is None or not all(isinstance(d, int) for d in before.shape[1:]) or before.rank == 0 \
+            or not (before.type.static or before.shape[0] == x.shape[0]):  # type: ignore[index]  # of rank 2
         return None
     return changed(op, op.node, [before, *others], op.out)
 
