@@ -76,7 +76,7 @@ def write(meta: Mapping[str, str], model: onnx.ModelProto, graph: onnx.GraphProt
     for prefix, props in (("onnx:metadata:", model.metadata_props), ("onnx:graph:metadata:", graph.metadata_props)):
         for key in sorted(k for k in meta if k.startswith(prefix)):
             props.add(key=key.removeprefix(prefix), value=meta[key])
-    for key in sorted(k for k in meta if k.startswith(FOREIGN)):
+    for key in sorted(k for k in meta if k.startswith(FOREIGN) and not k.endswith("_runtime_version")):
         model.metadata_props.add(key=key, value=meta[key])
     graph.doc_string = meta.get("onnx:graph:doc_string", "")
     for v in (*graph.input, *graph.output):
