@@ -489,7 +489,7 @@ def _blocks(up: bool) -> Callable[..., Any]:
 def _reduced_shape(here: Sequence[Type | None], inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> Any:
     """Along axes that are only known at run time: so much is known that the rank is."""
     x, axes = here[0], inputs[1] if len(inputs) > 1 else None
-    if x is None or x.shape is None or axes is None or axes.shape is None:
+    if x is None or x.shape is None or axes is None or axes.rank != 1 or axes.shape is None:
         return None
     length = axes.shape[0]
     if length == 0:

@@ -50,7 +50,7 @@ CASES = {
     "integers above zero": (13, (X * 100).astype(np.int32), lambda x: op.Relu(x), "Max"),
     "a triangle": (13, X[0], lambda x: op.Trilu(x, np.array(1, I64)), "Where"),
     "a lower triangle": (13, X, lambda x: op.Trilu(x, None, upper=0), "Where"),
-    "gelu": (13, X, lambda x: op.Gelu(x), "Erf"), "mish": (13, X, lambda x: op.Mish(x), "Tanh"),
+    "gelu": (13, X, lambda x: op.Gelu(x), "Erf"), "mish": (13, X, lambda x: op.Mish(x), "Exp"),
     "hard swish": (13, X, lambda x: op.HardSwish(x), "HardSigmoid"),
     "swish": (20, X, lambda x: op.Swish(x, alpha=1.5), "Sigmoid"),
     "layer normalization": (13, X, lambda x: op.LayerNormalization(x, np.ones(4, np.float32)), "ReduceMean"),
@@ -93,10 +93,7 @@ def test_the_meaning_stays(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("opset", "build", "reason"), [
-    (17, lambda x: op.Resize(x, None, np.array([1, 2, 2], np.float32), antialias=1, mode="linear"), "antialias"),
     (13, lambda x: op.ReduceMean(x, op.Cast(op.ReduceMax(x, keepdims=0), to=7)), "2 inputs"),
-    (25, lambda x: op.CumProd(x, np.array(1, I64)), "no such operator"),
-    (17, lambda x: op.AveragePool(x, kernel_shape=[2], dilations=[2]), "dilations"),
     (15, lambda x: op.ScatterElements(x, np.zeros((2, 6, 4), I64), x, reduction="add"), "reduction"),
     (17, lambda x: op.ScatterElements(x, np.zeros((2, 6, 4), I64), x, reduction="max"), "reduction 'max'"),
     (18, lambda x: op.Cast(x, to=17), "float8"), (20, lambda x: op.Cast(x, to=22), "int4"),
