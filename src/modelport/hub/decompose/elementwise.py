@@ -203,29 +203,3 @@ def sum_(op: Builder, *values: Value) -> Value:
 def mean(op: Builder, *values: Value) -> Value:
     made: Value = op.Div(sum_(op, *values), _like(values[0], len(values)))
     return made
-
-
-@rules("Pow")
-def power(op: Builder, a: Value, b: Value) -> Value:
-    """An integer to the power of an integer, by the binary digits of the exponent.
-
-    Beyond 63 only powers of 0, 1 and -1 do not overflow, for which the lowest digits of the exponent decide."""
-    if a.dtype.kind not in "iu" or b.dtype.kind not in "iu":
-        raise Unsupported(f"element types {a.dtype} and {b.dtype}")
-    number = NUMBER[a.dtype]
-    one, two, zero = (np.array(k, np.int64) for k in (1, 2, 0))
-    size = op.Cast(b, to=NUMBER[np.dtype(np.int64)])
-    negative = op.Less(size, zero)
-    size = op.Abs(size)
-    size = op.Where(op.Greater(size, np.array(63, np.int64)), op.Add(np.array(62, np.int64), op.Mod(size, two)), size)
-    made: Any = np.array(1, a.dtype)
-    square = a
-    for k in range(6):
-        digit = op.Equal(op.Mod(op.Div(size, np.array(1 << k, np.int64)) if k else size, two), one)
-        made = op.Mul(made, op.Where(digit, square, np.array(1, a.dtype)))
-        square = op.Mul(square, square) if k < 5 else square
-    if b.dtype.kind == "i":
-        unit = op.Equal(op.Abs(op.Cast(a, to=NUMBER[np.dtype(np.int64)])), one)
-        made = op.Where(op.And(negative, op.Not(unit)), np.array(0, a.dtype), made)
-    whole: Value = op.Cast(made, to=number)
-    return whole

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import Unsupported
-from ...ir.graph import Value, constant
+from ...ir.graph import Value
 from ...ir.rules import Builder, Rules
 from . import sizes
 from .sizes import I64, ints, number, rank
 
 rules = Rules("the hub", "simpler operators")
-_DENSE = 1 << 22  # elements of the table of all pairs of a target and an update
 
 
 def _flat(op: Builder, x: Value, index: Value, axis: int) -> Value:
@@ -73,38 +72,6 @@ def gather_nd(op: Builder, x: Value, index: Value, *, batch_dims: int = 0) -> Va
     rows = op.Reshape(x, op.Concat(ints(-1), sizes.shape(op, x, batch_dims + k), axis=0))
     made: Value = op.Gather(rows, place, axis=0)
     return made
-
-
-@rules("ScatterND")
-def scatter_nd(op: Builder, x: Value, index: Value, updates: Value, *, reduction: str = "none") -> Any:
-    """Every target compared with every update."""
-    name, apply = {"mul": ("ReduceProd", "Mul"), "max": ("ReduceMax", "Max"), "min": ("ReduceMin", "Min")}.get(
-        reduction, ("", ""))
-    k = sizes.dim(index, -1)
-    if not name or not isinstance(k, int) or not (x.type.static and index.type.static):
-        raise Unsupported(f"reduction '{reduction}'" + (" of sizes that are only known at run time" if name else ""))
-    assert x.shape is not None and index.shape is not None
-    shape = [d for d in x.shape if isinstance(d, int)]
-    many, each = int(np.prod(shape[:k])), int(np.prod(shape[k:]))
-    n = int(np.prod([d for d in index.shape[:-1] if isinstance(d, int)]))
-    if not many * each * n:
-        return op.Identity(x)
-    if many * each * n > _DENSE:
-        raise Unsupported(f"reduction '{reduction}' of {n} updates of a large tensor")
-    strides = np.array([int(np.prod(shape[j + 1:k])) for j in range(k)], np.int64)
-    index = sizes.from_front(op, index, ints(*shape[:k]))
-    place = op.ReduceSum(op.Mul(op.Reshape(index, ints(n, k)), constant(strides)), ints(1), keepdims=0)
-    hit = op.Equal(constant(np.arange(many, dtype=np.int64)[:, None]), op.Unsqueeze(place, ints(0)))
-    neutral = np.ones((), x.dtype) if reduction == "mul" else _extreme(x.dtype, reduction == "min")
-    one = op.Where(op.Unsqueeze(hit, ints(2)), op.Reshape(updates, ints(1, n, each)), neutral)
-    best = op.add(name, one, ints(1), keepdims=0)
-    return op.Reshape(op.add(apply, op.Reshape(x, ints(many, each)), best), ints(*shape))
-
-
-def _extreme(dtype: Any, largest: bool) -> Any:
-    if dtype.kind in "iu":
-        return np.array(np.iinfo(dtype).max if largest else np.iinfo(dtype).min, dtype)
-    return np.array(np.inf if largest else -np.inf, dtype)
 
 
 @rules("Compress")

@@ -13,7 +13,7 @@ from ....ir.types import NUMBER, is_float
 
 rules = Rules("the hub", "older ONNX operators")
 rules.update(decompose.rules)
-for _op in ("RNN", "GRU", "LSTM", "Pad"):  # every operator set has them, in some form: see below
+for _op in ("RNN", "GRU", "LSTM"):  # every operator set has them: see batch_first
     del rules[_op]
 _INT32, _UINT8, _BOOL = (NUMBER[np.dtype(t)] for t in (np.int32, np.uint8, np.bool_))
 

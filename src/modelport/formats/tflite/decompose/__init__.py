@@ -4,7 +4,7 @@ What any target without the operator wants is in :mod:`modelport.hub.decompose`;
 kernels need (a convolution of one axis as one of two, an index made non-negative)."""
 from __future__ import annotations
 
-from . import conv, image, index, integers, matmul, ml, rank, recurrent
+from . import conv, image, index, integers, matmul, ml, pad, rank, recurrent
 from .table import rules
 
-__all__ = ["conv", "image", "index", "integers", "matmul", "ml", "rank", "recurrent", "rules"]
+__all__ = ["conv", "image", "index", "integers", "matmul", "ml", "pad", "rank", "recurrent", "rules"]

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose import shape, sizes
+from ....hub.decompose import sizes
 from ....hub.decompose.sizes import ints, number, rank
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import NUMBER
 from .table import replaces, rules
+
+_DENSE = 1 << 22  # elements of the table of all pairs of a target and an update
 
 
 @rules("ArgMax", "ArgMin")
@@ -51,26 +53,6 @@ def top_k(op: Builder, x: Value, k: Value, *, axis: int = -1, largest: int = 1, 
     return tuple(sizes.transposed(op, v, axis, n - 1) for v in (turned(values), where))
 
 
-replaces("Pad")
-
-
-@rules("Pad")
-def pad(op: Builder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
-        mode: str = "constant") -> Value:
-    """Axes that are only known at run time: no pads along the others."""
-    if axes is None or axes.data is not None:
-        return shape.pad(op, x, pads, value, axes, mode=mode)
-    n, m = rank(x), sizes.dim(axes, 0)
-    if not isinstance(m, int):
-        raise Unsupported("a number of axes that is only known at run time")
-    which = op.Mod(sizes.wide(op, axes), number(n))
-    hit = op.Equal(op.Unsqueeze(which, ints(0)), np.arange(n)[:, None])
-    ends = [op.ReduceSum(op.Where(hit, op.Unsqueeze(op.Slice(pads, ints(a), ints(a + m)), ints(0)), number(0)),
-                         ints(1), keepdims=0) for a in (0, m)]
-    made: Value = op.Pad(x, op.Concat(*ends, axis=0), value, mode=mode)
-    return made
-
-
 @rules("Slice")
 def slice_(op: Builder, x: Value, starts: Value, ends: Value, axes: Value | None = None,
            steps: Value | None = None) -> Value:
@@ -90,6 +72,38 @@ def slice_(op: Builder, x: Value, starts: Value, ends: Value, axes: Value | None
     step = None if steps is None else whole(steps, 1)
     made: Value = op.Slice(x, whole(starts, 0), whole(ends, np.iinfo(np.int64).max), np.arange(n), step)
     return made
+
+
+@rules("ScatterND")
+def scatter_nd(op: Builder, x: Value, index: Value, updates: Value, *, reduction: str = "none") -> Any:
+    """Every target compared with every update."""
+    name, apply = {"mul": ("ReduceProd", "Mul"), "max": ("ReduceMax", "Max"), "min": ("ReduceMin", "Min")}.get(
+        reduction, ("", ""))
+    k = sizes.dim(index, -1)
+    if not name or not isinstance(k, int) or not (x.type.static and index.type.static):
+        raise Unsupported(f"reduction '{reduction}'" + (" of sizes that are only known at run time" if name else ""))
+    assert x.shape is not None and index.shape is not None
+    shape = [d for d in x.shape if isinstance(d, int)]
+    many, each = int(np.prod(shape[:k])), int(np.prod(shape[k:]))
+    n = int(np.prod([d for d in index.shape[:-1] if isinstance(d, int)]))
+    if not many * each * n:
+        return op.Identity(x)
+    if many * each * n > _DENSE:
+        raise Unsupported(f"reduction '{reduction}' of {n} updates of a large tensor")
+    strides = np.array([int(np.prod(shape[j + 1:k])) for j in range(k)], np.int64)
+    index = sizes.from_front(op, index, ints(*shape[:k]))
+    place = op.ReduceSum(op.Mul(op.Reshape(index, ints(n, k)), constant(strides)), ints(1), keepdims=0)
+    hit = op.Equal(constant(np.arange(many, dtype=np.int64)[:, None]), op.Unsqueeze(place, ints(0)))
+    neutral = np.ones((), x.dtype) if reduction == "mul" else _extreme(x.dtype, reduction == "min")
+    one = op.Where(op.Unsqueeze(hit, ints(2)), op.Reshape(updates, ints(1, n, each)), neutral)
+    best = op.add(name, one, ints(1), keepdims=0)
+    return op.Reshape(op.add(apply, op.Reshape(x, ints(many, each)), best), ints(*shape))
+
+
+def _extreme(dtype: Any, largest: bool) -> Any:
+    if dtype.kind in "iu":
+        return np.array(np.iinfo(dtype).max if largest else np.iinfo(dtype).min, dtype)
+    return np.array(np.inf if largest else -np.inf, dtype)
 
 
 @rules("NonMaxSuppression")
