@@ -344,16 +344,21 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
         if v is not old and v.rank is None:
             v.type = old.type
     step = rebuild(body, lambda node: None, dict(zip(body.inputs, ins, strict=True)))
+    # scalars are stacked as vectors of one: ONNX's reference evaluator would stack them so in any case
+    own = list(step.outputs.values())
+    made = [op.Unsqueeze(v, ints(0)) if k >= states and v.rank == 0 else v for k, v in enumerate(own)]
     more = {"last": last} if any(back) else {}
     inner = Graph({"turn": turn, "going": go, **{f"flow_{k}": v for k, v in enumerate(flows.values())}, **rows, **more,
                    **{f"caught_{k}": v for k, v in enumerate(caught.values())}},
-                  {"more": op.Identity(go), **{f"out_{k}": v for k, v in enumerate(_own(op, step.outputs.values()))}},
+                  {"more": op.Identity(go), **{f"out_{k}": v for k, v in enumerate(_own(op, made))}},
                   body.name)
     extra = [op.Sub(count, np.array(1, np.int64))] if more else []
     outs = op.add("Loop", count, np.array(True), *first, *scans, *extra, *captured, body=inner,
                   captures=len(scans) + len(extra) + captures, outputs=len(step.outputs))
     stacked = []
     for k, y in enumerate(outs[states:]):
+        if own[states + k].rank == 0:
+            y = op.Squeeze(y, ints(1))
         axis = scan_output_axes[k] if scan_output_axes else 0
         if scan_output_directions and scan_output_directions[k]:
             y = op.Slice(y, ints(-1), ints(np.iinfo(np.int64).min), ints(0), ints(-1))
