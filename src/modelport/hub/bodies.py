@@ -22,6 +22,36 @@ def shaped(graph: Graph) -> Graph:
     return rebuild(graph, _typed, bodies=False)
 
 
+def trimmed(graph: Graph) -> Graph:
+    """The graph whose loops do not stack what nobody reads."""
+    if not any(n.bodies for n in graph.nodes):
+        return graph
+    olds = iter(graph.nodes)
+
+    def rule(node: Node) -> Made:
+        old = next(olds)
+        if not node.bodies:
+            return None
+        attrs = {k: trimmed(a) if isinstance(a, Graph) else a for k, a in node.attrs.items()}
+        states = len(node.outputs)
+        if node.op == "Loop":
+            states = len(node.inputs) - 2 - attrs.get("captures", 0)
+        elif node.op == "Scan" and not (attrs.get("scan_output_axes") or attrs.get("scan_output_directions")):
+            states = len(node.inputs) - attrs["num_scan_inputs"] - attrs.get("captures", 0)
+        kept = [k for k, v in enumerate(old.outputs) if k < states or graph.uses[v]]
+        if len(kept) < len(node.outputs):
+            ahead = int(node.op == "Loop")
+            outs = [o for k, o in enumerate(attrs["body"].outputs.items()) if k < ahead or k - ahead in kept]
+            attrs["body"] = attrs["body"].with_(outputs=dict(outs))
+        if all(attrs[k] is a for k, a in node.attrs.items()):
+            return None
+        made = Node(node.op, node.inputs, attrs, [node.outputs[k].type for k in kept],
+                    [node.outputs[k].name for k in kept], node.name, node.origin)
+        new = dict(zip(kept, made.outputs, strict=True))
+        return [new.get(k, v) for k, v in enumerate(node.outputs)]
+    return rebuild(graph, rule, bodies=False)
+
+
 def _typed(node: Node) -> Made:
     """The node with bodies that know the shapes of their inputs, or ``None`` if they knew them."""
     if not node.bodies:

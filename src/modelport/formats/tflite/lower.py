@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import Unsupported, UsageError, printable
 from ...hub import infer, ranges
-from ...hub.bodies import shaped
+from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
@@ -51,9 +51,11 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
     graph = layers(canonical(shuffle.run(fold(shaped(ranked(labelled(hub)))))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
-    graph = clean(fold(channels_last(signed(graph))))
+    graph = clean(fold(channels_last(signed(trimmed(graph)))))
     typed = carried(canonical(graph))
     op = builder()
+    if any(v.dtype.name == "float64" for n in graph.walk() for v in n.outputs):
+        op.note("approximated", "doubles are computed in float32")
     inputs = {k: Value(Type(v.dtype, v.shape, t.type.quant), v.name)
               for (k, v), t in zip(graph.inputs.items(), typed.inputs.values(), strict=True)}
     flows = {k: _cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}

@@ -318,7 +318,7 @@ def lstm(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, sequ
 def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_input_axes: Sequence[int] = (),
          scan_input_directions: Sequence[int] = (), scan_output_axes: Sequence[int] = (),
          scan_output_directions: Sequence[int] = (), captures: int = 0) -> Any:
-    """A Loop that takes the next element of each sequence; what it stacks is turned round and moved behind it."""
+    """A Loop that takes the next element of each sequence; what goes backward is turned round before and behind it."""
     states = len(values) - num_scan_inputs - captures
     if not num_scan_inputs or states < 0:
         raise Unsupported("without a sequence")
@@ -327,18 +327,15 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
     if any(v.rank is None for v in scans):
         raise Unsupported("over values of unknown rank")
     axes = [a % (v.rank or 1) for a, v in zip(scan_input_axes or [0] * len(scans), scans, strict=True)]
-    back = list(scan_input_directions or [0] * len(scans))
+    back = scan_input_directions or [0] * len(scans)
+    scans = tuple(_reversed(op, v, axis) if way else v for v, axis, way in zip(scans, axes, back, strict=True))
     count = op.Squeeze(op.Shape(scans[0], start=axes[0], end=axes[0] + 1), ints(0))
     turn, go = Value(Type(np.dtype(np.int64), ()), "turn"), Value(Type(np.dtype(bool), ()), "going")
     ranges.state(turn, ranges.COUNT)
-    last = Value(Type(np.dtype(np.int64), ()), "last")
-    ranges.state(last, ranges.INT32)
     olds = list(body.inputs.items())
-    flows = dict(olds[:states])
-    rows = {f"sequence_{k}": Value(Type(v.dtype, v.shape), f"sequence_{k}") for k, v in enumerate(scans)}
-    caught = dict(olds[states + num_scan_inputs:])
-    where = {0: turn, 1: op.Sub(last, turn)}
-    taken = [op.Gather(v, where[way], axis=axis) for v, way, axis in zip(rows.values(), back, axes, strict=True)]
+    flows, caught = dict(olds[:states]), dict(olds[states + num_scan_inputs:])
+    rows = [Value(Type(v.dtype, v.shape), f"sequence_{k}") for k, v in enumerate(scans)]
+    taken = [op.Gather(v, turn, axis=axis) for v, axis in zip(rows, axes, strict=True)]
     ins = [*flows.values(), *taken, *caught.values()]
     for v, (_, old) in zip(ins, olds, strict=True):
         if v is not old and v.rank is None:
@@ -347,21 +344,18 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
     # scalars are stacked as vectors of one: ONNX's reference evaluator would stack them so in any case
     own = list(step.outputs.values())
     made = [op.Unsqueeze(v, ints(0)) if k >= states and v.rank == 0 else v for k, v in enumerate(own)]
-    more = {"last": last} if any(back) else {}
-    inner = Graph({"turn": turn, "going": go, **{f"flow_{k}": v for k, v in enumerate(flows.values())}, **rows, **more,
-                   **{f"caught_{k}": v for k, v in enumerate(caught.values())}},
-                  {"more": op.Identity(go), **{f"out_{k}": v for k, v in enumerate(_own(op, made))}},
-                  body.name)
-    extra = [op.Sub(count, np.array(1, np.int64))] if more else []
-    outs = op.add("Loop", count, np.array(True), *first, *scans, *extra, *captured, body=inner,
-                  captures=len(scans) + len(extra) + captures, outputs=len(step.outputs))
+    inputs = {"turn": turn, "going": go, **{f"flow_{k}": v for k, v in enumerate(flows.values())},
+              **{v.name: v for v in rows}, **{f"caught_{k}": v for k, v in enumerate(caught.values())}}
+    inner = Graph(inputs, {"more": op.Identity(go), **{f"out_{k}": v for k, v in enumerate(_own(op, made))}}, body.name)
+    outs = op.add("Loop", count, np.array(True), *first, *scans, *captured, body=inner, captures=len(scans) + captures,
+                  outputs=len(step.outputs))
     stacked = []
     for k, y in enumerate(outs[states:]):
         if own[states + k].rank == 0:
             y = op.Squeeze(y, ints(1))
         axis = scan_output_axes[k] if scan_output_axes else 0
         if scan_output_directions and scan_output_directions[k]:
-            y = op.Slice(y, ints(-1), ints(np.iinfo(np.int64).min), ints(0), ints(-1))
+            y = _reversed(op, y, 0)
         if axis:
             if y.rank is None:
                 raise Unsupported("elements of unknown rank")
@@ -369,6 +363,11 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
             y = op.Transpose(y, perm=[*range(1, axis + 1), 0, *range(axis + 1, y.rank)])
         stacked.append(y)
     return [*outs[:states], *stacked]
+
+
+def _reversed(op: Builder, x: Value, axis: int) -> Value:
+    made: Value = op.Slice(x, ints(-1), ints(np.iinfo(np.int64).min), ints(axis), ints(-1))
+    return made
 
 
 def _own(op: Builder, outputs: Any) -> list[Value]:

@@ -145,7 +145,7 @@ def loop(tfl: Builder, trips: Value | None, condition: Value | None, *values: Va
     goes += [test["going"]] if "going" in test else []
     if not goes:
         raise Unsupported("it never ends")
-    go = tfl.LOGICAL_AND(goes[0], goes[-1])
+    go = goes[0] if len(goes) == 1 else tfl.LOGICAL_AND(*goes)
     cond = Graph(test, {"go": go}, f"{body.name}_condition")
 
     ins = inputs()
