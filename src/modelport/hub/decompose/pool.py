@@ -16,7 +16,7 @@ rules = Rules("the hub", "simpler operators")
 Ints = Sequence[int]
 Pads = tuple[int, int, int]
 END = np.iinfo(np.int64).max
-MOST = 64  # places in a window along an axis, each a node
+MOST = 256  # places in a window along an axis, each a node
 
 
 def window(length: Dim, kernel: int, stride: int, dilation: int, before: int, after: int, auto_pad: str = "NOTSET",

@@ -150,18 +150,6 @@ def qlinear_conv(op: Builder, x: Value, x_scale: Value, x_zero: Value, w: Value,
     return _quantized(op, total, factor, quick.Reshape(y_scale, i64()), y_zero)
 
 
-@rules("MatMul")
-def matmul(op: Builder, a: Value, b: Value) -> Any:
-    """Of integers: products, and their sums."""
-    if is_float(a.dtype) or a.rank is None or b.rank is None:
-        raise Unsupported(f"element type {a.dtype}")
-    x = op.Unsqueeze(a, i64(a.rank))
-    y = b if b.rank == 1 else op.Unsqueeze(b, i64(b.rank - 2))
-    y = op.Unsqueeze(y, i64(1)) if b.rank == 1 else y
-    total = op.ReduceSum(op.Mul(x, y), i64(-2), keepdims=0)
-    return op.Squeeze(total, i64(-1)) if b.rank == 1 else total
-
-
 @rules("Gemm")
 def gemm(op: Builder, a: Value, b: Value, c: Value | None = None, *, alpha: float = 1.0, beta: float = 1.0,
          transA: int = 0, transB: int = 0) -> Any:

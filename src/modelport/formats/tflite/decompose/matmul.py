@@ -8,10 +8,7 @@ from ....hub.decompose.eager import eager, i64
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import is_float
-from .table import replaces, rules
-
-_integers = rules["MatMul"]
-replaces("MatMul")
+from .table import rules
 
 
 @rules("MatMul")
@@ -23,8 +20,8 @@ def matmul(op: Builder, a: Value, b: Value) -> Any:
         y = op.MatMul(op.Unsqueeze(a, i64(0)) if a.rank == 1 else a, op.Unsqueeze(b, i64(1)) if b.rank == 1 else b)
         gone = [k for k, v in ((-2, a), (-1, b)) if v.rank == 1]
         return op.Squeeze(y, i64(*gone))
-    if not is_float(a.dtype):
-        return _integers(op, a, b)
+    if not is_float(a.dtype):  # products, and their sums
+        return op.ReduceSum(op.Mul(op.Unsqueeze(a, i64(a.rank)), op.Unsqueeze(b, i64(b.rank - 2))), i64(-2), keepdims=0)
     quick = eager(op)
     if max(a.rank, b.rank) <= 2 or (b.data is not None and a.rank <= 5):
         raise Unsupported(f"element type {a.dtype}")
