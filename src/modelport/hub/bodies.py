@@ -5,6 +5,7 @@ body makes of it have in common, found by inferring the body again until nothing
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import Unsupported
 from ..ir.graph import Graph, Made, Node, Value, rebuild
@@ -32,7 +33,7 @@ def trimmed(graph: Graph) -> Graph:
         old = next(olds)
         if not node.bodies:
             return None
-        attrs = {k: trimmed(a) if isinstance(a, Graph) else a for k, a in node.attrs.items()}
+        attrs: dict[str, Any] = {k: trimmed(a) if isinstance(a, Graph) else a for k, a in node.attrs.items()}
         states = len(node.outputs)
         if node.op == "Loop":
             states = len(node.inputs) - 2 - attrs.get("captures", 0)
