@@ -1,13 +1,15 @@
 """Gathering, scattering and sorting, in the forms of them that most targets have."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import Unsupported
-from ...ir.graph import Value
+from ...ir.graph import Value, constant
 from ...ir.rules import Builder, Rules
+from ...ir.types import NUMBER, is_float
 from . import sizes
 from .sizes import I64, ints, number, rank
 
@@ -125,26 +127,94 @@ def tensor_scatter(op: Builder, cache: Value, update: Value, where: Value | None
 
 @rules("Unique")
 def unique(op: Builder, x: Value, *, axis: int | None = None, sorted: int = 1) -> Any:
-    """Sorted, an element is new if it differs from the one before it; each is compared with all that are new.
+    """Each row is compared with all, and new if the first like it is itself; then with all that are new.
 
+    Sorted, its place is the number of new ones before it: those with the smaller element at the first difference.
     Without ``sorted`` they stand in the order of their first occurrences."""
-    if axis is not None and rank(x) > 1:
-        raise Unsupported("of slices along an axis")
     assert op.node is not None
-    if x.dtype.kind not in "iufb" or x.dtype == np.bool_:
+    if x.dtype.kind not in "iu" and not is_float(x.dtype):
         raise Unsupported(f"element type {x.dtype}")
-    flat = _list(op, x)
-    n = sizes.size(op, flat, 0)
+    if axis is not None:
+        moved = sizes.transposed(op, x, 0, axis % rank(x))
+        rows = op.Reshape(moved, op.Concat(sizes.size(op, moved, 0), ints(-1), axis=0), allowzero=0)
+    else:
+        moved = _list(op, x)
+        rows = op.Unsqueeze(moved, ints(1))
+    n = sizes.size(op, rows, 0)
     place = sizes.count(op, n)
-    alike = op.Equal(op.Unsqueeze(flat, ints(1)), op.Unsqueeze(flat, ints(0)))
+    alike = _alike(op, rows, rows)
     first = op.ReduceMin(op.Where(alike, op.Unsqueeze(place, ints(0)), n), ints(1), keepdims=0)
     chosen = op.Reshape(op.NonZero(op.Equal(first, place)), ints(-1))
-    values = op.Gather(flat, chosen, axis=0)
     if sorted:
-        values, order = op.TopK(values, op.Shape(values), axis=0, largest=0, sorted=1, outputs=2)
+        new = op.Gather(rows, chosen, axis=0)
+        a, b = op.Unsqueeze(new, ints(1)), op.Unsqueeze(new, ints(0))
+        where = op.ArgMax(op.Cast(op.Not(op.Equal(a, b)), to=NUMBER[np.dtype(np.int32)]), axis=2, keepdims=1)
+        less = op.GatherElements(op.Cast(op.Less(b, a), to=I64), where, axis=2)
+        before = op.ReduceSum(less, ints(1, 2), keepdims=0)
+        _, order = op.TopK(before, op.Shape(before), axis=0, largest=0, sorted=1, outputs=2)
         chosen = op.Gather(chosen, order, axis=0)
-    same = op.Equal(op.Unsqueeze(flat, ints(1)), op.Unsqueeze(values, ints(0)))
-    own = op.Range(number(0), op.Size(values), number(1))
+    same = _alike(op, rows, op.Gather(rows, chosen, axis=0))
+    own = op.Range(number(0), op.Size(chosen), number(1))
     inverse = op.ReduceSum(op.Mul(op.Cast(same, to=I64), op.Unsqueeze(own, ints(0))), ints(1), keepdims=0)
     counts = op.ReduceSum(op.Cast(same, to=I64), ints(0), keepdims=0)
+    values = op.Gather(moved, chosen, axis=0)
+    values = values if axis is None else sizes.transposed(op, values, 0, axis % rank(x))
     return (values, chosen, inverse, counts)[:len(op.node.outputs)]
+
+
+def _alike(op: Builder, a: Value, b: Value) -> Any:
+    """Which rows of ``a`` are equal to which of ``b``."""
+    same = op.Equal(op.Unsqueeze(a, ints(1)), op.Unsqueeze(b, ints(0)))
+    if sizes.dim(a, 1) == 1:
+        return op.Squeeze(same, ints(2))
+    number_ = op.ReduceMin(op.Cast(same, to=NUMBER[np.dtype(np.int32)]), ints(2), keepdims=0)
+    return op.Cast(number_, to=NUMBER[np.dtype(np.bool_)])
+
+
+@rules("TfIdfVectorizer")
+def tf_idf(op: Builder, x: Value, *, max_gram_length: int, max_skip_count: int, min_gram_length: int, mode: str,
+           ngram_counts: Sequence[int], ngram_indexes: Sequence[int], pool_int64s: Sequence[int] = (),
+           pool_strings: Sequence[str] = (), weights: Sequence[float] = ()) -> Value:
+    """For each n-gram of the pool, at how many places and with which gaps the tensor holds it."""
+    if pool_strings or x.dtype.kind not in "iu":
+        raise Unsupported("n-grams of text")
+    axis = rank(x) - 1
+    if axis not in (0, 1):
+        raise Unsupported(f"of {axis + 1} axes")
+    found: list[Any] = []
+    indexes: list[int] = []
+    ends = [*ngram_counts, len(pool_int64s)]
+    seen = 0
+    for length in range(1, len(ngram_counts) + 1):
+        grams = np.array(pool_int64s[ends[length - 1]:ends[length]], np.int64).reshape(-1, length)
+        own = ngram_indexes[seen:seen + len(grams)]
+        seen += len(grams)
+        if not len(grams) or not min_gram_length <= length <= max_gram_length:
+            continue
+        total: Any = None
+        for skip in range(max_skip_count + 1 if length > 1 else 1):
+            hit: Any = None
+            for k in range(length):
+                last = np.iinfo(np.int64).max if k == length - 1 else -(length - 1 - k) * (skip + 1)
+                window = op.Slice(x, ints(k * (skip + 1)), ints(last), ints(axis))
+                same = op.Equal(op.Unsqueeze(window, ints(axis + 1)), constant(grams[:, k].astype(x.dtype)))
+                hit = same if hit is None else op.And(hit, same)
+            here = op.ReduceSum(op.Cast(hit, to=I64), ints(axis), keepdims=0)
+            total = here if total is None else op.Add(total, here)
+        found.append(total)
+        indexes += own
+    if not found:
+        raise Unsupported("no n-grams")
+    found.append(op.Mul(op.Slice(found[0], ints(0), ints(1), ints(axis)), number(0)))
+    place = np.full(max(ngram_indexes) + 1, len(indexes), np.int64)
+    place[indexes] = np.arange(len(indexes))
+    counts = op.Cast(op.Gather(sizes.concat(op, found, axis), constant(place), axis=axis),
+                     to=NUMBER[np.dtype(np.float32)])
+    if mode == "IDF":
+        counts = op.Min(counts, np.ones((), np.float32))
+    if mode != "TF" and weights:
+        scale = np.ones(len(place), np.float32)
+        scale[list(ngram_indexes)] = weights
+        counts = op.Mul(counts, constant(scale))
+    made: Value = counts
+    return made

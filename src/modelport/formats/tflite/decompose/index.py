@@ -39,6 +39,11 @@ def top_k(op: Builder, x: Value, k: Value, *, axis: int = -1, largest: int = 1, 
     """Along the last axis; the smallest are the largest of the complement."""
     n = rank(x)
     axis %= n
+    if x.dtype == np.uint64:  # the order of signed ones, if the highest bit is flipped
+        least = np.array(np.iinfo(np.int64).min)
+        signed = op.Add(op.BitCast(x, to=sizes.I64), least)
+        values, where = op.TopK(signed, k, axis=axis, largest=largest, sorted=sorted, outputs=2)
+        return op.BitCast(op.Sub(values, least), to=NUMBER[x.dtype]), where
     if axis == n - 1 and largest:
         raise Unsupported(f"element type {x.dtype}")
     moved = sizes.transposed(op, x, axis, n - 1)

@@ -9,7 +9,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DTYPE, Type
-from .common import I32, I64, NONE, cast, from_onnx, ints, together
+from .common import BOOL, I32, I64, NONE, U8, cast, from_onnx, ints, together
 
 _U32 = np.dtype("u4")
 
@@ -33,6 +33,10 @@ def bits(tfl: Builder, x: Value, dtype: Any) -> Value:
 @from_onnx("BitCast")
 def bit_cast(tfl: Builder, x: Value, *, to: int) -> Any:
     target = DTYPE[to]
+    if x.dtype == BOOL:
+        x = cast(tfl, x, U8)
+    if target == BOOL and x.dtype.itemsize == 1:
+        return tfl.NOT_EQUAL(cast(tfl, x, I32), constant(0, I32))
     if {x.dtype.kind, target.kind} - set("fiu") or x.dtype.itemsize != target.itemsize:
         raise Unsupported(f"the bits of {x.dtype} as {target}: half precision and doubles are carried in 32 bits")
     return bits(tfl, x, target)

@@ -9,7 +9,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from ....ir.types import DTYPE
+from ....ir.types import DTYPE, STRING
 from .common import BOOL, F32, I64, NONE, carry, cast, from_onnx, rank, together
 from .integer import bits
 
@@ -140,6 +140,8 @@ def _infinite(tfl: Builder, x: Value, positive: bool) -> Any:
 
 @from_onnx("Equal")
 def equal(tfl: Builder, a: Value, b: Value) -> Any:
+    if a.dtype == b.dtype == STRING:
+        return tfl.EQUAL(*checked([a, b]))
     a, b = checked(together(tfl, [a, b], "f4 i4 i8 ?"))
     for x, limit in ((a, b), (b, a)):
         if limit.data is not None and limit.dtype == F32 and limit.type.size == 1 and np.isinf(limit.numpy()).all() \
@@ -183,3 +185,13 @@ def _real(tfl: Builder, x: Value) -> Value:
 
 _U64 = np.dtype("u8")
 _PLAIN = frozenset("bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 bfloat16 float32 float64".split())
+
+
+@from_onnx("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+def random(tfl: Builder, *values: Value, **attrs: Any) -> Any:
+    raise Unsupported("random numbers")
+
+
+@from_onnx("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch")
+def text(tfl: Builder, *values: Value, **attrs: Any) -> Any:
+    raise Unsupported("text, which no builtin operator changes")

@@ -130,12 +130,22 @@ def expand(tfl: Builder, x: Value, shape: Value) -> Any:
         raise Unsupported("a rank that is only known at run time")
     m, n = shape.shape[0], rank(x)
     want, own = _sizes(tfl, shape), sizes(tfl, x, 0, n)
-    if m < n:
-        want = tfl.CONCATENATION(ints([1] * (n - m)), want, axis=0, **NONE)
-    if n < m:
-        own = tfl.CONCATENATION(ints([1] * (m - n)), own, axis=0, **NONE)
-    full = tfl.SELECT_V2(tfl.EQUAL(want, constant(1, I32)), own, want)
+    want, own = _ahead(tfl, want, n - m), _ahead(tfl, own, m - n)
+    if own.data is not None and want.data is not None:
+        full = constant(np.where(want.numpy() == 1, own.numpy(), want.numpy()).astype(I32))
+    else:
+        full = tfl.SELECT_V2(tfl.EQUAL(want, constant(1, I32)), own, want)
     return tfl.BROADCAST_TO(x, full, type=Type(x.dtype, out.shape))
+
+
+def _ahead(tfl: Builder, shape: Value, ones: int) -> Value:
+    """A shape with axes of one in front."""
+    if ones <= 0:
+        return shape
+    if shape.data is not None:
+        return constant(np.concatenate([np.ones(ones, I32), shape.numpy()]))
+    made: Value = tfl.CONCATENATION(ints([1] * ones), shape, axis=0, **NONE)
+    return made
 
 
 @from_onnx("Tile")
