@@ -21,7 +21,7 @@ from ..runtimes import Session
 from . import compare as cmp
 from .domains import takes_nan
 from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probes, suite, work
-from .layers import in_reals, layer_by_layer
+from .layers import Layers, in_reals, layer_by_layer
 from .noise import Exact
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
@@ -231,58 +231,69 @@ class _Run:
         return None
 
     def _by_layers(self, a: Session, b: Session) -> bool:
-        """Judges two runtimes that round differently: the one that is not ONNX Runtime layer by layer against its own
-        hub graph, then the two hub graphs against each other in ONNX Runtime."""
-        mine = self.source.format != "onnx"
-        whose = "source" if mine else "target"
-        if not mine and (self.target.graph is self.target.raw or self.target.perms):
-            return False  # the hub has no graph of the target, or one with its axes in another order
-        if any(o.worst is not None and o.worst.reason and not o.worst.reason.startswith("NaN") for o in
-               self.outputs.values()):
+        """Judges two runtimes that round differently: each file that is no ONNX layer by layer in its own runtime,
+        against its own hub graph; then the hub graphs in place of those files, in ONNX Runtime.
+
+        Of two .onnx files, whose operator sets may have other kernels, the source is taken so."""
+        readable = self.target.graph is not self.target.raw and not self.target.perms
+        parts = {"source": self.source} if self.source.format != "onnx" or self.target.format == "onnx" else {}
+        if self.target.format != "onnx" and readable:
+            parts["target"] = self.target
+        if not parts or any(o.worst is not None and o.worst.reason and not o.worst.reason.startswith("NaN")
+                            for o in self.outputs.values()):
             return False
-        failed = {f.name for f in self.feeds if f.outcome == "different"}
-        chosen = [f for f in self.tested if f.name in failed]
-        for f in self.tested:  # and a few that agree, where the worst may hide below the bar
-            if len(chosen) < LAYER_FEEDS and f.name not in failed and f.kind == "ordinary":
-                chosen.append(f)
-        if self.resized == BATCH and mine:  # the layers are those of the source, which takes its own batch
-            chosen = [replace(f, arrays={k: a[:self.batch] for k, a in f.arrays.items()}) for f in chosen]
-        real = self.source if mine else replace(self.source, graph=in_reals(self.source.graph))
+        chosen = self._telling()
+        real = self.source if "source" in parts else replace(self.source, graph=in_reals(self.source.graph))
+        said: dict[str, Layers] = {}
         try:
-            layers = layer_by_layer(self.source if mine else self.target, self.runners, [
-                f if mine else replace(f, arrays={self.in_b[k]: v for k, v in f.arrays.items()}) for f in chosen])
-            if layers.passed and real.graph is not self.source.graph:
-                own = layer_by_layer(real, self.runners, chosen)
-                self.notes.append(f"the source's integer operators against the same in real numbers: {own.text()}")
-                layers = layers if own.passed else own
+            for whose, part in parts.items():
+                said[whose] = layer_by_layer(part, self.runners, self._feeds_of(whose, chosen))
+            if real.graph is not self.source.graph:
+                said["source"] = layer_by_layer(real, self.runners, chosen)
         except ModelportError as e:
             self.notes.append(f"no comparison layer by layer: {printable(e.message, 300)}")
             return False
-        if not layers.passed:
-            self.notes.append(layers.text(whose))
+        if bad := [layers.text(whose) for whose, layers in said.items() if not layers.passed]:
+            self.notes += bad
             return False
         apart = [f"'{printable(k)}' {_apart(o)}" for k, o in self.outputs.items() if not o.passed]
         undefined = list(self.not_tested)
         try:
-            if mine:
+            if "source" in parts:
                 a = self._hub()
-            else:
-                b = self.runners.hub(self.target.graph, self.source)
-                self.rewritten = True
-                a = a if real.graph is self.source.graph else self.runners.hub(real.graph, self.source)
+            elif real.graph is not self.source.graph:
+                a = self.runners.hub(real.graph, self.source)
+            if "target" in parts:
+                b, self.rewritten = self.runners.hub(self.target.graph, self.source), True
         except ModelportError as e:
-            self.notes.append(f"no comparison of hub and target: {printable(e.message, 300)}")
+            self.notes.append(f"no comparison of the graphs in one runtime: {printable(e.message, 300)}")
             return False
         self._compare(a, b, "L2")
         self.not_tested = [*dict.fromkeys([*undefined, *self.not_tested])]
-        self.layers = layers.text(whose)
-        if layers.beyond:
-            self.not_tested.append(f"{layers.beyond} elements of 2^31 quantization steps and more, which {b.name} "
-                                   "saturates and the source's kernels leave undefined")
+        self.layers = "; ".join(layers.text(whose) for whose, layers in said.items())
+        for whose, layers in said.items():
+            if layers.beyond:
+                self.not_tested.append(f"{layers.beyond} elements of 2^31 quantization steps and more, which one runtime "
+                                       f"saturates and the {whose}'s kernels leave undefined")
+        names = " and ".join(f"the {whose} as read" for whose in parts)
         self.notes.append(f"end to end the roundings of the layers add up: {', '.join(apart)}; the outputs listed "
-                          f"compare the {'hub with the target' if mine else 'source with the target as read back'} in "
-                          "one runtime")
+                          f"compare with {names} in one runtime")
         return True
+
+    def _telling(self) -> list[Feed]:
+        """The feeds on which the outputs differ, and a few that agree, where the worst may hide below the bar."""
+        failed = {f.name for f in self.feeds if f.outcome == "different"}
+        chosen = [f for f in self.tested if f.name in failed]
+        return chosen + [f for f in self.tested if f.name not in failed and f.kind == "ordinary"][
+            :max(0, LAYER_FEEDS - len(chosen))]
+
+    def _feeds_of(self, whose: str, feeds: list[Feed]) -> list[Feed]:
+        """Feeds by the names of one side; the layers of a source of a fixed batch take that batch."""
+        if whose == "target":
+            return [replace(f, arrays={self.in_b[k]: v for k, v in f.arrays.items()}) for f in feeds]
+        if self.resized == BATCH:
+            return [replace(f, arrays={k: a[:self.batch] for k, a in f.arrays.items()}) for f in feeds]
+        return feeds
 
     def _interface(self) -> list[str]:
         """What of the interfaces of hub and target graph cannot be paired."""

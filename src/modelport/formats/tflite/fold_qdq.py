@@ -13,6 +13,7 @@ import numpy as np
 
 from ...ir.graph import Made, Node, Value, constant
 from ...ir.rewrite import Rewrites, Site
+from ...ir.rules import Builder
 from ...ir.tensor import Tensor
 from ...ir.types import Quant, Type
 from .carriers import real, same
@@ -227,7 +228,7 @@ def _weight(v: Value | None) -> Value | None:
     return q if q is not None and q.data is not None and q.type.quant is not None else None
 
 
-def _bias(op: Site, b: Value, scale: Any, dtype: np.dtype[Any]) -> Value | None:
+def _bias(op: Builder, b: Value, scale: Any, dtype: np.dtype[Any]) -> Value | None:
     """The bias on the scale of the products: its own integers where they are on it, else its real numbers rounded."""
     n = b.type.size or 0
     axis = 0 if np.ndim(scale) else None
@@ -237,7 +238,8 @@ def _bias(op: Site, b: Value, scale: Any, dtype: np.dtype[Any]) -> Value | None:
     if q is not None and q.type.quant is not None and np.allclose(q.type.quant.scale, wanted, rtol=1e-6, atol=0) \
             and q.dtype.name == "int32" and not np.any(q.type.quant.zero_point):
         data = Tensor(q.numpy().astype(dtype).reshape(-1)) if dtype != q.dtype else q.data
-        return Value(Type(dtype, (n,), quant), b.name, data=data)
+        stated = q.type.quant  # the same to the last digit or two: what the source says stays
+        return Value(Type(dtype, (n,), stated if stated.axis == quant.axis else quant), b.name, data=data)
     if q is None and b.data is None:
         return None
     numbers = b.numpy().astype(np.float64) if b.data is not None else real(q) if q is not None else np.zeros(n)

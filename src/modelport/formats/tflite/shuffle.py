@@ -26,7 +26,7 @@ def shuffle(op: Site, x: Value, shape: Value, *, allowzero: int = 0) -> Made:
             or not all(isinstance(d, int) for d in (first.shape[1], *wide.shape[1:3])) \
             or first.shape[2:] != wide.shape[3:] or first.shape[0] != wide.shape[0]:
         return None
-    groups, each = wide.shape[1:3]
-    order = np.arange(first.shape[1], dtype=np.int64).reshape(groups, each).T.reshape(-1)  # type: ignore[type-var]
+    groups, each = (d for d in wide.shape[1:3] if isinstance(d, int))
+    order = np.arange(groups * each, dtype=np.int64).reshape(groups, each).T.reshape(-1)
     made: Value = op.Gather(first, order, axis=1)
     return made

@@ -180,7 +180,9 @@ def reverse_sequence(tfl: Builder, x: Value, lengths: Value, *, batch_axis: int 
 @from_onnx("NonMaxSuppression")
 def non_max_suppression(tfl: Builder, boxes: Value, scores: Value, most: Value | None = None,
                         overlap: Value | None = None, least: Value | None = None, *, center_point_box: int = 0) -> Any:
-    """Each batch and class in its turn: the kernel pads its output, and says how many of it count."""
+    """Each batch and class in its turn: the kernel pads its output, and says how many of it count.
+
+    Among equal scores ONNX takes the first box, the kernel any: it gets the boxes in order, and their ranks as scores."""
     if scores.shape is None or not all(isinstance(d, int) for d in scores.shape[:2]):
         raise Unsupported("a number of batches or classes that is only known at run time")
     if center_point_box:
@@ -197,15 +199,22 @@ def non_max_suppression(tfl: Builder, boxes: Value, scores: Value, most: Value |
               for v, default in ((overlap, 0.0), (least, -np.inf))]
     bounds[0] = _above(tfl, bounds[0])
     found = []
+    many = scalar(tfl, sizes(tfl, boxes, 1, 2))
+    places = tfl.RANGE(constant(0, I32), many, constant(1, I32), type=Type(I32, boxes.shape and boxes.shape[1:2]))
+    ranks = cast(tfl, tfl.SUB(many, places, **NONE), F32)
     for b in range(batches):
         own = tfl.GATHER(boxes, constant(b, I32), axis=0, batch_dims=0)
         one = tfl.GATHER(scores, constant(b, I32), axis=0, batch_dims=0)
         for c in range(classes):
             score = tfl.GATHER(one, constant(c, I32), axis=0, batch_dims=0)
-            chosen, count = tfl.NON_MAX_SUPPRESSION_V4(own, score, limit, *bounds, outputs=2,
-                                                       type=[Type(I32, (None,)), Type(I32, ())])
+            best, order = tfl.TOPK_V2(score, many, outputs=2, type=[score.type, Type(I32, score.shape)])
+            usable = tfl.SELECT_V2(tfl.GREATER(best, bounds[1]), ranks, constant(-1, F32))
+            sorted_boxes = tfl.GATHER(own, order, axis=0, batch_dims=0)
+            chosen, count = tfl.NON_MAX_SUPPRESSION_V4(sorted_boxes, usable, limit, bounds[0], constant(0, F32),
+                                                       outputs=2, type=[Type(I32, (None,)), Type(I32, ())])
             first = tfl.SLICE(chosen, ints([0]), tfl.RESHAPE(count, ints([1]), new_shape=[1]),
                               type=Type(I32, (None,)))
+            first = tfl.GATHER(order, first, axis=0, batch_dims=0)
             place = tfl.PAD(tfl.EXPAND_DIMS(first, ints([1])), constant(np.array([[0, 0], [2, 0]], I32)),
                             type=Type(I32, (None, 3)))
             found.append(tfl.ADD(place, constant(np.array([[b, c, 0]], I32)), **NONE) if b or c else place)
