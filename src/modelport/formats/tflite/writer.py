@@ -147,8 +147,10 @@ class _File:
                              "inputs": [tensor(v, k in updated) for k, v in enumerate(inputs)]}
         attrs = dict(n.attrs)
         o["custom_options"] = attrs.pop("custom_options", None)
-        if "intermediates" in attrs:
-            raise UnsupportedModel([Unsupported("intermediate quantization is not written yet", n)], "TensorFlow Lite")
+        if attrs.get("intermediates"):
+            o["intermediates"] = [tensor(Value(Type(np.dtype(np.float32 if q is None else np.int8), (0,), q)))
+                                  for q in attrs["intermediates"]]
+        attrs.pop("intermediates", None)
         for name, body in n.bodies.items():
             del attrs[name]
             attrs[next((k for k, v in BODIES.items() if v == name), f"{name}_subgraph_index")] = len(self.subgraphs)
@@ -206,7 +208,7 @@ def _sample(content: Tensor | bytes) -> tuple[Any, ...]:
 
 def _same(a: Tensor | bytes | None, b: Tensor | bytes) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        x, y = a.numpy().reshape(-1), b.numpy().reshape(-1)
+        x, y = (np.ascontiguousarray(t.numpy()).reshape(-1) for t in (a, b))
         return bool(np.array_equal(x.view(np.uint8), y.view(np.uint8)))
     return isinstance(a, bytes) and a == b
 

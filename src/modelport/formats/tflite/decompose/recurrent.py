@@ -13,6 +13,7 @@ from ....ir.graph import Graph, Made, Node, Value, constant, rebuild
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import Type
+from ..carriers import parameters
 from ..from_onnx.recurrent import LAYER
 from .table import replaces, rules
 
@@ -111,7 +112,8 @@ def _layer(values: Sequence[Value], body: Graph, *, num_scan_inputs: int, scan_i
         return None
     parts = _sum(ahead)
     found = None if parts is None else _step(_plain(hidden), _plain(cell), h, c, x)
-    if found is None or parts is None:
+    rounds = sum(n.op == "Round" for n in body.nodes)
+    if found is None or parts is None or rounds not in (0, _ROUNDS):
         return None
     source, w, bias = parts
     gates, r, clip, projection, projection_bias, proj_clip, function = found
@@ -131,22 +133,105 @@ def _layer(values: Sequence[Value], body: Graph, *, num_scan_inputs: int, scan_i
     weights = [*rows(w), *rows(r), *eyes, *rows(bias if bias is not None else np.zeros(n * units, np.float32)),
                projection, projection_bias]
     out = Type(np.dtype(np.float32), (*source.shape[:2], h.shape[-1]))
-    return Node(LAYER, [source, *weights], {
-        "cell_clip": clip, "proj_clip": proj_clip, "time_major": int(axis == 0), "function": function},
-        [h0.type, c0.type, out])
+    attrs = {"cell_clip": clip, "proj_clip": proj_clip, "time_major": int(axis == 0), "function": function}
+    if rounds:
+        stepped = _rounded(cell.node.inputs[0] if cell.node is not None and clip else cell)
+        made = None if stepped is None else _integers(source, weights, hidden)
+        if made is None or stepped is None:
+            return None
+        weights, attrs["quants"] = made[0], (*made[1], stepped[1])
+    return Node(LAYER, [source, *weights], attrs, [h0.type, c0.type, out])
+
+
+_ROUNDS = 12
+"""Roundings of a step: four sums of gates, their functions, two products, the cell and its function."""
+
+
+def _integers(source: Value, weights: list[Value | None], hidden: Value) -> Any:
+    """Weights as the integers that they stand for; scales and zero points of input, weights and output."""
+    given, out = source.node, hidden.node
+    if source.op != "DequantizeLinear" or hidden.op != "DequantizeLinear" or given is None or out is None \
+            or any(w is not None for w in (*weights[8:11], *weights[15:17])):
+        return None
+    x, y = parameters(given), parameters(out)
+    if x is None or y is None:
+        return None
+    scales: list[float] = []
+    made: list[Value | None] = []
+    for w in weights[:8]:
+        whole = None if w is None else _whole(w.numpy())
+        if whole is None:
+            return None
+        made.append(constant(whole[0]))
+        scales.append(whole[1])
+    biases: list[Value | None] = []
+    for b, scale in zip(weights[11:15], scales, strict=False):
+        if b is None:
+            return None
+        step = float(np.float32(x.scale) * np.float32(scale))
+        exact = b.numpy().astype(np.float64) / step
+        if np.abs(exact).max(initial=0) >= 1 << 24:
+            return None
+        biases.append(constant(np.round(exact).astype(np.int32)))
+    return [*made, None, None, None, *biases, None, None], (float(x.scale), int(x.zero_point), *scales, float(y.scale),
+                                                            int(y.zero_point))
+
+
+def _whole(w: Array) -> tuple[Array, float] | None:
+    """The 8-bit integers and the scale that a weight is the product of: its largest element stands for 127."""
+    top = np.abs(w).max(initial=0)
+    if not top:
+        return None
+    first = np.float32(top / 127)
+    q = np.round(w.astype(np.float64) / first)
+    near = [np.nextafter(first, np.float32(0)), first, np.nextafter(first, np.float32(np.inf))]
+    best = max(near, key=lambda s: int((q.astype(np.float32) * s == w).sum()))
+    if np.abs(q - w.astype(np.float64) / best).max() > 1e-3:
+        return None
+    return q.astype(np.int8), float(best)
 
 
 def _zero(v: Value) -> bool:
-    """Whether a state is zeros, of one batch or expanded to another."""
-    if v.data is not None:
-        return v.dtype == np.float32 and not v.numpy().any()
-    return False
+    """Whether a state is zeros."""
+    if v.op == "DequantizeLinear" and v.node is not None:
+        q, zero = v.node.inputs[0], v.node.inputs[2] if len(v.node.inputs) > 2 else None
+        return q is not None and q.data is not None and (
+            not q.numpy().any() if zero is None else zero.data is not None and bool((q.numpy() == zero.numpy()).all()))
+    return v.data is not None and v.dtype == np.float32 and not v.numpy().any()
 
 
 def _plain(v: Value) -> Value:
-    while v.node is not None and v.op == "Identity" and v.node.inputs[0] is not None:
-        v = v.node.inputs[0]
+    """What a value is but for identities and the roundings of the integer kernel."""
+    while v.node is not None:
+        inner = v.node.inputs[0] if v.op == "Identity" else None
+        if v.op == "DequantizeLinear":
+            q = v.node.inputs[0]
+            inner = q.node.inputs[0] if q is not None and q.node is not None and q.op == "QuantizeLinear" else None
+        elif v.op == "Mul":
+            inner = (_rounded(v) or (None, 0.0))[0]
+        if inner is None:
+            break
+        v = inner
     return v
+
+
+def _rounded(v: Value | None) -> tuple[Value, float] | None:
+    """A value rounded to a 16-bit integer of some step, as ``..to_onnx.recurrent`` says it, and the step."""
+    names, steps = ("Mul", "Clip", "Round", "Div"), []
+    for name in names:
+        node = None if v is None else v.node
+        if v is None or node is None or node.op != name:
+            return None
+        if name in ("Mul", "Div"):
+            step = node.inputs[1]
+            if step is None or step.data is None or step.type.size != 1:
+                return None
+            steps.append(float(step.numpy().reshape(())))
+        elif name == "Clip" and [float(b.numpy()) for b in node.inputs[1:] if b is not None and b.data is not None
+                                 ] != [-32768.0, 32767.0]:
+            return None
+        v = node.inputs[0]
+    return (v, steps[0]) if v is not None and steps[0] == steps[1] else None
 
 
 def _of(v: Value | None, op: str) -> list[Value] | None:
@@ -173,10 +258,13 @@ def _known(v: Value, op: str) -> tuple[Value, Array] | None:
 def _sum(ahead: Value) -> tuple[Value, Array, Array | None] | None:
     """The sequence, its weights (features, rows) and bias, of the products that are made ahead of the steps."""
     added = _known(ahead, "Add")
-    product = _of(ahead if added is None else added[0], "MatMul")
-    if product is None or product[1].data is None or product[1].rank != 2:
+    product = _plain(ahead if added is None else added[0]).node
+    if product is None or product.op != "MatMul":
         return None
-    return product[0], product[1].numpy(), None if added is None else added[1].reshape(-1)
+    x, w = product.inputs  # quantized or not, x is taken as it is
+    if x is None or w is None or w.data is None or w.rank != 2:
+        return None
+    return x, w.numpy(), None if added is None else added[1].reshape(-1)
 
 
 _FUNCTIONS = {"Tanh": "TANH", "Relu": "RELU"}

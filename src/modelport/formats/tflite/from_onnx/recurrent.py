@@ -13,7 +13,8 @@ from ....errors import Unsupported
 from ....ir.graph import Node, Value, constant
 from ....ir.rules import Builder, static
 from ....ir.tensor import Array
-from ....ir.types import Type
+from ....ir.types import Quant, Type
+from ..carriers import same
 from .common import F32, cast, from_onnx, fused, ints, rank
 
 _FUNCTIONS = {"tanh": "TANH", "relu": "RELU"}
@@ -26,15 +27,53 @@ STATEFUL = "its state is kept between runs: reset_all_variables() begins a new s
 
 @from_onnx(LAYER)
 def layer(tfl: Builder, x: Value, *weights: Value | None, cell_clip: float, proj_clip: float, time_major: int,
-          function: str) -> Any:
+          function: str, quants: Sequence[float] = ()) -> Any:
+    """``quants`` of an integer layer: scale and zero point of the input, scales of the eight weights, scale and zero
+    point of the output, and the step of the cells."""
     tfl.note("changed", STATEFUL)
     batch = _batch(x, 1 if time_major else 0)
-    units, out = _rows(weights[1]), _rows(weights[15]) or _rows(weights[1])
+    units = _rows(weights[1])
+    out = _rows(weights[15] if len(weights) > 15 else None) or units
+    if quants:
+        return _integer(tfl, x, weights, batch, units, quants, cell_clip, bool(time_major))
     states = [_zeros(batch, out), _zeros(batch, units)]
     y, h, c = _sequence(tfl, "UNIDIRECTIONAL_SEQUENCE_LSTM", x, [*weights, *[None] * (17 - len(weights))], states, 1,
                         [None] * 4, fused_activation_function=function, cell_clip=cell_clip, proj_clip=proj_clip,
                         time_major=bool(time_major), asymmetric_quantize_inputs=False)
     return h, c, y
+
+
+def _integer(tfl: Builder, x: Value, weights: Sequence[Value | None], batch: int, units: int, quants: Sequence[float],
+             cell_clip: float, time_major: bool) -> Any:
+    """The kernel on 8-bit values with 16-bit cells, between DEQUANTIZE before and behind."""
+    given = x.node.inputs[0] if x.node is not None and x.op == "DEQUANTIZE" else None
+    scale, zero, *scales = quants[:10]
+    inside, result, cells = _quant(scale, zero), _quant(*quants[10:12]), _quant(quants[12], 0)
+    if given is None or given.dtype != np.int8:
+        given = tfl.QUANTIZE(x, type=Type(np.dtype(np.int8), x.shape, inside))
+    elif not same(given.type.quant, inside):
+        raise Unsupported("an input of another quantization")
+
+    def stored(v: Value | None, quant: Quant) -> Value | None:
+        return None if v is None else Value(Type(v.dtype, v.shape, quant), v.name, data=v.data)
+    biases = [_quant(np.float32(scale) * np.float32(s), 0) for s in scales[:4]]
+    ins = [*(stored(v, _quant(s, 0)) for v, s in zip(weights[:8], scales, strict=True)), None, None, None,
+           *(stored(v, q) for v, q in zip(weights[11:15], biases, strict=True)), None, None]
+    rest = np.full((batch, units), int(quants[11]), np.int8)
+    states = [Value(Type(rest.dtype, rest.shape, result), data=constant(rest).data),
+              Value(Type(np.dtype(np.int16), rest.shape, cells), data=constant(np.zeros(rest.shape, np.int16)).data)]
+    assert given.shape is not None
+    types = [Type(rest.dtype, (*given.shape[:2], units), result), *(s.type for s in states)]
+    options = {"fused_activation_function": "TANH", "cell_clip": cell_clip, "proj_clip": 0.0, "time_major": time_major,
+               "asymmetric_quantize_inputs": False, "intermediates": (None, None, None, None, result)}
+    made = Node("UNIDIRECTIONAL_SEQUENCE_LSTM", [given, *ins, *states, None, None, None, None], options, types,
+                origin="" if tfl.node is None else tfl.node.label)
+    y, h, c = (tfl.DEQUANTIZE(v) for v in made.outputs)
+    return h, c, y
+
+
+def _quant(scale: Any, zero: Any) -> Quant:
+    return Quant(np.asarray(scale, np.float32), np.asarray(zero, np.int64))
 
 
 def _rows(w: Value | None) -> Any:
