@@ -70,6 +70,7 @@ def _typed(node: Node) -> Made:
 
 def _settled(node: Node, body: Graph) -> Graph:
     """A body whose inputs have the types of what flows into them in every turn."""
+    body = _filled(node, body)
     if node.op == "Loop" and body.inputs:
         trips, turn = node.inputs[0], next(iter(body.inputs.values()))
         small = trips is not None and ranges.fits(trips)
@@ -96,6 +97,25 @@ def _settled(node: Node, body: Graph) -> Graph:
         types = [*types[:skipped], *first, *types[skipped + len(first):]]
         made = _again(body, types)
     return body
+
+
+def _filled(node: Node, body: Graph) -> Graph:
+    """The body with the constants that it captures in place of its inputs, which stay and are not read."""
+    captures = node.attrs.get("captures", 0)
+    captured = list(body.inputs.items())[len(body.inputs) - captures:]
+    outer = node.inputs[len(node.inputs) - captures:]
+    known = {k: v for (k, old), v in zip(captured, outer, strict=True)
+             if v is not None and v.data is not None and v.dtype == old.dtype and body.uses[old]}
+    if not known:
+        return body
+    op = builder()
+
+    def rule(inside: Node) -> Made:
+        made: Sequence[Value] = op.at(inside).add(inside.op, *inside.inputs, outputs=len(inside.outputs),
+                                                  **inside.attrs)
+        return made
+    made = rebuild(body, rule, {k: known.get(k, v) for k, v in body.inputs.items()}, bodies=False)
+    return made.with_(inputs=body.inputs)
 
 
 def _known(flows: Type | None, stated: Type) -> Type:

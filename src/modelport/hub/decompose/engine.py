@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Made, Node, Value, rebuild
 from ...ir.rules import Builder, Rules, apply
+from ..bodies import shaped
 from ..infer import builder
 
 Expand = Callable[[Builder, Node], "Sequence[Value] | None"]
@@ -39,7 +40,7 @@ def decompose(graph: Graph, legal: Callable[[Node], bool], rules: Rules, expand:
     for _ in range(_ROUNDS):
         changed.clear()
         try:
-            graph = rebuild(graph, simplify)
+            graph = shaped(rebuild(graph, simplify))  # function bodies state no shapes inside their loops
         except Unsupported as e:  # an output that its decomposition lacks is read
             problems.append(e)
         if problems:
