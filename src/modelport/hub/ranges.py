@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..ir.graph import Node, Value
+from . import symbols
 
 Bounds = tuple[int, int]
 INT32: Bounds = (-(1 << 31), (1 << 31) - 1)
@@ -93,7 +94,9 @@ def _bounds(v: Value) -> Bounds:
         return whole
     if v.elements is not None and all(e is not None for e in v.elements):
         numbers = [e for e in v.elements if isinstance(e, int)]
-        return (min(numbers, default=0), max(numbers, default=0)) if len(numbers) == len(v.elements) else INT32
+        if len(numbers) == len(v.elements):
+            return min(numbers, default=0), max(numbers, default=0)
+        return COUNT if all(map(symbols.nonnegative, v.elements)) else INT32
     if v.node is None:
         return whole
     found = _of_node(v.node, v)

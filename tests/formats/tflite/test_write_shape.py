@@ -94,6 +94,8 @@ SLICES = {
     "one_axis": (f(2, 3, 4, 5), i(1), i(3), i(2), None),
     "whole_back": (f(4, 3), i(BIG), i(-BIG - 1), i(0), i(-1)),
     "rank6": (f(2, 3, 2, 3, 2, 3), i(1), i(3), i(-1), None),
+    "exchanged": (f(5, 6), i(1, 2), i(6, 4), i(1, 0), None),
+    "inner": (f(2, 5, 6, 2), i(1, 2), i(4, 6), i(1, 2), None),
 }
 
 

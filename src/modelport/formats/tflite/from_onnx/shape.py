@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.tensor import Tensor
 from ....ir.types import Type
+from ..raw import numbers
 from .common import (
     F32,
     I32,
@@ -131,11 +133,28 @@ def expand(tfl: Builder, x: Value, shape: Value) -> Any:
     m, n = shape.shape[0], rank(x)
     want, own = _sizes(tfl, shape), sizes(tfl, x, 0, n)
     want, own = _ahead(tfl, want, n - m), _ahead(tfl, own, m - n)
-    if own.data is not None and want.data is not None:
+    taken = _from_input(x, shape)
+    if taken is not None and not any(taken):
+        full = want
+    elif own.data is not None and want.data is not None:
         full = constant(np.where(want.numpy() == 1, own.numpy(), want.numpy()).astype(I32))
     else:
-        full = tfl.SELECT_V2(tfl.EQUAL(want, constant(1, I32)), own, want)
+        ones = tfl.EQUAL(want, constant(1, I32)) if taken is None else constant(np.array(taken))
+        full = tfl.SELECT_V2(ones, own, want)
     return tfl.BROADCAST_TO(x, full, type=Type(x.dtype, out.shape))
+
+
+def _from_input(x: Value, shape: Value) -> list[bool] | None:
+    """For each axis of the result of Expand whether its size is the input's, not the one named; ``None``: not known."""
+    named = numbers(shape) or shape.elements
+    if named is None or x.shape is None:
+        return None
+    n = max(len(named), len(x.shape))
+    asked = [*[1] * (n - len(named)), *named]
+    own = [*[1] * (n - len(x.shape)), *x.shape]
+    if any(e != 1 and d != 1 and (d is None or d != e) for e, d in zip(asked, own, strict=True)):
+        return None
+    return [e == 1 and d != 1 for e, d in zip(asked, own, strict=True)]
 
 
 def _ahead(tfl: Builder, shape: Value, ones: int) -> Value:
@@ -167,6 +186,8 @@ def range_(tfl: Builder, start: Value, limit: Value, delta: Value, *, stash_type
     if delta.data is None:
         up = tfl.GREATER(delta, constant(0, delta.dtype))
         limit = tfl.SELECT_V2(up, tfl.MAXIMUM(start, limit), tfl.MINIMUM(start, limit))
+    elif start.data is not None and delta.numpy() > 0 and ranges.of(limit)[0] >= int(start.numpy()):
+        pass  # the way is right
     elif start.data is None or limit.data is None:
         limit = tfl.add("MAXIMUM" if delta.numpy() > 0 else "MINIMUM", start, limit)
     else:
@@ -230,7 +251,14 @@ def _spread(tfl: Builder, v: Value, place: Sequence[int], rest: int) -> Value:
         return constant(np.append(v.numpy(), rest)[list(place)].astype(I32))
     if v.shape == (len(place),) and list(place) == list(range(len(place))):
         return v
-    made: Value = tfl.GATHER(tfl.CONCATENATION(v, ints([rest]), axis=0, **NONE), ints(place), axis=0, batch_dims=0)
+    m = v.shape[0] if v.shape is not None else None
+    first = place.index(0) if 0 in place else 0
+    made: Value
+    if isinstance(m, int) and m and list(place) == [*[m] * first, *range(m), *[m] * (len(place) - first - m)]:
+        parts = [ints([rest] * first), v, ints([rest] * (len(place) - first - m))]
+        made = tfl.CONCATENATION(*(p for p in parts if p.type.size != 0), axis=0, **NONE)
+        return made
+    made = tfl.GATHER(tfl.CONCATENATION(v, ints([rest]), axis=0, **NONE), ints(place), axis=0, batch_dims=0)
     return made
 
 
