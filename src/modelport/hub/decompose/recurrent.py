@@ -328,7 +328,7 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
         raise Unsupported("over values of unknown rank")
     axes = [a % (v.rank or 1) for a, v in zip(scan_input_axes or [0] * len(scans), scans, strict=True)]
     back = scan_input_directions or [0] * len(scans)
-    scans = tuple(_reversed(op, v, axis) if way else v for v, axis, way in zip(scans, axes, back, strict=True))
+    scans = tuple(backward(op, v, axis) if way else v for v, axis, way in zip(scans, axes, back, strict=True))
     count = op.Squeeze(op.Shape(scans[0], start=axes[0], end=axes[0] + 1), ints(0))
     turn, go = Value(Type(np.dtype(np.int64), ()), "turn"), Value(Type(np.dtype(bool), ()), "going")
     ranges.state(turn, ranges.COUNT)
@@ -355,7 +355,7 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
             y = op.Squeeze(y, ints(1))
         axis = scan_output_axes[k] if scan_output_axes else 0
         if scan_output_directions and scan_output_directions[k]:
-            y = _reversed(op, y, 0)
+            y = backward(op, y, 0)
         if axis:
             if y.rank is None:
                 raise Unsupported("elements of unknown rank")
@@ -365,7 +365,8 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
     return [*outs[:states], *stacked]
 
 
-def _reversed(op: Builder, x: Value, axis: int) -> Value:
+def backward(op: Builder, x: Value, axis: int) -> Value:
+    """A sequence turned round."""
     made: Value = op.Slice(x, ints(-1), ints(np.iinfo(np.int64).min), ints(axis), ints(-1))
     return made
 

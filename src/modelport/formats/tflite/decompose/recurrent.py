@@ -9,6 +9,7 @@ import numpy as np
 
 from ....errors import Unsupported
 from ....hub.decompose import recurrent
+from ....hub.infer import builder
 from ....ir.graph import Graph, Made, Node, Value, constant, rebuild
 from ....ir.rules import Builder
 from ....ir.tensor import Array
@@ -75,16 +76,20 @@ def _steps(op: Builder, values: Sequence[Value], states: int, length: int, body:
 # --------------------------------------------------------------------------------------------------------- layers
 
 def layers(graph: Graph) -> Graph:
-    """The graph with the Scans that stand for a layer of TensorFlow Lite as that layer."""
+    """The graph with the Scans that stand for a layer of TensorFlow Lite as that layer.
+
+    What the layer's state is at last is in its variables, where no operator can read it."""
+    olds = iter(graph.nodes)
+
     def rule(node: Node) -> Made:
-        if node.op != "Scan":
+        old = next(olds)
+        if node.op != "Scan" or None in node.inputs or any(graph.uses[v] for v in old.outputs[:2]):
             return None
         stated = {"scan_input_axes": (), "scan_input_directions": (), "scan_output_axes": (),
                   "scan_output_directions": (), "captures": 0, **node.attrs}
         body = stated.pop("body")
-        found = None if None in node.inputs else _layer([v for v in node.inputs if v is not None], body, **stated)
-        return None if found is None else found.outputs
-    return rebuild(graph, rule)
+        return _layer([v for v in node.inputs if v is not None], body, **stated)
+    return rebuild(graph, rule, bodies=False)
 
 
 @dataclass
@@ -97,11 +102,12 @@ class _Gate:
 
 def _layer(values: Sequence[Value], body: Graph, *, num_scan_inputs: int, scan_input_axes: Sequence[int],
            scan_input_directions: Sequence[int], scan_output_axes: Sequence[int],
-           scan_output_directions: Sequence[int], captures: int) -> Node | None:
-    """The LSTM layer that ``..to_onnx.recurrent`` has read as this Scan: forward, from states of zeros."""
+           scan_output_directions: Sequence[int], captures: int) -> Sequence[Value] | None:
+    """The LSTM layer that ``..to_onnx.recurrent`` has read as this Scan, from states of zeros."""
     axis = scan_input_axes[0] if scan_input_axes else 0
-    if num_scan_inputs != 1 or captures or len(values) != 3 or len(body.outputs) != 3 or any(scan_input_directions) \
-            or any(scan_output_directions) or axis not in (0, 1) or (scan_output_axes or (0,))[0] != axis:
+    backward = any(scan_input_directions)
+    if num_scan_inputs != 1 or captures or len(values) != 3 or len(body.outputs) != 3 \
+            or any(scan_output_directions) != backward or axis not in (0, 1) or (scan_output_axes or (0,))[0] != axis:
         return None
     h0, c0, ahead = values
     if not (_zero(h0) and _zero(c0)):
@@ -140,7 +146,10 @@ def _layer(values: Sequence[Value], body: Graph, *, num_scan_inputs: int, scan_i
         if made is None or stepped is None:
             return None
         weights, attrs["quants"] = made[0], (*made[1], stepped[1])
-    return Node(LAYER, [source, *weights], attrs, [h0.type, c0.type, out])
+    op = builder()
+    h_last, c_last, out_y = Node(LAYER, [recurrent.backward(op, source, axis) if backward else source, *weights], attrs,
+                                 [h0.type, c0.type, out]).outputs
+    return h_last, c_last, recurrent.backward(op, out_y, axis) if backward else out_y
 
 
 _ROUNDS = 12
@@ -272,17 +281,14 @@ _FUNCTIONS = {"Tanh": "TANH", "Relu": "RELU"}
 
 def _step(hidden: Value, cell: Value, h: Value, c: Value, x: Value) -> Any:
     """The gates (input, forget, cell, output), recurrent weights, clips, projection and function of one step."""
-    proj_clip, projection, projection_bias = 0.0, None, None
+    projection: Value | None = None
+    projection_bias: Value | None = None
     clipped = _clip(hidden)
-    product = _known(hidden if clipped is None else clipped[0], "Add")
-    inner = _of((hidden if clipped is None else clipped[0]) if product is None else product[0], "MatMul")
-    if inner is not None:
-        if inner[1].data is None:
-            return None
-        projection = constant(np.ascontiguousarray(inner[1].numpy().T))
-        projection_bias = None if product is None else constant(product[1].reshape(-1))
-        proj_clip, hidden = (0.0 if clipped is None else clipped[1]), inner[0]
-    elif clipped is not None or product is not None:
+    proj_clip = 0.0 if clipped is None else clipped[1]
+    projected = _projected(hidden if clipped is None else clipped[0])
+    if projected is not None:
+        hidden, projection, projection_bias = projected
+    elif clipped is not None:
         return None
     pair = _either(hidden, "Mul", lambda a: _of(a, "Sigmoid"))
     if pair is None:
@@ -328,6 +334,25 @@ def _step(hidden: Value, cell: Value, h: Value, c: Value, x: Value) -> Any:
         return None
     return (gates, recurrent_[0][1].numpy(), 0.0 if limit is None else limit[1], projection, projection_bias, proj_clip,
             _FUNCTIONS[name])
+
+
+def _projected(v: Value) -> tuple[Value, Value, Value | None] | None:
+    """A value, and the matrix (rows first) and bias that it is projected with."""
+    whole = _of(v, "Gemm")
+    if whole is not None and v.node is not None:
+        x, w, *c = whole
+        attrs = v.node.attrs
+        if w.data is None or any(b.data is None for b in c) or attrs.get("transA") \
+                or attrs.get("alpha", 1.0) != 1 or attrs.get("beta", 1.0) != 1:
+            return None
+        turned = w.numpy() if attrs.get("transB") else np.ascontiguousarray(w.numpy().T)
+        return x, constant(turned), constant(c[0].numpy().reshape(-1)) if c else None
+    added = _known(v, "Add")
+    product = _of(v if added is None else added[0], "MatMul")
+    if product is None or product[1].data is None:
+        return None
+    return (product[0], constant(np.ascontiguousarray(product[1].numpy().T)),
+            None if added is None else constant(added[1].reshape(-1)))
 
 
 def _either(v: Value, op: str, first: Any) -> tuple[list[Value], Value] | None:
