@@ -162,3 +162,26 @@ def test_other_operator_sets(name: str, tmp_path: Path) -> None:
         session = ort.InferenceSession(str(tmp_path / f"{opset}.onnx"))
         got = session.run(None, {f"x{k}": a.numpy() for k, a in enumerate(args)})
         np.testing.assert_allclose(got[0], want, atol=2e-5 * max(1.0, float(np.abs(want).max())))
+
+
+@pytest.mark.parametrize(("name", "exporter"), [(n, "dynamo") for n in cases()] + [(n, "script") for n in SCRIPT])
+def test_runs_on_a_phone(name: str, exporter: str, tmp_path: Path) -> None:
+    """The same as TensorFlow Lite, batch and length still free, in LiteRT with builtin operators."""
+    pytest.importorskip("ai_edge_litert", reason="LiteRT runs it")
+    from modelport.formats import tflite
+    from modelport.runtimes import start
+    torch.manual_seed(0)
+    case = cases()[name]()
+    export(case, exporter, tmp_path / "a.onnx")
+    done = modelport.convert(tmp_path / "a.onnx", tmp_path / "b.tflite")
+    assert done.report is not None
+    assert done.report.proven
+    assert not [n.op for n in tflite.read(tmp_path / "b.tflite").walk() if n.op.startswith(("custom.", "flex."))]
+    session = start("tflite", tmp_path / "b.tflite", signature="serving_default")
+    for batch, seq in [(1, 1), (2, 5), (3, 7), (1, 12), (5, 2)]:
+        args = case.inputs(batch, seq)
+        with torch.no_grad():
+            want = case.module(*args).numpy()
+        got = next(iter(session.run({f"x{k}": a.numpy() for k, a in enumerate(args)}).values()))
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, atol=2e-5 * max(1.0, float(np.abs(want).max())))

@@ -4,6 +4,7 @@ Source: tensorflow/lite/schema/schema.fbs, version 3."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ INPUTS = {"FULLY_CONNECTED": 3, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}
 """How many inputs a node names at least: an absent bias is named as such, as the first versions have it."""
 
 
+@cache
 def options_of(op: str) -> tuple[str, str]:
     """The field of an operator that holds its options, and the name of their table; empty if it has none."""
     unions = schema("tflite").unions
