@@ -85,7 +85,8 @@ def mobilenet(path: Path) -> None:
     from modelport.ir import Graph, Type, Value
     rng = np.random.default_rng(0)
 
-    def conv(x: Value, inner: int, outer: int, size: int = 1, stride: int = 1, group: int = 1, act: bool = True) -> Value:
+    def conv(x: Value, inner: int, outer: int, size: int = 1, stride: int = 1, group: int = 1,
+             act: bool = True) -> Value:
         w = rng.normal(0, 1.5 / np.sqrt(inner // group * size * size), (outer, inner // group, size, size))
         y = op.Conv(x, w.astype(np.float32), rng.normal(size=outer).astype(np.float32), strides=[stride, stride],
                     pads=[size // 2] * 4, group=group)

@@ -30,7 +30,7 @@ _LABELS = ("TENSOR_AXIS_LABELS", "TENSOR_VALUE_LABELS")
 
 
 def build(meta: Mapping[str, str], graph: Graph) -> tuple[bytes, dict[str, bytes]]:
-    """The TFLITE_METADATA buffer and the associated files that say what :func:`read` found; empty if there is nothing."""
+    """The TFLITE_METADATA buffer and the associated files that say what :func:`read` found; empty without any."""
     files = {k.removeprefix("tflite:file:"): v.encode() for k, v in meta.items() if k.startswith("tflite:file:")}
     if "tflite:labels" in meta:
         files["labels.txt"] = meta["tflite:labels"].encode()
