@@ -250,3 +250,32 @@ def test_broadcasting_over_many_axes(op: str, shapes: Any, tmp_path: Path, worke
     for got in run(op, [a, b], tmp_path, worker, out=want.dtype):
         assert got.shape == want.shape
         np.testing.assert_allclose(got, want, rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Neg", "Abs", "CumSum", "ReduceSum", "ScatterND"])
+def test_what_is_carried_in_32_bits_has_room(op: str, tmp_path: Path, worker: isolated.Worker) -> None:
+    """64-bit integers that 32 hold, computed to what they do not hold."""
+    least = -(1 << 31)
+    a = np.array([least, least, (1 << 31) - 1, 7, -1, 1 << 30], np.int32)
+    b = np.array([least, -1, (1 << 31) - 1, 2, least, 1 << 30], np.int32)
+    more: dict[str, list[str]] = {"CumSum": ["zero"], "ReduceSum": ["axes"], "Neg": [], "Abs": []}
+    names = ["wide_a", *more.get(op, ["wide_b"])]
+    attrs: dict[str, Any] = {}
+    if op == "ScatterND":
+        names, attrs = ["wide_a", "places", "wide_b"], {"reduction": "add"}
+    graph = helper.make_graph(
+        [*(helper.make_node("Cast", [n], [f"wide_{n}"], to=TensorProto.INT64) for n in "ab"),
+         helper.make_node(op, names, ["y"], **attrs)],
+        op, [helper.make_tensor_value_info(n, TensorProto.INT32, [6]) for n in "ab"],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, None)],
+        [numpy_helper.from_array(np.array(v, np.int64), n)
+         for n, v in (("zero", 0), ("axes", [0]), ("places", [[0], [1], [1], [2], [3], [3]]))])
+    source, target = tmp_path / "m.onnx", tmp_path / "m.tflite"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    source.write_bytes(model.SerializeToString())
+    modelport.convert(source, target, verify=None)
+    reference = onnxruntime.InferenceSession(str(source), providers=["CPUExecutionProvider"])
+    want = reference.run(None, {"a": a, "b": b})[0]
+    for kernels in ("builtin", "plain"):
+        session = worker.open("tflite", target, kernels=kernels, signature="serving_default")
+        np.testing.assert_array_equal(session.run({"a": a, "b": b})["y"], want)

@@ -125,6 +125,11 @@ def together(tfl: Builder, values: Sequence[Value], kinds: str) -> list[Value]:
     return [carry(tfl, v, kinds) for v in same]
 
 
+def room(tfl: Builder, values: Sequence[Value]) -> list[Value]:
+    """Integers in 64 bits where the result needs them: inputs in 32 would overflow before it is cast."""
+    return [cast(tfl, v, I64) if tfl.out.dtype == I64 and v.dtype == I32 else v for v in values]
+
+
 def reshape(tfl: Builder, x: Value, shape: Sequence[Dim], like: Value | None = None) -> Value:
     """``x`` in another shape; one dimension may be unknown, and is then what is left."""
     sizes = [d if isinstance(d, int) else -1 for d in shape]

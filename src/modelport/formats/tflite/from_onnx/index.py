@@ -11,7 +11,24 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
 from ..raw import type_name
-from .common import BOOL, F32, I32, I64, INT32, NONE, carry, cast, from_onnx, i32, index, ints, rank, reshape
+from .common import (
+    BOOL,
+    F32,
+    I32,
+    I64,
+    INT32,
+    NONE,
+    carry,
+    cast,
+    from_onnx,
+    i32,
+    index,
+    ints,
+    rank,
+    reshape,
+    room,
+    together,
+)
 from .integer import bits
 
 _MOVED = "f4 i4 i8 i1 u1 i2 ?"  # what the kernels that move elements by index take
@@ -86,9 +103,9 @@ def scatter_nd(tfl: Builder, x: Value, where: Value, updates: Value, *, reductio
     at = _wrapped(tfl, where, sizes(tfl, x, 0, k))
     assert x.shape is not None
     if reduction == "add":
-        x, updates = (carry(tfl, v, "f4 i4 i8") for v in (x, updates))
+        x, updates = together(tfl, room(tfl, [x, updates]), "f4 i4 i8")
         return tfl.ADD(x, tfl.SCATTER_ND(at, updates, sizes(tfl, x, 0, n), type=Type(x.dtype, x.shape)), **NONE)
-    x, updates = (carry(tfl, v, "f4 i4 i8 ?") for v in (x, updates))
+    x, updates = together(tfl, [x, updates], "f4 i4 i8 ?")
     moved = updates if updates.dtype != BOOL else cast(tfl, updates, I32)
     new = tfl.SCATTER_ND(at, moved, sizes(tfl, x, 0, n), type=Type(moved.dtype, x.shape))
     new = tfl.NOT_EQUAL(new, constant(0, I32)) if updates.dtype == BOOL else new
@@ -167,7 +184,7 @@ def arg_max(tfl: Builder, x: Value, *, axis: int = 0, keepdims: int = 1, select_
 
 @from_onnx("CumSum")
 def cum_sum(tfl: Builder, x: Value, axis: Value, *, exclusive: int = 0, reverse: int = 0) -> Any:
-    return tfl.CUMSUM(carry(tfl, x, "f4 i4 i8"), scalar(tfl, index(tfl, axis)), exclusive=bool(exclusive),
+    return tfl.CUMSUM(carry(tfl, room(tfl, [x])[0], "f4 i4 i8"), scalar(tfl, index(tfl, axis)), exclusive=bool(exclusive),
                       reverse=bool(reverse))
 
 
@@ -182,7 +199,7 @@ def non_max_suppression(tfl: Builder, boxes: Value, scores: Value, most: Value |
                         overlap: Value | None = None, least: Value | None = None, *, center_point_box: int = 0) -> Any:
     """Each batch and class in its turn: the kernel pads its output, and says how many of it count.
 
-    Among equal scores ONNX takes the first box, the kernel any: it gets the boxes in order, and their ranks as scores."""
+    Among equal scores ONNX takes the first box, the kernel any: it gets the boxes in order, ranks as their scores."""
     if scores.shape is None or not all(isinstance(d, int) for d in scores.shape[:2]):
         raise Unsupported("a number of batches or classes that is only known at run time")
     if center_point_box:

@@ -9,7 +9,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DTYPE, Type
-from .common import BOOL, I32, I64, NONE, U8, cast, from_onnx, ints, together
+from .common import BOOL, I32, I64, NONE, U8, cast, from_onnx, ints, room, together
 
 _U32 = np.dtype("u4")
 
@@ -74,7 +74,7 @@ _INTEGERS = "i1 u1 i2 u2 i4 u4 i8 u8"
 @from_onnx("BitShift")
 def shift(tfl: Builder, x: Value, by: Value, *, direction: str) -> Any:
     """By a negative number or by all bits and more, a shift leaves what the sign bit fills in."""
-    x, by = together(tfl, [x, by], _INTEGERS)
+    x, by = together(tfl, room(tfl, [x, by]), _INTEGERS)
     size, signed = 8 * x.dtype.itemsize, x.dtype.kind == "i"
     if size == 64:  # what 32 bits do not hold is too far in any case
         by = tfl.MAXIMUM(tfl.MINIMUM(bits(tfl, by, I64), constant(64, I64)), constant(-1, I64))

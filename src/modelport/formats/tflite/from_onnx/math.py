@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DTYPE, STRING
-from .common import BOOL, F32, I64, NONE, carry, cast, from_onnx, rank, together
+from .common import BOOL, F32, I32, I64, INT32, NONE, carry, cast, from_onnx, rank, room, together
 from .integer import bits
 
 BINARY: dict[str, tuple[str, str]] = {
@@ -37,7 +38,7 @@ def checked(values: list[Value]) -> list[Value]:
 
 def _binary(name: str, kinds: str) -> Callable[..., Any]:
     def rule(tfl: Builder, a: Value, b: Value) -> Any:
-        a, b = checked(together(tfl, [a, b], kinds))
+        a, b = checked(together(tfl, room(tfl, [a, b]), kinds))
         options: dict[str, Any] = dict(NONE) if name in _FUSED else {}
         return tfl.add(name, a, b, **options)
     return rule
@@ -54,7 +55,7 @@ UNARY: dict[str, tuple[str, str]] = {
 
 def _unary(name: str, kinds: str) -> Callable[..., Any]:
     def rule(tfl: Builder, x: Value) -> Any:
-        return tfl.add(name, carry(tfl, x, kinds))
+        return tfl.add(name, carry(tfl, room(tfl, [x])[0], kinds))
     return rule
 
 
@@ -87,6 +88,8 @@ def power(tfl: Builder, a: Value, b: Value) -> Any:
 @from_onnx("Mod")
 def modulo(tfl: Builder, a: Value, b: Value, *, fmod: int = 0) -> Any:
     """The kernel's remainder has the sign of the divisor, that of ``fmod`` the sign of the dividend."""
+    if a.dtype == b.dtype == I32 and ranges.of(a)[0] <= INT32[0] and ranges.of(b)[0] <= -1 <= ranges.of(b)[1]:
+        a, b = cast(tfl, a, I64), cast(tfl, b, I64)  # the least number modulo -1 kills the process
     a, b = checked(together(tfl, [a, b], "f4 i4 i8"))
     if not fmod:
         return tfl.FLOOR_MOD(a, b)

@@ -9,7 +9,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
-from .common import BOOL, F32, carry, from_onnx, index, ints, rank
+from .common import BOOL, F32, carry, from_onnx, index, ints, rank, room
 
 REDUCE = {"ReduceSum": ("SUM", "f4 i4 i8"), "ReduceMean": ("MEAN", "f4 i4 i8"), "ReduceMax": ("REDUCE_MAX", "f4 i4 i8"),
           "ReduceMin": ("REDUCE_MIN", "f4 i4 i8"), "ReduceProd": ("REDUCE_PROD", "f4 i4 i8")}
@@ -33,7 +33,7 @@ def reduce(tfl: Builder, x: Value, axes: Value | None = None, *, keepdims: int =
     if x.dtype == BOOL and name in _TRUTH:
         name = _TRUTH[name]
     else:
-        x = carry(tfl, x, kinds)
+        x = carry(tfl, room(tfl, [x])[0], kinds)
     if axes is None or not length:
         which = ints(range(n))
     else:
