@@ -54,7 +54,7 @@ def _relayout(graph: Graph, rename: Rename, order: Order) -> Graph:
     for node in graph.nodes:
         rank = max((v.rank or 0 for v in (*node.outputs[:1], *node.inputs[:1]) if v is not None), default=0)
         frees[node] = free(node, rank) if rank > 2 and not rename(node.op) else None
-    return _Relayout(graph, rename, order, frees, _moved_nodes(graph, rename, frees)).result()
+    return _Relayout(graph, rename, order, frees, _moved_nodes(graph, rename, frees, order)).result()
 
 
 def _weight(v: Value) -> int:
@@ -67,8 +67,18 @@ def _weight(v: Value) -> int:
     return 1 + (size if sum(d > 1 for d in middle) > 1 else 0)
 
 
-def _moved_nodes(graph: Graph, rename: Rename, frees: Mapping[Node, Free | None]) -> set[Node]:
-    """The nodes that work on moved axes, by minimum cut (source side: moved, sink side: as in the file)."""
+def _is_transpose(node: Node | None, order: Order, inverse: bool = False) -> bool:
+    """Whether a node is the very Transpose that moves the axes, or the one that moves them back."""
+    if node is None or node.op != "Transpose" or (node.outputs[0].rank or 0) < 3:
+        return False
+    perm = order(node.outputs[0].rank or 0)
+    return list(node.attrs.get("perm", ())) == ([perm.index(k) for k in range(len(perm))] if inverse else perm)
+
+
+def _moved_nodes(graph: Graph, rename: Rename, frees: Mapping[Node, Free | None], order: Order) -> set[Node]:
+    """The nodes that work on moved axes, by minimum cut (source side: moved, sink side: as in the file).
+
+    A Transpose of the file that moves just these axes is gone if its input is moved, or its output."""
     net = Network()
     vertex: dict[Node, int] = {}
     for node in graph.nodes:
@@ -84,6 +94,9 @@ def _moved_nodes(graph: Graph, rename: Rename, frees: Mapping[Node, Free | None]
         for k, v in enumerate(node.inputs):
             if v is None or v.data is not None:
                 continue
+            if _is_transpose(node, order):
+                consumers.setdefault(v, []).append(0)
+                continue
             along = k in f.inputs if f is not None else vertex[node] == 0 and k == 0
             small = f is not None and not along
             if small:  # an index or a vector that is prepared on its own: it stays as it is
@@ -95,6 +108,8 @@ def _moved_nodes(graph: Graph, rename: Rename, frees: Mapping[Node, Free | None]
     for v, users in consumers.items():
         if v.node is None:
             producer = 1
+        elif _is_transpose(v.node, order, inverse=True):
+            producer = 0
         else:
             producer = vertex[v.node] if moves_out(v.node, v.node.outputs.index(v)) else 1
         others = {u for u in users if u != producer}
