@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Unsupported, UsageError, printable
+from ...errors import Unsupported, UnsupportedModel, UsageError, printable
 from ...hub import infer, ranges
 from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
@@ -42,6 +42,18 @@ def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> 
 
     With ``float16`` weights are stored in half precision; ``recurrent="fused"`` takes the recurrent operators that keep
     their state between runs."""
+    try:
+        return _lowered(hub, float16, recurrent)
+    except UnsupportedModel as e:
+        symbols = [f"{k}=" + ",".join("N" if not isinstance(d, int) else str(d) for d in v.shape)
+                   for k, v in hub.inputs.items() if v.shape is not None and not v.type.static]
+        if symbols and any("run time" in p.reason or "known" in p.reason for p in e.problems):
+            raise UnsupportedModel(e.problems, e.target, hint="sizes that are symbols may be in the way; numbers for "
+                                   f"them: --shape {printable(' --shape '.join(symbols), 300)}") from None
+        raise
+
+
+def _lowered(hub: Graph, float16: bool, recurrent: str) -> Graph:
     if recurrent not in ("exact", "fused"):
         raise UsageError(f"recurrent '{printable(recurrent)}' is neither 'exact' nor 'fused'")
     table = from_onnx

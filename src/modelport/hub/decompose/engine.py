@@ -12,6 +12,7 @@ from ..infer import builder
 Expand = Callable[[Builder, Node], "Sequence[Value] | None"]
 """The outputs of a node by the function body of its schema, or ``None`` if it has none."""
 
+_REFUSED = "it can't be decomposed"
 _ROUNDS = 16  # decompositions of decompositions
 
 
@@ -32,7 +33,7 @@ def decompose(graph: Graph, legal: Callable[[Node], bool], rules: Rules, expand:
         try:
             made = _simpler(op.at(node), node, rules, expand)
         except Unsupported as e:
-            problems.append(Unsupported(e.reason if why is None else f"{why(node)}; {e.reason}", node))
+            problems.append(Unsupported(e.reason if why is None else _both(why(node), e.reason), node))
             return None
         changed.append(node)
         return made
@@ -50,8 +51,15 @@ def decompose(graph: Graph, legal: Callable[[Node], bool], rules: Rules, expand:
     raise UnsupportedModel([Unsupported("its decomposition does not end", n) for n in changed], target)
 
 
+def _both(here: str, simpler: str) -> str:
+    """Why a node has no translation and no decomposition, said once."""
+    if simpler in (_REFUSED, here):
+        return here
+    return simpler if here == "no translation" else f"{here}; {simpler}"
+
+
 def _simpler(op: Builder, node: Node, rules: Rules, expand: Expand | None) -> Made:
-    refused = "it can't be decomposed"
+    refused = _REFUSED
     if node.op in rules:
         try:
             made: Made = apply(rules[node.op], op, node)
