@@ -279,3 +279,21 @@ def test_what_is_carried_in_32_bits_has_room(op: str, tmp_path: Path, worker: is
     for kernels in ("builtin", "plain"):
         session = worker.open("tflite", target, kernels=kernels, signature="serving_default")
         np.testing.assert_array_equal(session.run({"a": a, "b": b})["y"], want)
+
+
+def test_the_lowest_number_is_not_infinite(tmp_path: Path, worker: isolated.Worker) -> None:
+    """A mask of the lowest finite number, as transformers have it, is none of infinities."""
+    low = np.array([0, np.finfo(np.float32).min], np.float32)
+    for mask, found in ((low, False), (np.array([0, -np.inf], np.float32), True)):
+        graph = helper.make_graph(
+            [helper.make_node("Add", ["x", "mask"], ["s"]), helper.make_node("Equal", ["s", "inf"], ["y"])], "mask",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+            [helper.make_tensor_value_info("y", TensorProto.BOOL, [2])],
+            [numpy_helper.from_array(mask, "mask"), numpy_helper.from_array(np.array(-np.inf, np.float32), "inf")])
+        source, target = tmp_path / "m.onnx", tmp_path / "m.tflite"
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+        source.write_bytes(model.SerializeToString())
+        modelport.convert(source, target, verify=None, force=True)
+        for kernels in ("builtin", "plain"):
+            session = worker.open("tflite", target, kernels=kernels, signature="serving_default")
+            assert session.run({"x": np.ones(2, np.float32)})["y"].tolist() == [False, found]

@@ -136,9 +136,19 @@ def is_inf(tfl: Builder, x: Value, *, detect_negative: int = 1, detect_positive:
 
 
 def _infinite(tfl: Builder, x: Value, positive: bool) -> Any:
-    """Without XNNPACK the kernels of ADD, SUB, MUL and DIV end at the largest finite number."""
-    end = np.finfo(F32).max if x.node is not None else np.inf
+    """Whether elements are infinite.
+
+    Without XNNPACK the kernels of ADD, SUB, MUL and DIV end at the largest finite number: where a mask of infinities
+    has come through them, that one counts as infinite too."""
+    end = np.finfo(F32).max if _masked(x) else np.inf
     return tfl.GREATER_EQUAL(x, constant(end, F32)) if positive else tfl.LESS_EQUAL(x, constant(-end, F32))
+
+
+def _masked(x: Value, depth: int = 8) -> bool:
+    """Whether ``x`` is computed from a constant that is infinite somewhere."""
+    if x.data is not None:
+        return x.dtype == F32 and (x.type.size or 0) <= 1 << 16 and bool(np.isinf(x.numpy()).any())
+    return x.node is not None and depth > 0 and any(_masked(v, depth - 1) for v in x.node.inputs if v is not None)
 
 
 @from_onnx("Equal")
