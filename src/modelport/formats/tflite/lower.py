@@ -29,6 +29,7 @@ from .from_onnx import from_onnx
 from .from_onnx.common import fused
 from .from_onnx.control import owned
 from .halve import halve
+from .inplace import guarded
 from .optimize import optimize
 from .raw import builder, type_name
 from .shuffle import rewrite as shuffle
@@ -73,7 +74,7 @@ def _lowered(hub: Graph, float16: bool, recurrent: str) -> Graph:
     flows = {k: _cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
     raw = translate(typed, table, op, _around, flows, _entered)
     outputs = {k: _output(op, v, graph.outputs[k].dtype, inputs) for k, v in raw.outputs.items()}
-    raw = owned(optimize(raw.with_(inputs=inputs, outputs=outputs)), op).noted(*op.notes)
+    raw = guarded(owned(optimize(raw.with_(inputs=inputs, outputs=outputs)), op)).noted(*op.notes)
     return halve(raw, lossless=not float16) if float16 or _halves(hub) else raw
 
 
