@@ -132,7 +132,13 @@ def _closed(graph: Graph, outer: list[Value]) -> Graph:
     inputs = {f"captured_{k}": Value(v.type, v.name) for k, v in enumerate(outer)}
     for new, old in zip(inputs.values(), outer, strict=True):
         new.elements = old.elements
-    return rebuild(part, lambda n: None, inputs, bodies=False)
+    entries = dict(zip(outer, inputs.values(), strict=True))
+    olds = iter(part.nodes)
+
+    def rule(node: Node) -> Made:
+        old = next(olds)  # what is handed in is not computed again
+        return [entries.get(v, v) for v in old.outputs] if any(v in entries for v in old.outputs) else None
+    return rebuild(part, rule, inputs, bodies=False)
 
 
 def _own(op: Builder, body: Graph) -> Graph:
