@@ -261,6 +261,7 @@ def test_concat(dtype: str, tmp_path: Path, worker: isolated.Worker) -> None:
 def test_many_axes(tmp_path: Path, worker: isolated.Worker) -> None:
     x = f(2, 1, 2, 3, 1, 2, 2)
     check("Concat", [(x, x)], tmp_path, worker, axis=3)
+    check("Split", [(x, i(1, 2))], tmp_path, worker, constants=(1,), outputs=(np.float32,) * 2, axis=3)
     check("Softmax", [(x,)], tmp_path, worker, axis=3, rtol=1e-6)
     check("ReduceSum", [(x, i(0, 3, 5))], tmp_path, worker, constants=(1,), rtol=1e-5)
     check("ReduceMax", [(x, i(3, 4))], tmp_path, worker, constants=(1,), keepdims=0)
