@@ -112,7 +112,7 @@ def test_every_row_finds_its_leaf(tmp_path: Path, worker: Any, modes: list[str],
 
 @pytest.mark.parametrize("mode", MODES)
 def test_thresholds_of_64_bits(tmp_path: Path, worker: Any, mode: str) -> None:
-    """Between two numbers of 32 bits: either neighbour goes where it went; beyond the largest; equal to none."""
+    """Between two numbers of 32 bits, beyond the largest, next to zero: neighbours of 32 and of 64 bits."""
     near = np.array([0.1, -0.1, 1.5, 3.4e38, 0.0, 7e-46, 1e-300, 1e300, -1e300])
     forest = grown(len(near), 1, [mode])
     values = np.zeros(len(forest["nodes_values"]))
@@ -123,7 +123,8 @@ def test_thresholds_of_64_bits(tmp_path: Path, worker: Any, mode: str) -> None:
     with np.errstate(over="ignore"):
         t = near.astype(np.float32)
         inputs = np.concatenate([t, np.nextafter(t, np.float32(np.inf)), np.nextafter(t, np.float32(-np.inf))])
-    inputs = inputs[:, None].astype(np.float64)  # ONNX Runtime has such thresholds for such inputs only
+    doubles = [near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), [NAN, np.inf, -np.inf, -0.0, 5e-324]]
+    inputs = np.concatenate([inputs.astype(np.float64), *doubles])[:, None]
     tensor = numpy_helper.from_array
     check(tmp_path, worker, "TreeEnsembleRegressor", [inputs], bar=0, n_targets=len(near), target_treeids=trees,
           target_nodeids=nodes, target_ids=trees, nodes_values_as_tensor=tensor(values),

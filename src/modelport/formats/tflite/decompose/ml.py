@@ -1,7 +1,7 @@
-"""Operators of ``ai.onnx.ml`` in 32 bits and without text.
+"""Operators of ``ai.onnx.ml`` without comparisons of doubles and without text.
 
-What is computed is in :mod:`modelport.hub.decompose.ml`.  Here thresholds of 64 bits are rounded so that every number
-of 32 bits goes where it went, and labels that are text become their places in a list."""
+What is computed is in :mod:`modelport.hub.decompose.ml`.  Here numbers of 64 bits are compared as integers, thresholds
+of 64 bits are rounded so that every number of 32 bits goes where it went, and labels become their places in a list."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,58 +11,75 @@ import numpy as np
 
 from ....errors import Unsupported
 from ....hub.decompose import ml
+from ....hub.decompose.ml.forest import NAN
 from ....hub.infer import builder
 from ....ir.graph import Graph, Made, Node, Value, rebuild
 from ....ir.rules import Builder, apply
 from ....ir.tensor import Array, Tensor
-from ....ir.types import NUMBER, STRING
+from ....ir.types import STRING, Type
 from ....notes import Note
+from ..from_onnx.ml import DOUBLE_BITS
 from .table import replaces, rules
 
-F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _OLD = ("ai.onnx.ml.TreeEnsembleRegressor", "ai.onnx.ml.TreeEnsembleClassifier")
 _NEW = "ai.onnx.ml.TreeEnsemble"
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
-_APPROXIMATED = "numbers of 64 bits are compared and summed in 32 bits: alike for inputs that 32 bits hold"
+_LEAST, _INFINITY = np.iinfo(np.int64).min, int(np.array(np.inf).view(np.int64))
 
 replaces(*_OLD, _NEW)
 
 
 @rules(*_OLD)
 def old_trees(op: Builder, x: Value, **attrs: Any) -> Any:
-    """Trees in 32 bits."""
+    """Sums in 32 bits; numbers of 64 bits are compared by their places in the order of all."""
     assert op.node is not None
-    tensors = {k: a for k, a in attrs.items() if isinstance(a, Tensor) and a.type.dtype == F64}
+    rule = ml.rules[op.node.op]
+    tensors = {k: a.numpy().ravel() for k, a in attrs.items() if isinstance(a, Tensor) and a.type.dtype == F64}
     if x.dtype != F64 and not tensors:
-        return apply(ml.rules[op.node.op], op, op.node)
+        return apply(rule, op, op.node)
+    values = tensors.pop("nodes_values_as_tensor", None)
+    attrs.update({k: Tensor(a.astype(F32)) for k, a in tensors.items()})
     if x.dtype == F64:
-        op.note("approximated", _APPROXIMATED)
-        x = op.Cast(x, to=NUMBER[F32])
-    for key, a in tensors.items():
-        array = a.numpy().ravel()
-        attrs[key] = Tensor(_thresholds(array, attrs["nodes_modes"]) if key == "nodes_values_as_tensor"
-                            else array.astype(F32))
-    return op.add(op.node.op, x, outputs=len(op.node.outputs), **attrs)
+        values = np.array(attrs.pop("nodes_values"), F32).astype(F64) if values is None else values
+        attrs["nodes_values_as_tensor"] = Tensor(_places(values, attrs["nodes_modes"]))
+        x = _ordered(op, x)
+    elif values is not None:
+        attrs["nodes_values_as_tensor"] = Tensor(_thresholds(values, attrs["nodes_modes"]))
+    return rule(op, x, **attrs)
 
 
 @rules(_NEW)
 def trees(op: Builder, x: Value, **attrs: Any) -> Any:
-    """Trees in 32 bits."""
+    """Likewise."""
     assert op.node is not None
+    rule, modes = ml.rules[_NEW], attrs["nodes_modes"].numpy().ravel().astype(int)
     if x.dtype != F64:
-        return apply(ml.rules[_NEW], op, op.node)
-    op.note("approximated", _APPROXIMATED)
-    modes = attrs["nodes_modes"].numpy().ravel().astype(int)
-    if (modes < 0).any() or (modes >= len(_MODES)).any():
-        raise Unsupported("a mode of a number without a meaning")
-    attrs["nodes_splits"] = Tensor(_thresholds(attrs["nodes_splits"].numpy().ravel(), [_MODES[m] for m in modes]))
-    for key in ("nodes_hitrates", "leaf_weights"):
-        if attrs.get(key) is not None:
-            attrs[key] = Tensor(attrs[key].numpy().ravel().astype(F32))
-    if attrs.get("membership_values") is not None:
-        attrs["membership_values"] = Tensor(_exact(attrs["membership_values"].numpy().ravel(), np.inf))
-    y = op.add(_NEW, op.Cast(x, to=NUMBER[F32]), **attrs)
-    return op.Cast(y, to=NUMBER[F64])
+        return apply(rule, op, op.node)
+    if (modes < 0).any() or (modes >= len(_MODES)).any() or (modes == _MODES.index("BRANCH_MEMBER")).any():
+        raise Unsupported("members of sets of 64-bit numbers, or a mode of a number without a meaning")
+    attrs["nodes_splits"] = Tensor(_places(attrs["nodes_splits"].numpy().ravel(), [_MODES[m] for m in modes]))
+    attrs["leaf_weights"] = Tensor(attrs["leaf_weights"].numpy().ravel().astype(F32))
+    return rule(op, _ordered(op, x), **attrs)
+
+
+def _ordered(op: Builder, x: Value) -> Value:
+    """Numbers of 64 bits by their places in the order of all, from their bits: both zeros are 0, NaN is the last.
+
+    (The bits of a number are its place, those of a negative one count backward from the smallest integer.)"""
+    bits = Node(DOUBLE_BITS, [x], {}, [Type(I64, x.shape)], origin="" if op.node is None else op.node.label).outputs[0]
+    place = op.Where(op.Less(bits, np.int64(0)), op.Sub(np.array(_LEAST), op.Min(bits, np.int64(0))), bits)
+    number = op.And(op.LessOrEqual(place, np.int64(_INFINITY)), op.GreaterOrEqual(place, np.int64(-_INFINITY)))
+    made: Value = op.Where(number, place, np.array(NAN))
+    return made
+
+
+def _places(values: Array, modes: Sequence[str]) -> Array:
+    """Thresholds as :func:`_ordered` has the features; nothing compares with a threshold that is NaN."""
+    bits = values.astype(F64).view(np.int64)
+    place = np.where(bits < 0, _LEAST - np.minimum(bits, 0), bits)
+    upward = np.isin(np.array(modes, object), ("BRANCH_GT", "BRANCH_GTE"))
+    return np.where(np.isnan(values), np.where(upward, NAN, _LEAST), place)
 
 
 def _thresholds(values: Array, modes: Sequence[str]) -> Array:
@@ -76,14 +93,8 @@ def _thresholds(values: Array, modes: Sequence[str]) -> Array:
     high = np.where(near.astype(F64) < values, np.nextafter(near, np.float32(np.inf)), near)
     kinds = np.array(modes, object)
     made = np.where(np.isin(kinds, ("BRANCH_LT", "BRANCH_GTE")), high, low)
-    return np.where(np.isin(kinds, ("BRANCH_EQ", "BRANCH_NEQ")), _exact(values, np.nan), made).astype(F32)
-
-
-def _exact(values: Array, otherwise: float) -> Array:
-    """What 32 bits hold; ``otherwise`` in the place of the rest (NaN ends a list and equals nothing)."""
-    with np.errstate(over="ignore"):
-        near = values.astype(F32)
-    return np.where((near.astype(F64) == values) | np.isnan(values), near, np.float32(otherwise)).astype(F32)
+    exact = np.where(near.astype(F64) == values, near, np.float32(np.nan))
+    return np.where(np.isin(kinds, ("BRANCH_EQ", "BRANCH_NEQ")), exact, made).astype(F32)
 
 
 # --------------------------------------------------------------------------------------------------------- labels

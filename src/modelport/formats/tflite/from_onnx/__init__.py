@@ -8,6 +8,7 @@ from . import (
     integer,
     math,
     matmul,
+    ml,
     norm,
     pool,
     quant,
@@ -17,5 +18,5 @@ from . import (
 )
 from .common import from_onnx
 
-__all__ = ["activation", "control", "conv", "from_onnx", "image", "index", "integer", "math", "matmul", "norm",
+__all__ = ["activation", "control", "conv", "from_onnx", "image", "index", "integer", "math", "matmul", "ml", "norm",
            "pool", "quant", "recurrent", "reduce", "shape"]

@@ -27,7 +27,10 @@ class Forest:
 
     ``true`` and ``false`` are the children, ``missing`` says that NaN goes to the true one, ``members`` (nodes, most)
     what BRANCH_MEMBER looks for, filled up with NaN.  ``leaf`` is the place of a node among the leaves, ``weights``
-    (leaves, targets) what these give and ``speaks`` which of it is stated."""
+    (leaves, targets) what these give and ``speaks`` which of it is stated.
+
+    ``value`` may be integers of 64 bits, and the features with it: places in the order of all numbers, the largest one
+    that of NaN."""
 
     feature: Array
     value: Array
@@ -106,7 +109,7 @@ def find_leaves(op: Builder, x: Value, forest: Forest) -> Value:
             v = op.Gather(x, feature.numpy()[walked.roots], axis=1)
         found = [test(op, v, at) for test in tests]
         if walked.missing[inner].any():
-            found.append(op.And(op.IsNaN(v), _table(op, missing, at)))
+            found.append(op.And(_nan(op, v), _table(op, missing, at)))
         yes = found[0]
         for more in found[1:]:
             yes = op.Or(yes, more)
@@ -152,6 +155,15 @@ def _filled_up(forest: Forest) -> Forest | None:
                   forest.weights, forest.speaks)
 
 
+NAN = np.iinfo(np.int64).max
+"""The place of NaN in the order of numbers."""
+
+
+def _nan(op: Builder, v: Value) -> Value:
+    made: Value = op.Equal(v, np.array(NAN)) if v.dtype.kind == "i" else op.IsNaN(v)
+    return made
+
+
 def _any(forest: Forest) -> str:
     """A mode that the forest has: below a leaf it does not matter."""
     return str(forest.mode[~forest.is_leaf][0])
@@ -178,6 +190,8 @@ def _test(forest: Forest, mode: str, alone: bool) -> Callable[[Builder, Value, V
             y = op.Greater(op.ReduceMax(hits, ints(2), keepdims=0), np.float32(0))
         else:
             y = op.add(COMPARE[mode], v, _table(op, value, at))
+            if value.dtype.kind == "i" and mode in ("BRANCH_GT", "BRANCH_GTE"):
+                y = op.And(y, op.Not(_nan(op, v)))
             y = op.Not(y) if mode == "BRANCH_NEQ" else y
         return y if alone else op.And(y, _table(op, own, at))
     return test

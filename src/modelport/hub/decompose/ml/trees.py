@@ -59,13 +59,15 @@ def _old_forest(x: Value, targets: int, ids: Ints, nodes: Ints, trees: Ints, wei
     place = np.cumsum(leaf) - 1
     at = np.array([where[key] for key in zip(trees, nodes, strict=True)], np.int64)
     kept = leaf[at]  # weights of inner nodes mean nothing
-    dtype = np.result_type(np.float64 if x.dtype == np.float64 else np.float32, values.dtype, weights.dtype)
+    ranks = values.dtype.kind == "i"  # the place of a number among all, see Forest
+    dtype = np.result_type(np.float64 if x.dtype == np.float64 else np.float32, weights.dtype,
+                           *([] if ranks else [values.dtype]))
     given, speaks = leaf_weights(place[at[kept]], np.array(ids, np.int64)[kept], weights[kept].astype(dtype),
                                  int(leaf.sum()), targets)
     missing = np.zeros(n, bool)
     tracks = np.array(nodes_missing_value_tracks_true, np.int64)[:n]
     missing[:len(tracks)] = tracks == 1
-    return Forest(np.array(nodes_featureids, np.int64), values.astype(dtype), mode, children[0], children[1],
+    return Forest(np.array(nodes_featureids, np.int64), values if ranks else values.astype(dtype), mode, *children,
                   missing & ~leaf, None, first.astype(np.int64), np.maximum(place, 0).astype(np.int64), given, speaks)
 
 
@@ -187,8 +189,9 @@ def tree_ensemble(
     given = leaf_weights.numpy().ravel()
     same_length(nodes_modes=modes, nodes_splits=nodes_splits.numpy().ravel(), nodes_featureids=nodes_featureids)
     same_length(leaf_weights=given, leaf_targetids=leaf_targetids)
-    x, wanted = rows(op, x), x.dtype
-    dtype = np.float64 if wanted == np.float64 else np.float32
+    x, wanted, splits = rows(op, x), op.out.dtype, nodes_splits.numpy().ravel()
+    dtype = np.float64 if x.dtype == np.float64 else np.float32
+    splits = splits if splits.dtype.kind == "i" else splits.astype(dtype)
     own = np.arange(inner, inner + leaves)
     true, false = (np.concatenate([np.array(side, np.int64) + inner * (np.array(ends, np.int64) != 0), own])
                    for side, ends in ((nodes_truenodeids, nodes_trueleafs), (nodes_falsenodeids, nodes_falseleafs)))
@@ -200,7 +203,7 @@ def tree_ensemble(
 
     def long(a: Any) -> Array:
         return np.concatenate([np.asarray(a), np.zeros(leaves, np.asarray(a).dtype)])
-    forest = Forest(long(np.array(nodes_featureids, np.int64)), long(nodes_splits.numpy().ravel().astype(dtype)), mode,
+    forest = Forest(long(np.array(nodes_featureids, np.int64)), long(splits), mode,
                     true, false, missing, _members(mode, membership_values, dtype), np.array(tree_roots, np.int64),
                     np.maximum(np.arange(inner + leaves) - inner, 0), weights, speaks)
     z = total(op, find_leaves(op, x, forest), forest, _AGGREGATES[aggregate_function], None)
