@@ -40,7 +40,7 @@ def pairs(z: np.ndarray) -> np.ndarray:
 
 
 CASES = [(n, length, axis) for n in (7, 16, 256) for length in (None, 5, 64) for axis in (-2, 1)
-         if not (n == 256 and axis == 1)]
+         if not (n == 256 and axis == 1)] + [(257, None, 1), (320, None, 1), (320, None, -2), (4096, None, -2)]
 
 
 @pytest.mark.parametrize("onesided", [0, 1])
@@ -51,6 +51,8 @@ def test_dft(n: int, length: int | None, axis: int, inverse: int, onesided: int,
     shape = (3, n, 2) if axis == 1 else (2, 3, n)
     parts = 2 if inverse else 1
     x = floats(*shape, parts)
+    if n == 4096 and inverse and onesided:
+        pytest.skip("refused: its matrix is large")
     constants: dict[str, Any] = {"a": np.array(axis, np.int64)}
     if length is not None:
         constants["l"] = np.array(length, np.int64)

@@ -13,7 +13,8 @@ from .eager import eager, i64, size
 
 rules = Rules("the hub", "simpler operators")
 F32, I64 = np.dtype(np.float32), np.dtype(np.int64)
-LONGEST = 1 << 13  # of a transform as a product: its matrix has the square of that many elements
+LARGEST = 1 << 22  # elements of a quarter of the matrix of a transform
+SHORT = 256  # samples whose transform is one product
 
 
 def known(v: Value | None, what: str) -> int | None:
@@ -29,7 +30,7 @@ def known(v: Value | None, what: str) -> int | None:
 
 def transform(rows: int, columns: int, length: int, parts: int, inverse: bool) -> Any:
     """The matrix of a transform: real (and imaginary) parts of the samples to those of the frequencies."""
-    if max(rows, columns) > LONGEST:
+    if rows * columns > LARGEST:
         raise Unsupported(f"a transform of {max(rows, columns)} samples")
     angle = np.outer(np.arange(rows), np.arange(columns)) % max(length, 1) * (2 * np.pi / max(length, 1))
     c, s = np.cos(angle), np.sin(angle) * (1 if inverse else -1)
@@ -39,11 +40,38 @@ def transform(rows: int, columns: int, length: int, parts: int, inverse: bool) -
 
 def _to_real(rows: int, length: int) -> Any:
     """The matrix from one half of the frequencies of a real signal to the signal."""
-    if max(rows, length) > LONGEST:
+    if rows * length > LARGEST:
         raise Unsupported(f"a transform of {max(rows, length)} samples")
     angle = np.outer(np.arange(rows), np.arange(length)) % length * (2 * np.pi / length)
     twice = np.where((np.arange(rows) == 0) | (2 * np.arange(rows) == length), 1, 2)[:, None] / length
     return np.stack([np.cos(angle) * twice, -np.sin(angle) * twice], 1).reshape(rows * 2, length)
+
+
+def _factors(length: int) -> tuple[int, int]:
+    """Two factors of a length, as near to each other as there are."""
+    first = max(a for a in range(1, int(length ** 0.5) + 1) if length % a == 0)
+    return first, length // first
+
+
+def _in_two(op: Builder, x: Value, length: int, parts: int, inverse: bool) -> Value:
+    """A transform along the last axis but one in two shorter ones.  (J. W. Cooley, J. W. Tukey, 1965)
+
+    Sample ``i * b + j`` and frequency ``k + a * l``: first over i, for each j with the factor that j and k have in
+    common, then over j."""
+    a, b = _factors(length)
+    sign = 1 if inverse else -1
+    i, j, k = np.arange(a)[:, None], np.arange(b)[:, None, None], np.arange(a)[None]
+    angle = (i * k * b + j * k) % length * (2 * np.pi / length)  # (j, i, k)
+    c, s = np.cos(angle), np.sin(angle) * sign
+    first = np.stack([np.stack([c, s], -1), np.stack([-s, c], -1)][:parts], 2).reshape(b, a * parts, a * 2)
+    second = transform(b, b, b, 2, inverse) / (a if inverse else 1)
+    y = op.Transpose(op.Reshape(x, i64(-1, a, b, parts)), perm=[2, 0, 1, 3])
+    y = op.MatMul(op.Reshape(y, i64(b, -1, a * parts)), constant(first.astype(x.dtype)))
+    y = op.Transpose(op.Reshape(y, i64(b, -1, a, 2)), perm=[1, 2, 0, 3])
+    y = op.MatMul(op.Reshape(y, i64(-1, a, b * 2)), constant(second.astype(x.dtype)))
+    y = op.Transpose(op.Reshape(y, i64(-1, a, b, 2)), perm=[0, 2, 1, 3])
+    made: Value = op.Reshape(y, i64(-1, length, 2))
+    return made
 
 
 @rules("DFT")
@@ -69,15 +97,20 @@ def dft(op: Builder, x: Value, length: Value | None = None, axis: Value | None =
         raise Unsupported(f"a transform of {total} samples")
     taken = min(samples, total // 2 + 1 if inverse and onesided else total)
     bins = total // 2 + 1 if onesided and not inverse else total
-    matrix = _to_real(taken, total) if inverse and onesided else transform(taken, bins, total, parts, bool(inverse))
     if taken < samples:
         x = op.Slice(x, i64(0), i64(taken), i64(a))
     perm = [k for k in range(n - 1) if k != a] + [a, n - 1]
     y = op.Transpose(x, perm=perm) if perm != sorted(perm) else x
     quick = eager(op)
     ahead = quick.Gather(quick.Shape(x), i64(*perm[:-2]))
-    y = op.Reshape(y, quick.Concat(ahead, i64(taken * parts), axis=0))
-    y = op.MatMul(y, constant(matrix.astype(x.dtype)))
+    if taken == total > SHORT and _factors(total)[0] > 4 and not (inverse and onesided):
+        y = _in_two(op, y, total, parts, bool(inverse))
+        y = op.Slice(y, i64(0), i64(bins), i64(1)) if bins < total else y
+    else:
+        matrix = _to_real(taken, total) if inverse and onesided else \
+            transform(taken, bins, total, parts, bool(inverse))
+        y = op.Reshape(y, quick.Concat(ahead, i64(taken * parts), axis=0))
+        y = op.MatMul(y, constant(matrix.astype(x.dtype)))
     y = op.Reshape(y, quick.Concat(ahead, i64(bins, 1 if inverse and onesided else 2), axis=0))
     return op.Transpose(y, perm=[perm.index(k) for k in range(n)]) if perm != sorted(perm) else y
 
