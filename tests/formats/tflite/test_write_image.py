@@ -191,3 +191,32 @@ def test_col2im(attrs: dict[str, Any], tmp_path: Path, worker: isolated.Worker) 
     made = model("Col2Im", {"x": ("n", 2 * 6, int(np.prod(count)))}, {"i": np.array([8, 7]), "b": np.array([3, 2])},
                  ["x", "i", "b"], opset=18, **attrs)
     agrees(tmp_path, worker, made, [{"n": 1}, {"n": 2}])
+
+
+def test_max_roi_pool(tmp_path: Path, worker: isolated.Worker) -> None:
+    made = model("MaxRoiPool", {"x": ("n", 3, "h", "w"), "r": ("k", 5)}, {}, ["x", "r"], pooled_shape=[3, 4],
+                 spatial_scale=0.5)
+    cases = []
+    for k, n in ((1, 1), (6, 2)):
+        corners = np.sort(RNG.integers(0, 24, (k, 2, 2)), 1).reshape(k, 4)
+        rois = np.concatenate([RNG.integers(0, n, (k, 1)), corners], 1).astype(np.float32)
+        cases.append({"x": floats(n, 3, 9, 11), "r": rois})
+    agrees(tmp_path, worker, made, cases, tolerance=0)
+
+
+def test_deform_conv(tmp_path: Path, worker: isolated.Worker) -> None:
+    """ONNX Runtime lacks it; with offsets of zero it is a convolution."""
+    weight, offset = floats(4, 2, 3, 2), np.zeros((2, 2 * 6 * 2, 4, 6), np.float32)
+    attrs = {"strides": [2, 1], "pads": [1, 0, 1, 0], "dilations": [1, 2], "group": 2}
+    x = floats(2, 4, 8, 8)
+    import modelport
+    plain = model("Conv", {"x": ("n", 4, 8, 8)}, {"w": weight}, ["x", "w"], **attrs)
+    made = model("DeformConv", {"x": ("n", 4, 8, 8), "o": ("n", 24, 4, 6)}, {"w": weight}, ["x", "w", "o"],
+                 offset_group=2, **attrs)
+    got = {}
+    for name, onnx_model in (("plain", plain), ("made", made)):
+        (tmp_path / f"{name}.onnx").write_bytes(onnx_model)
+        modelport.convert(tmp_path / f"{name}.onnx", tmp_path / f"{name}.tflite", verify=None)
+        run = worker.open("tflite", tmp_path / f"{name}.tflite", signature="serving_default")
+        got[name] = run.run({k: v for k, v in {"x": x, "o": offset}.items() if k in run.inputs})["y0"]
+    np.testing.assert_allclose(got["made"], got["plain"], rtol=0, atol=1e-5)

@@ -16,6 +16,7 @@ from . import (
     products,
     recurrent,
     reduce,
+    regions,
     resize,
     sample,
     shape,
@@ -39,3 +40,4 @@ rules.update(products.rules)
 rules.update(attention.rules)
 rules.update(sample.rules)
 rules.update(signal.rules)
+rules.update(regions.rules)
