@@ -98,7 +98,8 @@ def modulo(tfl: Builder, a: Value, b: Value, *, fmod: int = 0) -> Any:
         return tfl.SELECT_V2(tfl.LESS(a, constant(0, F32)), tfl.NEG(r), r)
     r = tfl.FLOOR_MOD(a, b)
     zero = constant(0, a.dtype)
-    other = tfl.LOGICAL_AND(tfl.NOT_EQUAL(r, zero), tfl.NOT_EQUAL(tfl.LESS(a, zero), tfl.LESS(b, zero)))
+    below = constant(b.numpy() < 0) if b.data is not None else tfl.LESS(b, zero)
+    other = tfl.LOGICAL_AND(tfl.NOT_EQUAL(r, zero), tfl.NOT_EQUAL(tfl.LESS(a, zero), below))
     return tfl.SELECT_V2(other, tfl.SUB(r, b, **NONE), r)
 
 
