@@ -18,7 +18,7 @@ from ....ir.rules import Builder, apply
 from ....ir.tensor import Array, Tensor
 from ....ir.types import STRING, Type
 from ....notes import Note
-from ..from_onnx.ml import DOUBLE_BITS
+from ..from_onnx.trees import DOUBLE_BITS
 from .table import replaces, rules
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)

@@ -8,15 +8,15 @@ from . import (
     integer,
     math,
     matmul,
-    ml,
     norm,
     pool,
     quant,
     recurrent,
     reduce,
     shape,
+    trees,
 )
 from .common import from_onnx
 
-__all__ = ["activation", "control", "conv", "from_onnx", "image", "index", "integer", "math", "matmul", "ml", "norm",
-           "pool", "quant", "recurrent", "reduce", "shape"]
+__all__ = ["activation", "control", "conv", "from_onnx", "image", "index", "integer", "math", "matmul", "norm",
+           "pool", "quant", "recurrent", "reduce", "shape", "trees"]
