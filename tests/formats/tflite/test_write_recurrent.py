@@ -207,3 +207,10 @@ def test_a_layer_whose_last_state_is_read_is_a_loop(tmp_path: Path, worker: Any)
     want = worker.open("tflite", tmp_path / "a.tflite", kernels="plain").run(case.feeds)
     np.testing.assert_allclose(got[next(iter(hub.outputs))], next(iter(want.values())), rtol=2e-6, atol=2e-6)
     assert got["c"].any()
+
+
+def test_fused_needs_a_fixed_batch(tmp_path: Path, worker: Any) -> None:
+    """The kernel's state has one size: with a dynamic batch the layer is a loop, which keeps nothing."""
+    made = without(model("LSTM"), "Y_c")
+    target = check(tmp_path, made, [feeds(made, *s) for s in SIZES], worker=worker, recurrent="fused")
+    assert "WHILE" in {n.op for n in tflite.read(target).walk()}
