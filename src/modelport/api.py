@@ -193,7 +193,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     ``sample`` is an ``.npz`` of your own inputs, ``golden`` one of inputs and one of the outputs they must give;
     ``layout`` (``"nhwc"``, ``"nchw"``, or one for each name) is the order of the axes of images in the result, by
     default the source's; ``options`` are the target's own (``opset``, ``external_data`` for ONNX; ``float16``,
-    ``recurrent`` for TensorFlow Lite), ``read`` the source's.  With ``strict`` a note is an error.  A conversion that
+    ``float32``, ``recurrent`` for TensorFlow Lite), ``read`` the source's.  With ``strict`` a note is an error.  A conversion that
     fails, or whose result does not verify, leaves ``path`` as it was."""
     path = Path(path)
     _check_seed(seed)
@@ -255,7 +255,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
 
 def _lowered(options: Mapping[str, Any]) -> str | None:
     """The precision that the options of a target lower to, if any."""
-    return "float16" if options.get("float16") else None
+    return next((name for name in ("float16", "float32") if options.get(name)), None)
 
 
 def _check_options(given: Mapping[str, Any], known: Sequence[str], who: str) -> None:

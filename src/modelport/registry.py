@@ -63,7 +63,7 @@ class Format:
 FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more than a suffix
     Format("tflite", "TensorFlow Lite", (".tflite", ".lite"), "modelport.formats.tflite", magic=(4, b"TFL3"),
            writes=True, runtime="tflite", read_options=("signature", "state"),
-           write_options=("float16", "recurrent")),
+           write_options=("float16", "float32", "recurrent")),
     Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
            write_options=("opset", "external_data")),
 )

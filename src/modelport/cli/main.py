@@ -62,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
                               "output named (default: as in the source)")
     convert.add_argument("--float16", action="store_true", default=None,
                          help="TensorFlow Lite: store weights in half precision")
+    convert.add_argument("--float32", action="store_true", default=None,
+                         help="TensorFlow Lite: compute doubles in float32")
     convert.add_argument("--recurrent", choices=("exact", "fused"), default=None,
                          help="TensorFlow Lite: 'fused' recurrent operators, which keep their state between runs until "
                               "it is reset")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["from_hub", "read", "sniff", "to_hub", "write"]
 
 
-def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> Graph:
+def from_hub(hub: Graph, *, float16: bool = False, float32: bool = False, recurrent: str = "exact") -> Graph:
     """The graph in builtin operators (:mod:`.lower`, which reading does not need)."""
     from .lower import from_hub
-    return from_hub(hub, float16=float16, recurrent=recurrent)
+    return from_hub(hub, float16=float16, float32=float32, recurrent=recurrent)

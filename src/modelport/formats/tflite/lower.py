@@ -35,14 +35,19 @@ from .raw import builder, type_name
 from .shuffle import rewrite as shuffle
 from .signed import signed
 
+F64 = np.dtype(np.float64)
 TARGET = "TensorFlow Lite"
 
 
-def from_hub(hub: Graph, *, float16: bool = False, recurrent: str = "exact") -> Graph:
+def from_hub(hub: Graph, *, float16: bool = False, float32: bool = False, recurrent: str = "exact") -> Graph:
     """The graph in builtin operators of TensorFlow Lite, or :class:`UnsupportedModel` with all that is in the way.
 
-    With ``float16`` weights are stored in half precision; ``recurrent="fused"`` takes the recurrent operators that keep
-    their state between runs."""
+    With ``float16`` weights are stored in half precision; ``float32`` lets doubles that come in be computed in float32;
+    ``recurrent="fused"`` takes the recurrent operators that keep their state between runs."""
+    doubles = [] if float32 else [Node("input", [], {}, [], name=k) for k, v in hub.inputs.items() if v.dtype == F64]
+    if doubles:
+        raise UnsupportedModel([Unsupported("float64, which the kernels do not compute", n) for n in doubles], TARGET,
+                               hint="--float32 computes doubles in float32")
     try:
         return _lowered(hub, float16, recurrent)
     except UnsupportedModel as e:
@@ -67,7 +72,7 @@ def _lowered(hub: Graph, float16: bool, recurrent: str) -> Graph:
     graph = clean(fold(channels_last(signed(trimmed(graph)))))
     typed = carried(canonical(graph))
     op = builder()
-    if any(v.dtype.name == "float64" for n in graph.walk() for v in n.outputs):
+    if any(v.dtype == F64 for n in graph.walk() for v in n.outputs):
         op.note("approximated", "doubles are computed in float32")
     inputs = {k: Value(Type(v.dtype, v.shape, t.type.quant), v.name)
               for (k, v), t in zip(graph.inputs.items(), typed.inputs.values(), strict=True)}
