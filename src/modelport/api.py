@@ -193,8 +193,8 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     ``sample`` is an ``.npz`` of your own inputs, ``golden`` one of inputs and one of the outputs they must give;
     ``layout`` (``"nhwc"``, ``"nchw"``, or one for each name) is the order of the axes of images in the result, by
     default the source's; ``options`` are the target's own (``opset``, ``external_data`` for ONNX; ``float16``,
-    ``float32``, ``recurrent`` for TensorFlow Lite), ``read`` the source's.  With ``strict`` a note is an error.  A conversion that
-    fails, or whose result does not verify, leaves ``path`` as it was."""
+    ``float32``, ``recurrent`` for TensorFlow Lite), ``read`` the source's.  With ``strict`` a note is an error.  A
+    conversion that fails, or whose result does not verify, leaves ``path`` as it was."""
     path = Path(path)
     _check_seed(seed)
     target = registry.named(to) if to else registry.for_suffix(path)

@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx_cases import Case, node_cases, same, stored_cases
@@ -60,7 +61,19 @@ def _run(case: Case, target: Path, worker: isolated.Worker, kernels: str, names:
         return f"{'crash' if 'crashed' in e.message else 'error'} {kernels}: {e.message.splitlines()[0]}"
     except ModelportError as e:
         return f"error {kernels}: {e.message.splitlines()[0]}"
-    return "pass" if same(got, case.expected, case) else f"wrong {kernels}"
+    return "pass" if same(got, case.expected, case) or _near(got, case) else f"wrong {kernels}"
+
+
+def _near(got: Sequence[Any], case: Case) -> bool:
+    """Whether float32 outputs are as near as sums in another order are: ONNX's absolute bar of 1e-7 is for terms near
+    one, and a sum that cancels keeps the rounding of its terms.  1e-6 of the largest number is a tenth of the bar of
+    every proof."""
+    for g, e in zip(got, case.expected, strict=False):
+        g, e = np.asarray(g), np.asarray(e)
+        if g.shape != e.shape or g.dtype != e.dtype or g.dtype != np.float32 or not np.isfinite(e).all() \
+                or not (np.abs(g - e) <= case.rtol * np.abs(e) + 1e-6 * np.abs(e).max(initial=0)).all():
+            return False
+    return len(got) == len(case.expected)
 
 
 def verdicts(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
