@@ -16,7 +16,7 @@ from ...ir.types import NUMBER, is_float
 from .eager import eager, i64, size
 
 rules = Rules("the hub", "simpler operators")
-F32, I64 = np.dtype(np.float32), np.dtype(np.int64)
+F32, I32, I64 = map(np.dtype, (np.float32, np.int32, np.int64))
 MOST = 256  # rows that are gathered for an axis
 
 
@@ -154,11 +154,13 @@ def nearest(op: Builder, at: Value, old: Value, mode: str) -> Value:
         near = quick.Floor(at) if mode == "floor" else quick.Ceil(at)
     else:
         raise Unsupported(f"nearest_mode {mode}")
-    return _inside(quick, quick.Cast(near, to=NUMBER[I64]), old)
+    return _inside(quick, near, old)
 
 
-def _inside(op: Builder, index: Value, old: Value) -> Value:
-    made: Value = op.Max(op.Min(index, op.Sub(old, i64(1))), i64(0))
+def _inside(op: Builder, place: Value, old: Value) -> Value:
+    """The index of the nearest element that exists."""
+    last = op.Cast(op.Sub(old, i64(1)), to=NUMBER[F32])
+    made: Value = op.Max(op.Cast(op.Min(place, last), to=NUMBER[I32]), np.array(0, I32))  # known not to be negative
     return made
 
 
@@ -193,12 +195,12 @@ def rows(op: Builder, axis: Axis, at: Value, *, mode: str, antialias: bool, cubi
         t = quick.Mul(quick.Abs(quick.Sub(place, at)), np.float32(stretch))
         weight = _cubic(quick, t, cubic_coeff_a) if mode == "cubic" else quick.Max(
             quick.Sub(np.float32(1), t), np.float32(0))
-        index = quick.Cast(place, to=NUMBER[I64])
         if exclude_outside:
-            inside = quick.And(quick.Less(index, axis.old), quick.Not(quick.Less(index, i64(0))))
+            last = quick.Cast(quick.Sub(axis.old, i64(1)), to=NUMBER[F32])
+            inside = quick.Not(quick.Or(quick.Greater(place, last), quick.Less(place, np.float32(0))))
             weight = quick.Where(inside, weight, np.float32(0))
         if weight.data is None or weight.numpy().any():
-            made.append((_inside(quick, index, axis.old), weight))
+            made.append((_inside(quick, place, axis.old), weight))
     if antialias or exclude_outside:
         total = made[0][1]
         for _, weight in made[1:]:

@@ -43,7 +43,8 @@ class Pixels:
         index = batch
         for length, place in zip(self.sizes, places, strict=True):
             index = op.Add(op.Mul(index, length), place)
-        return index
+        made: Value = op.Max(index, np.array(0, I32))  # it is: a target need not make it so
+        return made
 
 
 def _number(op: Builder, v: Value, dtype: Any = F32) -> Value:
@@ -80,7 +81,7 @@ def _around(op: Builder, at: Value, length: Value, padding: str, aligned: bool) 
     quick = eager(op)
     last = quick.Sub(length, np.float32(1))
     if padding == "zeros":
-        inside = op.And(op.Not(op.Less(at, np.float32(0))), op.Not(op.Greater(at, last)))
+        inside = op.And(op.GreaterOrEqual(at, np.float32(0)), op.LessOrEqual(at, last))
         return _clipped(op, at, last), inside
     if padding == "reflection":  # about the middles of the outermost pixels, or their outer edges
         low = np.float32(0 if aligned else -0.5)
@@ -199,7 +200,7 @@ def roi_align(op: Builder, x: Value, rois: Value, batch: Value, *, coordinate_tr
         at = op.Add(low, op.Mul(extent, share[None]))  # (regions, places)
         length = _number(op, pixels.sizes[a])
         last = quick.Sub(length, np.float32(1))
-        inside = op.And(op.Not(op.Less(at, np.float32(-1))), op.Not(op.Greater(at, length)))
+        inside = op.And(op.GreaterOrEqual(at, np.float32(-1)), op.LessOrEqual(at, length))
         near = op.Min(op.Max(at, np.float32(0)), last)
         base = op.Floor(near)
         t = op.Sub(near, base)
