@@ -32,7 +32,7 @@ def test_nothing_on_record_is_wrong() -> None:
 def test_every_rule_passes_a_case() -> None:
     passed = {name.split("/")[0] for name, verdict in recorded().items() if verdict == "pass"}
     passed |= {case.graph.nodes[-1].op for name, case in CASES.items() if recorded()[name] == "pass"}
-    # a sparse constant is the input of the first, a filled table that of the second: see test_container.py, test_custom.py
+    # the first has a sparse constant, the second a filled table: see test_container.py and test_custom.py
     not_run = {"DENSIFY", "HASHTABLE_FIND"}
     others = {op for op in to_onnx if op.startswith(("custom.", "flex."))}  # LiteRT lacks them: see test_custom.py
     assert set(to_onnx) - passed - others == not_run

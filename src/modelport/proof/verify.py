@@ -273,8 +273,8 @@ class _Run:
         self.layers = "; ".join(layers.text(whose) for whose, layers in said.items())
         for whose, layers in said.items():
             if layers.beyond:
-                self.not_tested.append(f"{layers.beyond} elements of 2^31 quantization steps and more, which one runtime "
-                                       f"saturates and the {whose}'s kernels leave undefined")
+                self.not_tested.append(f"{layers.beyond} elements of 2^31 quantization steps and more, which one "
+                                       f"runtime saturates and the {whose}'s kernels leave undefined")
         names = " and ".join(f"the {whose} as read" for whose in parts)
         self.notes.append(f"end to end the roundings of the layers add up: {', '.join(apart)}; the outputs listed "
                           f"compare with {names} in one runtime")
@@ -407,8 +407,8 @@ class _Run:
 
         They are where the runtimes are not the same and the model does not say what a missing value means: kernels
         compare with NaN in either order.  In the same runtime only NaN for infinity is let pass, which any other
-        order of the same sum makes; a NaN that is lost or made is a different formula: unless the target was written for
-        another runtime, whose operators are other formulas, and only stands in here as it was read back."""
+        order of the same sum makes; a NaN that is lost or made is a different formula: unless the target was written
+        for another runtime, whose operators are other formulas, and only stands in here as it was read back."""
         if takes_nan(self.source.graph):
             return False
         return (a.name, a.settings) != (b.name, b.settings) or self.rewritten or all(

@@ -251,7 +251,8 @@ def test_a_channel_shuffle_keeps_the_layout(tmp_path: Path, groups: int) -> None
     m = model([
         helper.make_node("Conv", ["image", "w"], ["a"]), helper.make_node("Reshape", ["a", "split"], ["s"]),
         helper.make_node("Transpose", ["s"], ["t"], perm=[0, 2, 1, 3, 4]),
-        helper.make_node("Reshape", ["t", "join"], ["j"]), helper.make_node("Conv", ["j", "w"], ["y"])], {"image": [1, c, 5, 5]}, ["y"],
+        helper.make_node("Reshape", ["t", "join"], ["j"]),
+        helper.make_node("Conv", ["j", "w"], ["y"])], {"image": [1, c, 5, 5]}, ["y"],
         {"w": RNG.normal(size=(c, c, 1, 1)).astype(F32), "split": np.array([1, groups, c // groups, 5, 5]),
          "join": np.array([1, c, 5, 5])})
     assert ops(written(tmp_path, m))["TRANSPOSE"] == 2

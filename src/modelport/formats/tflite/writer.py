@@ -114,7 +114,8 @@ class _File:
             codes.append({"deprecated_builtin_code": min(code, 127), "builtin_code": code, "version": number,
                           "custom_code": custom})
         return {"version": 3, "description": self.description, "operator_codes": codes, "subgraphs": self.subgraphs,
-                "buffers": buffers, "metadata": self.metadata or None, "signature_defs": [{"signature_key": "serving_default", **self.maps}]}
+                "buffers": buffers, "metadata": self.metadata or None,
+                "signature_defs": [{"signature_key": "serving_default", **self.maps}]}
 
     def _graph(self, graph: Graph) -> dict[str, list[dict[str, Any]]]:
         """Adds a graph and those inside it; the names of its inputs and outputs with their tensors."""
