@@ -180,8 +180,3 @@ def _named(name: str, *terms: float) -> None:
 _named("HannWindow", 0.5, 0.5)
 _named("HammingWindow", 25 / 46, 21 / 46)
 _named("BlackmanWindow", 0.42, 0.5, 0.08)
-
-
-@rules("MelWeightMatrix")
-def mel_weight_matrix(op: Builder, *inputs: Value, output_datatype: int = 1) -> Any:
-    raise Unsupported("bands and frequencies that are only known at run time")
