@@ -45,11 +45,17 @@ def activation(op: Site, x: Value) -> Made:
     return changed(op, x.node, x.node.inputs, op.out, **{_ACT: _NAMES[op.node.op]})
 
 
+def _stored(v: Value) -> bool:
+    """Whether a value is a constant, as it is or dequantized."""
+    return v.data is not None or (v.op == "DEQUANTIZE" and v.node is not None and v.node.inputs[0] is not None
+                                  and v.node.inputs[0].data is not None)
+
+
 @rewrite("ADD")
 def bias(op: Site, a: Value, b: Value, *, fused_activation_function: str = "NONE") -> Made:
     """A constant for each channel added to what a layer without a bias makes."""
-    x, c = (a, b) if b.data is not None else (b, a)
-    if x.node is None or c.data is None or x.op not in _BIASED or not op.once(x) or x.dtype != np.float32 \
+    x, c = (a, b) if _stored(b) else (b, a)
+    if x.node is None or not _stored(c) or x.op not in _BIASED or not op.once(x) or x.dtype != np.float32 \
             or x.node.attrs.get(_ACT, "NONE") != "NONE" or x.shape is None or c.shape is None \
             or c.type.size != x.shape[-1] or c.shape[-1:] != x.shape[-1:] or len(c.shape) > len(x.shape):
         return None
@@ -57,7 +63,11 @@ def bias(op: Site, a: Value, b: Value, *, fused_activation_function: str = "NONE
     old = ins[2]
     if old is not None and (old.data is None or np.any(old.numpy())):
         return None
-    ins[2] = constant(c.numpy().reshape(-1), name=c.name)
+    if c.data is not None:
+        c = constant(c.numpy().reshape(-1), name=c.name)
+    elif c.rank != 1:
+        return None
+    ins[2] = c
     return changed(op, x.node, ins, op.out, **{_ACT: fused_activation_function})
 
 
