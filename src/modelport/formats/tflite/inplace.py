@@ -47,7 +47,7 @@ def guarded(graph: Graph) -> Graph:
         if graph.uses[source] < 2 or not overwritten(old.outputs[0]):
             return None
         x = node.inputs[0]
-        if x is None or x.rank is None or not 0 < x.rank <= 4 or x.dtype.name not in ("float32", "int32", "int64"):
+        if x is None or x.rank is None or not 0 < x.rank <= 5 or x.dtype.kind not in "fiub":
             return None
         n = x.rank
         copy = made.at(node).SLICE(x, constant(np.zeros(n, np.int32)), constant(np.full(n, -1, np.int32)), type=x.type)
