@@ -120,7 +120,7 @@ def test_scatter_elements(reduction: str, dtype: str, tmp_path: Path, worker: is
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(
-    "x, index", [((5, 3), (2, 1)), ((3, 4, 2), (3, 2)), ((3, 3), (2, 1, 2)), ((6,), (4, 1))], ids=str
+    ("x", "index"), [((5, 3), (2, 1)), ((3, 4, 2), (3, 2)), ((3, 3), (2, 1, 2)), ((6,), (4, 1))], ids=str
 )
 def test_scatter_nd(reduction: str, x: Any, index: Any, tmp_path: Path, worker: isolated.Worker) -> None:
     where = places(3, *index, negative=False)

@@ -185,7 +185,7 @@ def test_tile(known: bool, tmp_path: Path, worker: isolated.Worker) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape, want", [((2, 3, 4), (0, -1)), ((2, 3, 4), (4, 0, -1)), ((6,), (2, 3)), ((2, 3, 4), (-1,)), ((1, 1), ())]
+    ("shape", "want"), [((2, 3, 4), (0, -1)), ((2, 3, 4), (4, 0, -1)), ((6,), (2, 3)), ((2, 3, 4), (-1,)), ((1, 1), ())]
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_reshape(shape: Any, want: Any, known: bool, tmp_path: Path, worker: isolated.Worker) -> None:

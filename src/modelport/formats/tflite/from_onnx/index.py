@@ -184,8 +184,8 @@ def arg_max(tfl: Builder, x: Value, *, axis: int = 0, keepdims: int = 1, select_
 
 @from_onnx("CumSum")
 def cum_sum(tfl: Builder, x: Value, axis: Value, *, exclusive: int = 0, reverse: int = 0) -> Any:
-    return tfl.CUMSUM(carry(tfl, room(tfl, [x])[0], "f4 i4 i8"), scalar(tfl, index(tfl, axis)), exclusive=bool(exclusive),
-                      reverse=bool(reverse))
+    x = carry(tfl, room(tfl, [x])[0], "f4 i4 i8")
+    return tfl.CUMSUM(x, scalar(tfl, index(tfl, axis)), exclusive=bool(exclusive), reverse=bool(reverse))
 
 
 @from_onnx("ReverseSequence")
