@@ -28,6 +28,7 @@ from .decompose.recurrent import layers
 from .from_onnx import from_onnx
 from .from_onnx.common import fused
 from .from_onnx.control import owned
+from .from_onnx.trees import DOUBLE_BITS
 from .halve import halve
 from .inplace import guarded
 from .optimize import optimize
@@ -44,12 +45,8 @@ def from_hub(hub: Graph, *, float16: bool = False, float32: bool = False, recurr
 
     With ``float16`` weights are stored in half precision; ``float32`` lets doubles that come in be computed in float32;
     ``recurrent="fused"`` takes the recurrent operators that keep their state between runs."""
-    doubles = [] if float32 else [Node("input", [], {}, [], name=k) for k, v in hub.inputs.items() if v.dtype == F64]
-    if doubles:
-        raise UnsupportedModel([Unsupported("float64, which the kernels do not compute", n) for n in doubles], TARGET,
-                               hint="--float32 computes doubles in float32")
     try:
-        return _lowered(hub, float16, recurrent)
+        return _lowered(hub, float16, float32, recurrent)
     except UnsupportedModel as e:
         symbols = [f"{k}=" + ",".join("N" if not isinstance(d, int) else str(d) for d in v.shape)
                    for k, v in hub.inputs.items() if v.shape is not None and not v.type.static]
@@ -59,7 +56,7 @@ def from_hub(hub: Graph, *, float16: bool = False, float32: bool = False, recurr
         raise
 
 
-def _lowered(hub: Graph, float16: bool, recurrent: str) -> Graph:
+def _lowered(hub: Graph, float16: bool, float32: bool, recurrent: str) -> Graph:
     if recurrent not in ("exact", "fused"):
         raise UsageError(f"recurrent '{printable(recurrent)}' is neither 'exact' nor 'fused'")
     table = from_onnx
@@ -70,6 +67,10 @@ def _lowered(hub: Graph, float16: bool, recurrent: str) -> Graph:
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(signed(trimmed(graph)))))
+    doubles = [] if float32 else [k for k, v in graph.inputs.items() if v.dtype == F64 and not _exact(graph, v)]
+    if doubles:
+        raise UnsupportedModel([Unsupported("float64, which the kernels do not compute", Node("input", [], {}, [], name=k))
+                                for k in doubles], TARGET, hint="--float32 computes doubles in float32")
     typed = carried(canonical(graph))
     op = builder()
     if any(v.dtype == F64 for n in graph.walk() for v in n.outputs):
@@ -81,6 +82,12 @@ def _lowered(hub: Graph, float16: bool, recurrent: str) -> Graph:
     outputs = {k: _output(op, v, graph.outputs[k].dtype, inputs) for k, v in raw.outputs.items()}
     raw = guarded(owned(optimize(raw.with_(inputs=inputs, outputs=outputs)), op)).noted(*op.notes)
     return halve(raw, lossless=not float16) if float16 or _halves(hub) else raw
+
+
+def _exact(graph: Graph, v: Value) -> bool:
+    """Whether doubles that come in are only compared by their bits, or rounded to float32 by the model itself."""
+    return all(n.op == DOUBLE_BITS or (n.op == "Cast" and n.outputs[0].dtype == np.float32)
+               for n in graph.nodes if v in n.inputs) and v not in graph.outputs.values()
 
 
 def _halves(hub: Graph) -> bool:
