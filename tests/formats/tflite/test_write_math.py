@@ -49,7 +49,7 @@ def run(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)])
     path = folder / "m.tflite"
     (folder / "m.onnx").write_bytes(model.SerializeToString())
-    modelport.convert(folder / "m.onnx", path, verify=None, force=True)
+    modelport.convert(folder / "m.onnx", path, verify=None, force=True, float32=True)
     got = []
     for kernels in ("builtin", "plain"):
         session = worker.open("tflite", path, kernels=kernels, signature="serving_default")
