@@ -15,7 +15,7 @@ from ....ir.rules import Builder, static
 from ....ir.tensor import Array
 from ....ir.types import Quant, Type
 from ..carriers import same
-from .common import F32, cast, from_onnx, fused, ints, rank
+from .common import F32, cast, dims, from_onnx, fused, ints, rank, transpose
 
 _FUNCTIONS = {"tanh": "TANH", "relu": "RELU"}
 LAYER = "tflite.Layer"
@@ -23,6 +23,36 @@ LAYER = "tflite.Layer"
 
 Inputs as those of UNIDIRECTIONAL_SEQUENCE_LSTM up to the states, outputs the sequence and the last states."""
 STATEFUL = "its state is kept between runs: reset_all_variables() begins a new sequence"
+
+
+SVDF = "tflite.Svdf"
+"""A layer of filters over the last steps with zeros as its first state (see ``..decompose.svdf``)."""
+
+
+@from_onnx(SVDF)
+def svdf(tfl: Builder, x: Value, feature: Value, time: Value, bias: Value | None = None, *, rank: int, relu: int = 0,
+         quants: Sequence[float] = ()) -> Any:
+    """``quants`` of an integer layer, whose weights are the integers: scales of input, feature and time weights and bias,
+    zero point of the input, step of the state, scale and zero point of the output."""
+    tfl.note("changed", STATEFUL)
+    weights = transpose(tfl, feature, [1, 0])
+    size = (dims(x)[0], int(np.prod(dims(time))))
+    options = {"rank": rank, "fused_activation_function": "RELU" if relu else "NONE",
+               "asymmetric_quantize_inputs": False, "outputs": 2}
+    if not quants:
+        state = _zeros(*size)
+        return tfl.SVDF(x, weights, time, None, state, type=[tfl.out, state.type], **options)[0]
+    inside, result = _quant(quants[0], quants[4]), _quant(*quants[6:8])
+    given = x.node.inputs[0] if x.node is not None and x.op == "DEQUANTIZE" else None
+    if given is None or given.dtype != np.int8:
+        given = tfl.QUANTIZE(x, type=Type(np.dtype(np.int8), x.shape, inside))
+    elif not same(given.type.quant, inside):
+        raise Unsupported("an input of another quantization")
+    ins = [None if v is None else Value(Type(v.dtype, v.shape, _quant(s, 0)), v.name, data=v.data)
+           for v, s in zip((weights, time, bias), quants[1:4], strict=True)]
+    kept = Value(Type(np.dtype(np.int16), size, _quant(quants[5], 0)), data=constant(np.zeros(size, np.int16)).data)
+    out = Type(np.dtype(np.int8), tfl.out.shape, result)
+    return tfl.SVDF(given, *ins, kept, type=[out, kept.type], **options)[0]
 
 
 @from_onnx(LAYER)
