@@ -181,18 +181,23 @@ def rows(op: Builder, axis: Axis, at: Value, *, mode: str, antialias: bool, cubi
          exclude_outside: bool) -> list[tuple[Value, Value]]:
     """Indices and weights, vectors along the resized axis, of all that an element is a sum of."""
     quick = eager(op)
-    stretch = 1.0
+    stretch, least = constant(np.ones(1, np.float32)), 1.0
     if antialias:
-        if axis.factor is None:
-            raise Unsupported("antialias with a factor that is only known at run time")
-        stretch = min(axis.factor, 1.0)
-    reach = int(np.ceil((2 if mode == "cubic" else 1) / stretch))
+        stretch = quick.Min(axis.scale, np.ones(1, np.float32))
+        if axis.factor is not None:
+            least = axis.factor
+        elif axis.lengths is not None:  # a size is at most half an element too large; rows too many weigh nothing
+            least = max(axis.lengths[1] - 0.5, 0.5) / max(axis.lengths[0], 1)
+        else:
+            raise Unsupported("antialias of sizes that are only known at run time")
+    reach = int(np.ceil((2 if mode == "cubic" else 1) / min(least, 1.0)))
     if 2 * reach > MOST:
         raise Unsupported(f"{2 * reach} rows for each element")
     base, made = quick.Floor(at), []
     for k in range(1 - reach, reach + 1):
         place = quick.Add(base, np.float32(k))
-        t = quick.Mul(quick.Abs(quick.Sub(place, at)), np.float32(stretch))
+        t = quick.Abs(quick.Sub(place, at))
+        t = quick.Mul(t, stretch) if antialias else t
         weight = _cubic(quick, t, cubic_coeff_a) if mode == "cubic" else quick.Max(
             quick.Sub(np.float32(1), t), np.float32(0))
         if exclude_outside:
