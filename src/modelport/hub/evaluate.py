@@ -15,8 +15,9 @@ from .opset import OPSET, schema, split
 
 RANDOM = frozenset("Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike".split())
 """Operators of which no two runs are alike."""
-NEVER = RANDOM | frozenset("If Loop Scan Dropout".split())
-"""Operators that are not evaluated: random, or with bodies."""
+NEVER = RANDOM | frozenset("If Loop Scan Dropout LpNormalization".split())
+"""Operators that are not evaluated: random, with bodies, or computed otherwise by ONNX's reference (LpNormalization of
+p=1 sums without taking absolute values)."""
 
 
 def evaluate(node: Node) -> list[Array] | None:
@@ -105,7 +106,7 @@ def _slice(node: Node, ins: Inputs) -> Any:
     for a, b, axis, step in zip(starts, ends, axes, steps, strict=True):
         n, a, b, step = x.shape[int(axis)], int(a), int(b), int(step)
         if step < 0:  # numpy reads an end of -1 as the last element, ONNX's clamped end as "before the first"
-            b = b + n if b < 0 else b
+            a, b = max(a + n, 0) if a < 0 else a, b + n if b < 0 else b  # before the first is the first
             where[int(axis)] = slice(a, None if b < 0 else b, step)
         else:
             where[int(axis)] = slice(a, b, step)
