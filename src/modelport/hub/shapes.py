@@ -124,7 +124,7 @@ def _slice(node: Node) -> Elements | None:
     a, b = start[0], end[0]
     if step[0] > 0:
         return tuple(data[a:b:step[0]])
-    a = min(a + n if a < 0 else a, n - 1)
+    a = min(max(a + n, 0) if a < 0 else a, n - 1)
     b = b + n if -n <= b < 0 else b
     return tuple(data[k] for k in range(a, max(b, -1), step[0]))
 

@@ -241,8 +241,21 @@ def slice_(tfl: Builder, x: Value, starts: Value, ends: Value, axes: Value | Non
             end_mask |= (1 << a) if hi == INT32[1] and step.data is not None and (step.numpy() > 0).all() else 0
     place = [which.index(a) if a in which else m for a in range(n)]
     begin, end, stride = (_spread(tfl, v, place, rest) for v, rest in ((first, 0), (last, 0), (step, 1)))
+    if (step.data is None or (step.numpy() < 0).any()) and (first.data is None or (first.numpy() < -1).any()):
+        begin = _within(tfl, begin, sizes(tfl, x, 0, n))
     return tfl.STRIDED_SLICE(x, begin, end, stride, begin_mask=begin_mask, end_mask=end_mask, ellipsis_mask=0,
                              new_axis_mask=0, shrink_axis_mask=0, offset=False, type=Type(x.dtype, tfl.out.shape))
+
+
+def _within(tfl: Builder, begin: Value, own: Value) -> Value:
+    """Where to begin, not before the first element: backwards the kernel would take none then, ONNX takes the first."""
+    if own.data is None:
+        made: Value = tfl.MAXIMUM(begin, tfl.NEG(own))
+        return made
+    if begin.data is not None:
+        return constant(np.maximum(begin.numpy(), -own.numpy()))
+    made = tfl.MAXIMUM(begin, constant(-own.numpy()))
+    return made
 
 
 def _spread(tfl: Builder, v: Value, place: Sequence[int], rest: int) -> Value:

@@ -1,0 +1,46 @@
+"""A fixed slice of the random graphs of ``fuzz_target.py``, and what larger runs of it found."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelport.runtimes import isolated
+
+pytest.importorskip("ai_edge_litert", reason="LiteRT runs what is written")
+from fuzz_target import trial
+from random_graphs import graph_of, text
+from written import agrees, floats, model
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[isolated.Worker]:
+    with isolated.Worker() as w:
+        yield w
+
+
+@pytest.mark.parametrize("first", range(0, 100, 25))
+def test_random_graphs(first: int, tmp_path: Path, worker: isolated.Worker) -> None:
+    for seed in range(first, first + 25):
+        onnx_model, g, _ = graph_of(seed)
+        assert trial(onnx_model, g, worker, tmp_path) == "", f"{seed}\n{text(onnx_model)}"
+
+
+@pytest.mark.parametrize("shape", [["n", 4], [1, 4], [3, "n"]])
+@pytest.mark.parametrize(("start", "end", "step"), [(-2, -9, -1), (-3, -1 << 40, -2), (-9, -10, -1)])
+def test_a_slice_backwards_from_before_the_first(shape: Any, start: int, end: int, step: int, tmp_path: Path,
+                                                 worker: isolated.Worker) -> None:
+    """ONNX begins at the first element then, numpy and the kernel take none."""
+    axis = 0 if shape[0] != 3 else 1
+    made = model("Slice", {"x": shape}, {"s": np.array([start]), "e": np.array([end]), "a": np.array([axis]),
+                                         "p": np.array([step])}, ["x", "s", "e", "a", "p"])
+    agrees(tmp_path, worker, made, [{"n": n} for n in (1, 2, 5)])
+
+
+@pytest.mark.parametrize("op", ["Relu", "Softmax", "LogSoftmax", "Floor", "Softsign"])
+def test_values_without_elements(op: str, tmp_path: Path, worker: isolated.Worker) -> None:
+    """Kernels crash on some, so what is known to be empty is a constant."""
+    agrees(tmp_path, worker, model(op, {"x": [0, 3]}, {}, ["x"]), [{"x": floats(0, 3)}])
