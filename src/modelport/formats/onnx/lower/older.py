@@ -15,7 +15,17 @@ rules = Rules("the hub", "older ONNX operators")
 rules.update(decompose.rules)
 for _op in ("RNN", "GRU", "LSTM"):  # every operator set has them: see batch_first
     del rules[_op]
+_stable = rules.pop("ReduceLogSumExp")
 _INT32, _UINT8, _BOOL = (NUMBER[np.dtype(t)] for t in (np.int32, np.uint8, np.bool_))
+
+
+@rules("ReduceLogSumExp")
+def log_sum_exp(op: Builder, x: Value, axes: Value | None = None, **attrs: Any) -> Value:
+    """Axes that are only known at run time are those of ReduceSum alone, as the function body has it."""
+    if axes is not None and axes.data is None:
+        raise Unsupported("axes that are only known at run time")
+    made: Value = _stable(op, x, axes, **attrs)
+    return made
 
 
 @rules("Shape")
