@@ -173,10 +173,8 @@ def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",
         graph = dimensions.with_dimensions(graph, shapes or {}, batch)
     if perms:
         graph = interface.moved(graph, perms)
-    if target.layout == "first":
+    if target.layout == "first":  # a writer of channels last moves the axes once it has its operators
         graph = layout.channels_first(graph)
-    elif target.layout == "last":
-        graph = layout.channels_last(graph)
     return pass_list.run(graph, steps)
 
 
