@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,35 +68,50 @@ def median(path: Path) -> float:
     return float(done.stdout)
 
 
-def compare(path: Path, folder: Path, latency: bool, kernels: str) -> str:
+@dataclass(frozen=True)
+class Trip:
+    """What a file that came back shows: the largest difference, operators and bytes before and after, CPU seconds."""
+
+    differ: float
+    before: Counter[str]
+    after: Counter[str]
+    sizes: tuple[int, int]
+    seconds: float
+
+
+def trip(path: Path, folder: Path, kernels: str = "builtin") -> Trip:
+    """There and back; the file that came back is ``folder / "back.tflite"``."""
     middle, back = folder / "middle.onnx", folder / "back.tflite"
     api.convert(path, middle, verify=None, force=True)
     started = time.process_time()
     api.convert(middle, back, verify=None, force=True)
     seconds = time.process_time() - started
-    before, after = (operators(tflite.read(p)) for p in (path, back))
-    sizes = [p.stat().st_size for p in (path, back)]
     rng = np.random.default_rng(0)
     worst = 0.0
     with Worker() as a, Worker() as b:
         raw = api.load(path)
-        names = list(raw.outputs)
-        like = [*raw.inputs, *names]
+        like = [*raw.inputs, *raw.outputs]
         first, second = (w.open("tflite", p, kernels=kernels, like=like) for w, p in ((a, path), (b, back)))
         for _ in range(3):
             feeds = {k: feed(rng, t) for k, t in raw.inputs.items()}
-            x = list(first.run(dict(zip(first.inputs, feeds.values(), strict=True))).values())
-            y = list(second.run(dict(zip(second.inputs, feeds.values(), strict=True))).values())
-            for p, q in zip(x, y, strict=True):
+            x, y = (s.run(dict(zip(s.inputs, feeds.values(), strict=True))) for s in (first, second))
+            for p, q in zip(x.values(), y.values(), strict=True):
                 same = (p == q) | (np.isnan(p) & np.isnan(q)) if p.dtype.kind == "f" else p == q
                 scale = max(1e-9, float(np.abs(p[np.isfinite(p)]).max(initial=0))) if p.dtype.kind == "f" else 1
                 worst = max(worst, float(np.where(same, 0, np.abs(p.astype(float) - q)).max(initial=0)) / scale)
-    more, less = after - before, before - after
-    pairs = [(median(path), median(back)) for _ in range(PAIRS)] if latency else []
+    return Trip(worst, operators(tflite.read(path)), operators(tflite.read(back)),
+                (path.stat().st_size, back.stat().st_size), seconds)
+
+
+def line(path: Path, folder: Path, latency: bool, kernels: str) -> str:
+    t = trip(path, folder, kernels)
+    pairs = [(median(path), median(folder / "back.tflite")) for _ in range(PAIRS)] if latency else []
     middle = statistics.median(q / p for p, q in pairs) if pairs else 0
     ratio = f" latency x{middle:.2f} ({1e3 * pairs[0][0]:.3g} ms)" if pairs else ""
-    return (f"differ {worst:<8.2g} operators {before.total()} -> {after.total()} size x{sizes[1] / sizes[0]:.3f}"
-            f"{ratio} cpu {seconds:.2f} s" + (f"  +{dict(more)} -{dict(less)}" if more or less else ""))
+    more, less = t.after - t.before, t.before - t.after
+    return (f"differ {t.differ:<8.2g} operators {t.before.total()} -> {t.after.total()} size "
+            f"x{t.sizes[1] / t.sizes[0]:.3f}{ratio} cpu {t.seconds:.2f} s"
+            + (f"  +{dict(more)} -{dict(less)}" if more or less else ""))
 
 
 def main() -> int:
@@ -110,7 +126,7 @@ def main() -> int:
             continue
         with tempfile.TemporaryDirectory() as folder:
             try:
-                what = compare(path, Path(folder), options.latency, options.kernels)
+                what = line(path, Path(folder), options.latency, options.kernels)
             except ModelportError as e:
                 what = f"{type(e).__name__}: " + " | ".join(e.message.splitlines()[:4])
             except Exception as e:
