@@ -446,3 +446,7 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         with_dimensions(batched(1), {"z": (1,)})
     with pytest.raises(UsageError, match="4 dimensions"):
         with_dimensions(batched(1), {"x": (1, 3)})
+    x = x_of(1, 3, 8, 8)
+    with pytest.raises(UnsupportedModel) as caught:  # channels last, by mistake
+        with_dimensions(graph(op.Conv(x, r(4, 3, 3, 3)), x=x), {"x": (1, 8, 8, 3)})
+    assert "takes 3 channels, the input has 8" in caught.value.problems[0].reason

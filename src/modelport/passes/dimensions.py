@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import Unsupported, UnsupportedModel, UsageError, printable
 from ..hub import infer, shapes, symbols
+from ..hub.opset import NHWC
 from ..ir.graph import Graph, Made, Node, Value, constant, rebuild
 from ..ir.types import Dim, Shape, Type
 
@@ -85,7 +86,29 @@ def _made(op: Any, node: Node, old: Node) -> Made:
     ins = list(node.inputs)
     if node.op in ("Reshape", "Expand") and ins[1] is not None and ins[1].data is not None:
         ins[1] = _follow(node, old)
+    _fits(node)
     return op.add(node.op, *ins, outputs=len(node.outputs), **attrs)
+
+
+_CHANNELS = {"Conv": (1, 1), "ConvTranspose": (1, 0), "QLinearConv": (3, 1), "ConvInteger": (1, 1),
+             "BatchNormalization": (1, 0), "InstanceNormalization": (1, 0), "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2)}
+"""Which input, along which of its axes, says how many channels an operator takes; ONNX's inference does not look."""
+
+
+def _fits(node: Node) -> None:
+    """Refuses an input of other channels than the weights have."""
+    name = node.op.removeprefix(NHWC)
+    if name not in _CHANNELS:
+        return
+    place, axis = _CHANNELS[name]
+    x, w = node.inputs[0], node.inputs[place]
+    if x is None or w is None or x.shape is None or w.shape is None:
+        return
+    takes = w.shape[axis]
+    has = x.shape[-1 if name != node.op or axis == 2 else 1]
+    group = node.attrs.get("group", 1) if axis == 1 else 1
+    if isinstance(takes, int) and isinstance(has, int) and takes * group != has:
+        raise Unsupported(f"it takes {takes * group} channels, the input has {has}")
 
 
 def _follow(node: Node, old: Node) -> Value:

@@ -194,6 +194,7 @@ class _Run:
             except ModelportError as e:
                 self.why.append(e.message)
                 return self._done("inconclusive", "L0", None, b)
+            self.first = False  # nothing is compared layer by layer here, so rounding is measured at once
             if not self._compare(a, b, reached):
                 return self._done("inconclusive", reached, a, b)
         return self._done(self._verdict(), reached, a, b)

@@ -4,6 +4,7 @@
 a difference, a crash, a file that LiteRT refuses, an exception that is no ModelportError."""
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -91,10 +92,14 @@ def differs(got: np.ndarray, want: np.ndarray, near: np.ndarray, quantized: bool
         return "other special values"
     if not both.any():
         return ""
-    span = max(1e-3, float(np.abs(want[both]).max()))
+    span = max(1.0, float(np.abs(want[both]).max()))  # small numbers are what is left of larger ones
     off = float(np.abs(got[both] - want[both]).max())
     slack = float(np.abs(near[both] - want[both]).max()) * 2
-    return f"off by {off:.3g} of {span:.3g}" if off > (6e-2 if quantized else 1e-5) * span + slack else ""
+    if quantized and both.sum() > 30:  # LiteRT requantizes by 8 bits of the ratio: a step apart here and there
+        apart = float(np.abs(got[both] - want[both]).mean() - np.abs(near[both] - want[both]).mean())
+        if apart > 1e-2 * span:
+            return f"off by {apart:.3g} of {span:.3g} on the average"
+    return f"off by {off:.3g} of {span:.3g}" if off > (8e-2 if quantized else 1e-5) * span + slack else ""
 
 
 def smaller(g: Random, ends: list[str], worker: isolated.Worker, folder: Path, what: str) -> tuple[bytes, str]:
@@ -113,29 +118,44 @@ def smaller(g: Random, ends: list[str], worker: isolated.Worker, folder: Path, w
     return model_of(g, ends), what
 
 
+def seen(seed: int, worker: isolated.Worker, folder: Path) -> str:
+    """What becomes of the graph of a seed, printed if it is a defect."""
+    try:
+        model, g, ends = graph_of(seed)
+        session(model)
+    except Exception as e:
+        return f"no graph: {type(e).__name__} {e}"
+    what = trial(model, g, worker, folder)
+    if what and not what.startswith("refused"):
+        model, found = smaller(g, ends, worker, folder, what)
+        print(f"--- {seed}: {what}\n{found}\n{text(model)}", flush=True)
+    return what or "pass"
+
+
+def run(seeds: range, said: Path) -> None:
+    """The verdicts of these seeds, one a line."""
+    with tempfile.TemporaryDirectory() as folder, isolated.Worker() as worker, said.open("a") as file:
+        for seed in seeds:
+            what = seen(seed, worker, Path(folder))
+            file.write(what[:300].replace("\n", " ") + "\n")
+            file.flush()
+
+
 def main() -> int:
     first, count = map(int, [*sys.argv[1:3], *["0", "200"][len(sys.argv) - 1:]])
-    verdicts: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder, isolated.Worker() as worker:
-        for seed in range(first, first + count):
-            try:
-                model, g, ends = graph_of(seed)
-                session(model)
-            except Exception as e:
-                verdicts["no graph"] += 1
-                reasons[f"no graph: {type(e).__name__} {e}"[:150]] += 1
-                continue
-            what = trial(model, g, worker, Path(folder))
-            verdicts[what.split()[0] if what else "pass"] += 1
-            if what.startswith("refused"):
-                reasons[what[:300]] += 1
-            elif what:
-                model, found = smaller(g, ends, worker, Path(folder), what)
-                print(f"--- {seed}: {what}\n{found}\n{text(model)}", flush=True)
-    for r, n in reasons.most_common():
-        print(n, r)
-    print(dict(verdicts), file=sys.stderr)
+    verdicts: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder, "said.txt")
+        while len(verdicts) < count:
+            said.write_text("")
+            if (child := os.fork()) == 0:  # ONNX Runtime crashes on some graphs
+                run(range(first + len(verdicts), first + count), said)
+                os._exit(0)
+            crashed = os.waitpid(child, 0)[1]
+            verdicts += said.read_text().splitlines() + ["oracle crashed"] * bool(crashed)
+    for what, n in Counter(v for v in verdicts if v.startswith(("refused", "no graph", "oracle"))).most_common():
+        print(n, what)
+    print(dict(Counter(v.split()[0] for v in verdicts)), file=sys.stderr)
     return 0
 
 

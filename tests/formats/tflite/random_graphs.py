@@ -429,7 +429,7 @@ def scattered(g: Random) -> None:
             g.add(how, [x])
         elif how == "Compress":
             axis = g.axis(x)
-            g.add(how, [x, g.const(g.rng.integers(0, 2, min(shape[axis], 3)) > 0)], axis=axis)
+            g.add(how, [x, g.const(g.rng.integers(0, 2, 1) > 0)], axis=axis)
         elif how == "CumSum":
             g.add(how, [x, g.const(g.axis(x), np.int64)], exclusive=g.one([0, 1]), reverse=g.one([0, 1]))
         elif how == "Mod":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import modelport
 from modelport.runtimes import isolated
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT runs what is written")
@@ -26,7 +27,8 @@ def worker() -> Iterator[isolated.Worker]:
 def test_random_graphs(first: int, tmp_path: Path, worker: isolated.Worker) -> None:
     for seed in range(first, first + 25):
         onnx_model, g, _ = graph_of(seed)
-        assert trial(onnx_model, g, worker, tmp_path) == "", f"{seed}\n{text(onnx_model)}"
+        what = trial(onnx_model, g, worker, tmp_path)
+        assert not what or what.startswith("refused"), f"{seed} {what}\n{text(onnx_model)}"
 
 
 @pytest.mark.parametrize("shape", [["n", 4], [1, 4], [3, "n"]])
@@ -44,3 +46,15 @@ def test_a_slice_backwards_from_before_the_first(shape: Any, start: int, end: in
 def test_values_without_elements(op: str, tmp_path: Path, worker: isolated.Worker) -> None:
     """Kernels crash on some, so what is known to be empty is a constant."""
     agrees(tmp_path, worker, model(op, {"x": [0, 3]}, {}, ["x"]), [{"x": floats(0, 3)}])
+
+
+@pytest.mark.parametrize("op", ["GlobalAveragePool", "ReduceMean"])
+def test_the_mean_of_a_large_image(op: str, tmp_path: Path, worker: isolated.Worker) -> None:
+    """The kernel adds one number after the other: of 65,536 equal ones it would be 6e-4 off (ONNX Runtime is too)."""
+    axes = {} if op == "GlobalAveragePool" else {"a": np.array([2, 3])}
+    x = np.full((1, 2, 256, 256), 0.7, np.float32) * np.array([1, 0.3], np.float32).reshape(1, 2, 1, 1)
+    (tmp_path / "a.onnx").write_bytes(model(op, {"x": [1, 2, 256, 256]}, axes, ["x", *axes]))
+    modelport.convert(tmp_path / "a.onnx", tmp_path / "a.tflite", verify=None)
+    for kernels in ("builtin", "plain"):
+        got = worker.open("tflite", tmp_path / "a.tflite", kernels=kernels, signature="serving_default").run({"x": x})
+        np.testing.assert_allclose(got["y0"][0, :, 0, 0], [0.7, 0.21], rtol=4e-5)  # 256 sums that round alike, twice

@@ -12,6 +12,7 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from .common import NONE, carry, from_onnx, ints, rank
 from .conv import Flat, inner, padded, padding
+from .reduce import halfway
 
 Ints = Sequence[int]
 
@@ -89,7 +90,8 @@ def average_pool(tfl: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = 
 
 @from_onnx("nhwc.GlobalAveragePool")
 def global_average_pool(tfl: Builder, x: Value) -> Any:
-    return tfl.MEAN(carry(tfl, x, "f4"), ints(range(1, rank(x) - 1)), keep_dims=True)
+    axes = ints(range(1, rank(x) - 1))
+    return tfl.MEAN(halfway(tfl, carry(tfl, x, "f4"), axes), axes, keep_dims=True)
 
 
 @from_onnx("nhwc.GlobalMaxPool")
