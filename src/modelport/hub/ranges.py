@@ -96,7 +96,8 @@ def _bounds(v: Value) -> Bounds:
         numbers = [e for e in v.elements if isinstance(e, int)]
         if len(numbers) == len(v.elements):
             return min(numbers, default=0), max(numbers, default=0)
-        return COUNT if all(map(symbols.nonnegative, v.elements)) else INT32
+        low, high = COUNT if all(map(symbols.nonnegative, v.elements)) else INT32
+        return min([low, *numbers]), max([high, *numbers])  # symbols are sizes, numbers may be any
     if v.node is None:
         return whole
     found = _of_node(v.node, v)

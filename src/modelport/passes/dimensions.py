@@ -90,8 +90,8 @@ def _made(op: Any, node: Node, old: Node) -> Made:
     return op.add(node.op, *ins, outputs=len(node.outputs), **attrs)
 
 
-_CHANNELS = {"Conv": (1, 1), "ConvTranspose": (1, 0), "QLinearConv": (3, 1), "ConvInteger": (1, 1),
-             "BatchNormalization": (1, 0), "InstanceNormalization": (1, 0), "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2)}
+_CHANNELS = {"Conv": (1, 1), "ConvTranspose": (1, 0), "QLinearConv": (3, 1), "ConvInteger": (1, 1), "LSTM": (1, 2),
+             "GRU": (1, 2), "RNN": (1, 2), "BatchNormalization": (1, 0), "InstanceNormalization": (1, 0)}
 """Which input, along which of its axes, says how many channels an operator takes; ONNX's inference does not look."""
 
 

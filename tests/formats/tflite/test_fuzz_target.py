@@ -13,7 +13,7 @@ from modelport.runtimes import isolated
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT runs what is written")
 from fuzz_target import trial
-from random_graphs import graph_of, text
+from random_graphs import finished, graph_of, text
 from written import agrees, floats, model
 
 
@@ -58,3 +58,29 @@ def test_the_mean_of_a_large_image(op: str, tmp_path: Path, worker: isolated.Wor
     for kernels in ("builtin", "plain"):
         got = worker.open("tflite", tmp_path / "a.tflite", kernels=kernels, signature="serving_default").run({"x": x})
         np.testing.assert_allclose(got["y0"][0, :, 0, 0], [0.7, 0.21], rtol=4e-5)  # 256 sums that round alike, twice
+
+
+def test_a_shape_of_symbols_and_of_a_number_beyond_32_bits(tmp_path: Path, worker: isolated.Worker) -> None:
+    """Sizes are 32-bit numbers, but not what stands beside them: here the end of a whole axis."""
+    from onnx import helper, numpy_helper
+    nodes = [helper.make_node("Shape", ["x"], ["s"], start=1, end=2), helper.make_node("Div", ["s", "two"], ["h"]),
+             helper.make_node("Concat", ["far", "h"], ["e"], axis=0),
+             helper.make_node("Slice", ["x", "zeros", "e"], ["y"])]
+    constants = {"two": [2], "far": [(1 << 63) - 1], "zeros": [0, 0]}
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", 1, ["n", "w"])],
+                              [helper.make_empty_tensor_value_info("y")],
+                              [numpy_helper.from_array(np.array(v), k) for k, v in constants.items()])
+    agrees(tmp_path, worker, finished(graph), [{"n": 3, "w": 6}, {"n": 1, "w": 5}])
+
+
+def test_a_file_written_is_read_and_written_again(tmp_path: Path, worker: isolated.Worker) -> None:
+    from onnxruntime import InferenceSession
+    made = model("Split", {"x": ["n", 3, "w"]}, {}, ["x"], outputs=2, axis=2, num_outputs=2)
+    (tmp_path / "a.onnx").write_bytes(made)
+    for source, target in (("a.onnx", "a.tflite"), ("a.tflite", "b.tflite")):
+        modelport.convert(tmp_path / source, tmp_path / target, verify=None)
+    run = worker.open("tflite", tmp_path / "b.tflite", signature="serving_default")
+    for n, w in ((2, 6), (1, 5)):
+        x = floats(n, 3, w)
+        for k, want in enumerate(InferenceSession(made).run(None, {"x": x})):
+            np.testing.assert_array_equal(run.run({"x": x})[f"y{k}"], want)

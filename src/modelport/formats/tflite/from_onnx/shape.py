@@ -249,12 +249,9 @@ def slice_(tfl: Builder, x: Value, starts: Value, ends: Value, axes: Value | Non
 
 def _within(tfl: Builder, begin: Value, own: Value) -> Value:
     """Where to begin, not before the first element: backwards the kernel would take none then, ONNX takes the first."""
-    if own.data is None:
-        made: Value = tfl.MAXIMUM(begin, tfl.NEG(own))
-        return made
-    if begin.data is not None:
+    if own.data is not None and begin.data is not None:
         return constant(np.maximum(begin.numpy(), -own.numpy()))
-    made = tfl.MAXIMUM(begin, constant(-own.numpy()))
+    made: Value = tfl.MAXIMUM(begin, tfl.NEG(own) if own.data is None else constant(-own.numpy()))
     return made
 
 

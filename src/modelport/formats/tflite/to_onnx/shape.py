@@ -163,9 +163,11 @@ def strided_slice(op: Builder, x: Value, begin: Value, end: Value, strides: Valu
     if axis > rank(x):
         raise Unsupported(f"a slice of {axis} dimensions of {x.type}")
     y = x
-    if any(not (isinstance(a, int) and isinstance(b, int) and (a, b, s) == (0, INT_MAX, 1))
-           for a, b, s in zip(starts, ends, by, strict=True)):
-        y = op.Slice(x, _joined(op, starts), _joined(op, ends), ints(axes), ints(by))
+    cut = [k for k, (a, b, s) in enumerate(zip(starts, ends, by, strict=True))
+           if not (isinstance(a, int) and isinstance(b, int) and (a, b, s) == (0, INT_MAX, 1))]
+    if cut:
+        y = op.Slice(x, _joined(op, [starts[k] for k in cut]), _joined(op, [ends[k] for k in cut]),
+                     ints([axes[k] for k in cut]), ints([by[k] for k in cut]))
     y = op.Squeeze(y, ints(shrunk)) if shrunk else y
     return op.Unsqueeze(y, ints(added)) if added else y
 
