@@ -25,7 +25,10 @@ from .report import FileRecord, Participant, record
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """A model to compare: its hub graph and, where it comes from a file, the raw graph, the path and the format."""
+    """A model to compare: its hub graph and, where it comes from a file, the raw graph, the path and the format.
+
+    ``perms``: the axes of these inputs and outputs have another order in the file than in ``graph``; then ``inside``
+    is the graph in the order of the file."""
 
     graph: Graph
     raw: Graph | None = None
@@ -33,6 +36,7 @@ class Side:
     format: str = ""
     shown: str = ""
     perms: Mapping[str, list[int]] = field(default_factory=dict)
+    inside: Graph | None = None
 
     def files(self) -> tuple[FileRecord, ...]:
         """The files of the model, external data included."""
@@ -76,7 +80,7 @@ def moved_back(s: Side, perms: Mapping[str, list[int]]) -> Side:
     if not perms:
         return s
     back = {k: [p.index(n) for n in range(len(p))] for k, p in perms.items()}
-    return replace(s, graph=interface.moved(s.graph, back), perms=perms)
+    return replace(s, graph=interface.moved(s.graph, back), perms=perms, inside=s.graph)
 
 
 class Moved(Session):

@@ -236,10 +236,10 @@ class _Run:
         against its own hub graph; then the hub graphs in place of those files, in ONNX Runtime.
 
         Of two .onnx files, whose operator sets may have other kernels, the source is taken so."""
-        readable = self.target.graph is not self.target.raw and not self.target.perms
+        own = self.target.inside or self.target.graph
         parts = {"source": self.source} if self.source.format != "onnx" or self.target.format == "onnx" else {}
-        if self.target.format != "onnx" and readable:
-            parts["target"] = self.target
+        if self.target.format != "onnx" and own is not self.target.raw:
+            parts["target"] = replace(self.target, graph=own, perms={})
         if not parts or any(o.worst is not None and o.worst.reason and not o.worst.reason.startswith("NaN")
                             for o in self.outputs.values()):
             return False
@@ -291,7 +291,9 @@ class _Run:
     def _feeds_of(self, whose: str, feeds: list[Feed]) -> list[Feed]:
         """Feeds by the names of one side; the layers of a source of a fixed batch take that batch."""
         if whose == "target":
-            return [replace(f, arrays={self.in_b[k]: v for k, v in f.arrays.items()}) for f in feeds]
+            perms = self.target.perms
+            return [replace(f, arrays={name: np.ascontiguousarray(v.transpose(perms[name])) if name in perms else v
+                                       for k, v in f.arrays.items() for name in [self.in_b[k]]}) for f in feeds]
         if self.resized == BATCH:
             return [replace(f, arrays={k: a[:self.batch] for k, a in f.arrays.items()}) for f in feeds]
         return feeds

@@ -14,7 +14,7 @@ from modelport.runtimes import isolated
 pytest.importorskip("ai_edge_litert", reason="LiteRT runs what is written")
 from fuzz_target import trial
 from random_graphs import finished, graph_of, text
-from written import agrees, floats, model
+from written import RNG, agrees, floats, model
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,28 @@ def test_a_file_written_is_read_and_written_again(tmp_path: Path, worker: isolat
         x = floats(n, 3, w)
         for k, want in enumerate(InferenceSession(made).run(None, {"x": x})):
             np.testing.assert_array_equal(run.run({"x": x})[f"y{k}"], want)
+
+
+def test_a_quantized_model_in_another_layout_is_proven(tmp_path: Path) -> None:
+    """Numbers beyond all quantization steps differ between runtimes; that is judged layer by layer, transposed or not."""
+    from onnx import helper, numpy_helper
+    constants = {"s": np.float32(0.02), "z": np.uint8(128), "w": RNG.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8),
+                 "ws": np.float32(0.01), "wz": np.int8(0)}
+    nodes = [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+             helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+             helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["dw"]),
+             helper.make_node("Conv", ["d", "dw"], ["c"]), helper.make_node("QuantizeLinear", ["c", "s", "z"], ["e"]),
+             helper.make_node("DequantizeLinear", ["e", "s", "z"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", 1, ["n", 3, 8, 8])],
+                              [helper.make_empty_tensor_value_info("y")],
+                              [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    (tmp_path / "a.onnx").write_bytes(finished(graph))
+    done = modelport.convert(tmp_path / "a.onnx", tmp_path / "a.tflite", layout="nhwc")
+    assert done.report is not None and done.report.proven
+
+
+def test_an_image_resized_to_nothing(tmp_path: Path) -> None:
+    made = model("Resize", {"x": ["n", 1, 3, 1]}, {"s": np.array([1, 1, 2, 0.5], np.float32)}, ["x", "", "s"],
+                 mode="linear", coordinate_transformation_mode="asymmetric")
+    (tmp_path / "a.onnx").write_bytes(made)
+    modelport.convert(tmp_path / "a.onnx", tmp_path / "a.tflite", verify=None)

@@ -204,7 +204,7 @@ def rows(op: Builder, axis: Axis, at: Value, *, mode: str, antialias: bool, cubi
             last = quick.Cast(quick.Sub(axis.old, i64(1)), to=NUMBER[F32])
             inside = quick.Not(quick.Or(quick.Greater(place, last), quick.Less(place, np.float32(0))))
             weight = quick.Where(inside, weight, np.float32(0))
-        if weight.data is None or weight.numpy().any():
+        if weight.data is None or weight.numpy().any() or not weight.type.size:
             made.append((_inside(quick, place, axis.old), weight))
     if antialias or exclude_outside:
         total = made[0][1]
