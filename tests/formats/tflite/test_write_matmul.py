@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is the oracle")
-from written import agrees, floats, model
+from written import OLD_ORT, agrees, floats, model
 
 from modelport.runtimes import isolated
 
@@ -94,6 +94,8 @@ MASKS: dict[str, Any] = {"none": None, "float": (F32, ("s", "t")), "bool": (np.d
 @pytest.mark.parametrize("few", [4, 2, 1])
 @pytest.mark.parametrize("mask", MASKS)
 def test_attention(mask: str, few: int, causal: int, tmp_path: Path, worker: isolated.Worker) -> None:
+    if OLD_ORT and mask == "float 4d" and few != 4:
+        pytest.skip("ONNX Runtime 1.23 refuses a mask of more heads than the keys have")
     shapes = {"q": heads(4, 8, "s"), "k": heads(few, 8, "t"), "v": heads(few, 6, "t")}
     inputs = {**shapes, **({"m": MASKS[mask]} if MASKS[mask] else {})}
     made = model("Attention", inputs, {}, list(inputs), opset=23, is_causal=causal)
@@ -124,6 +126,8 @@ def test_attention_of_packed_heads_with_a_cache(attrs: dict[str, Any], tmp_path:
 @pytest.mark.parametrize("interleaved", [0, 1])
 @pytest.mark.parametrize("dim", [0, 4])
 def test_rotary_embedding(dim: int, interleaved: int, tmp_path: Path, worker: isolated.Worker) -> None:
+    if OLD_ORT and dim:
+        pytest.skip("ONNX Runtime 1.23 asks for num_heads, which four dimensions say themselves")
     width = (dim or 8) // 2
     inputs = {"x": ("n", 3, "s", 8), "p": (np.dtype("i8"), ("n", "s"))}
     made = model("RotaryEmbedding", inputs, {"c": floats(20, width), "d": floats(20, width)}, ["x", "c", "d", "p"],

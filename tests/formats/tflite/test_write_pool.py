@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is the oracle")
-from written import agrees, model
+from written import OLD_ORT, agrees, model
 
 from modelport.errors import UnsupportedModel
 from modelport.runtimes import isolated
@@ -93,6 +93,8 @@ def test_the_places_of_the_largest(name: str, order: int, known: bool, tmp_path:
 @pytest.mark.parametrize("include", [0, 1])
 @pytest.mark.parametrize("name", WINDOWS)
 def test_average_pool(name: str, include: int, known: bool, tmp_path: Path, worker: isolated.Worker) -> None:
+    if OLD_ORT and include:
+        pytest.skip("ONNX Runtime 1.23 divides by another count where a window reaches behind the padding")
     attrs = WINDOWS[name]
     made = model("AveragePool", {"x": shape_of(attrs, known)}, {}, ["x"], count_include_pad=include, **attrs)
     if name == LONG and not known:

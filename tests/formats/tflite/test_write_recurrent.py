@@ -13,6 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from written import OLD_ORT
+
 import modelport
 from cases.tflite import CASES
 from modelport.formats import tflite
@@ -136,6 +138,8 @@ ONE = [("Relu", {}), ("Affine", {"activation_alpha": [0.5], "activation_beta": [
 
 @pytest.mark.parametrize(("name", "attrs"), ONE, ids=[n for n, _ in ONE])
 def test_activations(tmp_path: Path, worker: Any, name: str, attrs: dict[str, Any]) -> None:
+    if OLD_ORT and name == "LeakyRelu":
+        pytest.skip("ONNX Runtime 1.23 takes 0 for the slope that is not said, the standard 0.01")
     made = model("RNN", activations=[name], **attrs)
     check(tmp_path, made, [feeds(made, *s) for s in SIZES[:2]], worker=worker)
 

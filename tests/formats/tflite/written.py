@@ -16,6 +16,7 @@ from modelport.runtimes import isolated
 
 RNG = np.random.default_rng(11)
 Sizes = Mapping[str, int]
+OLD_ORT = tuple(map(int, ort.__version__.split(".")[:2])) < (1, 24)  # the newest release for Python 3.10 is 1.23
 
 
 def floats(*shape: int, scale: float = 1.0) -> np.ndarray:
