@@ -124,7 +124,7 @@ class LiteRT(Session):
         now = {d["index"]: tuple(d["shape"]) for d in model.get_input_details()}
         for name, array in arrays.items():
             index = self._ins[name]["index"]
-            if now[index] != array.shape and array.dtype != STRING:
+            if now[index] != array.shape:
                 model.resize_tensor_input(index, list(array.shape), strict=False)
                 changed = True
         if changed:

@@ -87,7 +87,7 @@ def test_a_file_written_is_read_and_written_again(tmp_path: Path, worker: isolat
 
 
 def test_a_quantized_model_in_another_layout_is_proven(tmp_path: Path) -> None:
-    """Numbers beyond all quantization steps differ between runtimes; that is judged layer by layer, transposed or not."""
+    """Numbers beyond all quantization steps differ between runtimes: judged layer by layer, transposed or not."""
     from onnx import helper, numpy_helper
     constants = {"s": np.float32(0.02), "z": np.uint8(128), "w": RNG.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8),
                  "ws": np.float32(0.01), "wz": np.int8(0)}

@@ -32,8 +32,8 @@ SVDF = "tflite.Svdf"
 @from_onnx(SVDF)
 def svdf(tfl: Builder, x: Value, feature: Value, time: Value, bias: Value | None = None, *, rank: int, relu: int = 0,
          quants: Sequence[float] = ()) -> Any:
-    """``quants`` of an integer layer, whose weights are the integers: scales of input, feature and time weights and bias,
-    zero point of the input, step of the state, scale and zero point of the output."""
+    """``quants`` of an integer layer, whose weights are the integers: scales of input, feature and time weights and
+    bias, zero point of the input, step of the state, scale and zero point of the output."""
     tfl.note("changed", STATEFUL)
     weights = transpose(tfl, feature, [1, 0])
     size = (dims(x)[0], int(np.prod(dims(time))))
