@@ -38,7 +38,8 @@ class FormatModule(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """One file family.  ``magic`` is ``(offset, bytes)``; ``layout`` is ``first`` if its operators are channels first, else ``""``.
+    """One file family.  ``magic`` is ``(offset, bytes)``; ``layout`` is ``first`` if its operators
+    are channels first, else ``""``.
 
     ``runtime`` names the official runtime (an entry of :data:`modelport.runtimes.RUNTIMES`) and ``options`` the
     options of reading and writing that this format understands."""

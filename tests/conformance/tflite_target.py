@@ -67,8 +67,9 @@ def _run(case: Case, target: Path, worker: isolated.Worker, kernels: str, names:
 
 
 def _infinite(got: Any, expected: Any) -> Any:
-    """The largest finite number as infinity where infinity is expected: without XNNPACK the kernels of ADD, SUB, MUL and
-    DIV clip to the finite numbers, whatever a file says (kernels/internal/common.h, CalculateActivationRange of NONE)."""
+    """The largest finite number as infinity where infinity is expected: without XNNPACK the kernels of ADD, SUB, MUL
+    and DIV clip to the finite numbers, whatever a file says
+    (kernels/internal/common.h, CalculateActivationRange of NONE)."""
     g, e = np.asarray(got), np.asarray(expected)
     if g.dtype != np.float32 or g.shape != e.shape or e.dtype != np.float32:
         return got

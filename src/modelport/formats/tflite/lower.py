@@ -70,7 +70,8 @@ def _lowered(hub: Graph, float16: bool, float32: bool, recurrent: str) -> Graph:
     graph = clean(fold(channels_last(signed(trimmed(graph)))))
     doubles = [] if float32 else [k for k, v in graph.inputs.items() if v.dtype == F64 and not _exact(graph, v)]
     if doubles:
-        raise UnsupportedModel([Unsupported("float64, which the kernels do not compute", Node("input", [], {}, [], name=k))
+        raise UnsupportedModel([Unsupported("float64, which the kernels do not compute",
+                                            Node("input", [], {}, [], name=k))
                                 for k in doubles], TARGET, hint="--float32 computes doubles in float32")
     typed = carried(canonical(graph))
     op = builder()
