@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Unsupported
 from ..ir.graph import Graph, Made, Node, Value, rebuild
+from ..ir.rules import Builder
 from ..ir.types import Type, merge
 from . import ranges
 from .infer import builder, join
@@ -51,6 +52,16 @@ def trimmed(graph: Graph) -> Graph:
         new = dict(zip(kept, made.outputs, strict=True))
         return [new.get(k, v) for k, v in enumerate(node.outputs)]
     return rebuild(graph, rule, bodies=False)
+
+
+def own_outputs(op: Builder, body: Graph) -> Graph:
+    """The body, each output made by a node of its own, as ONNX wants it."""
+    seen: set[Value] = set()
+    outputs = {}
+    for k, v in body.outputs.items():
+        outputs[k] = op.Identity(v) if v.node is None or v in seen else v
+        seen.add(v)
+    return body.with_(outputs=outputs)
 
 
 def _typed(node: Node) -> Made:

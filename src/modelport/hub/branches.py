@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from ..errors import Unsupported
 from ..ir.graph import Graph, Made, Node, Value, rebuild
-from ..ir.rules import Builder
 from ..ir.types import merge
 from ..notes import Note
 from . import shapes
+from .bodies import own_outputs
 from .infer import builder
 
 _DEEP = 6  # Ifs within Ifs: each doubles what follows it
@@ -113,7 +113,7 @@ def _split(graph: Graph, node: Node, deep: int, notes: list[Note], strict: bool)
                 outer.update(dict.fromkeys(v for v in n.inputs if v is not None and _outside(v, before)))
         outer.update(dict.fromkeys(v for v in g.outputs.values() if _outside(v, before)))
     op = builder().at(node)
-    bodies = [_own(op, _closed(g, list(outer))) for g in made]
+    bodies = [own_outputs(op, _closed(g, list(outer))) for g in made]
     outs = op.add("If", node.inputs[0], *outer, then_branch=bodies[0], else_branch=bodies[1],
                   captures=len(outer) or None, outputs=len(after))
     new = dict(zip(after, outs, strict=True))
@@ -139,13 +139,3 @@ def _closed(graph: Graph, outer: list[Value]) -> Graph:
         old = next(olds)  # what is handed in is not computed again
         return [entries.get(v, v) for v in old.outputs] if any(v in entries for v in old.outputs) else None
     return rebuild(part, rule, inputs, bodies=False)
-
-
-def _own(op: Builder, body: Graph) -> Graph:
-    """Each output made by a node of its own, as ONNX wants it."""
-    seen: set[Value] = set()
-    outputs = {}
-    for k, v in body.outputs.items():
-        outputs[k] = op.Identity(v) if v.node is None or v in seen else v
-        seen.add(v)
-    return body.with_(outputs=outputs)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.bodies import own_outputs
 from ....ir.graph import Graph, Value, rebuild
 from ....ir.rules import Builder
 from ....ir.types import Type
@@ -22,8 +23,8 @@ def if_(op: Builder, condition: Value, *values: Value, then_branch: Graph, else_
     assert op.node is not None
     for body in (then_branch, else_branch):
         _check(op, body, values)
-    return op.add("If", op.Reshape(condition, ints([])), *values, then_branch=_whole(op, then_branch),
-                  else_branch=_whole(op, else_branch), captures=len(values), outputs=len(op.node.outputs))
+    return op.add("If", op.Reshape(condition, ints([])), *values, then_branch=own_outputs(op, then_branch),
+                  else_branch=own_outputs(op, else_branch), captures=len(values), outputs=len(op.node.outputs))
 
 
 @to_onnx("WHILE")
@@ -36,7 +37,7 @@ def while_(op: Builder, *values: Value, cond: Graph, body: Graph) -> Any:
     inner = Graph({"iteration": Value(Type(I64, ()), "iteration"), "go_in": Value(Type(BOOL, ()), "go_in"), **state},
                   {"go": go, **{f"next_{k}": v for k, v in enumerate(after)}}, body.name)
     first = op.Reshape(_called(cond, values)[0], ints([]))
-    return op.add("Loop", None, first, *values, body=_whole(op, inner), outputs=len(values))
+    return op.add("Loop", None, first, *values, body=own_outputs(op, inner), outputs=len(values))
 
 
 @to_onnx("STABLEHLO_COMPOSITE")
@@ -61,13 +62,3 @@ def _check(op: Builder, body: Graph, values: Sequence[Value]) -> None:
 def _called(body: Graph, values: Sequence[Value]) -> list[Value]:
     """The body's outputs for these values, its nodes among those around it."""
     return list(rebuild(body, lambda node: None, dict(zip(body.inputs, values, strict=True))).outputs.values())
-
-
-def _whole(op: Builder, body: Graph) -> Graph:
-    """The body, each output made by a node of its own, as ONNX wants it."""
-    seen: set[Value] = set()
-    outputs = {}
-    for k, v in body.outputs.items():
-        outputs[k] = op.Identity(v) if v.node is None or v in seen else v
-        seen.add(v)
-    return body.with_(outputs=outputs)
