@@ -446,6 +446,12 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         with_dimensions(batched(1), {"z": (1,)})
     with pytest.raises(UsageError, match="4 dimensions"):
         with_dimensions(batched(1), {"x": (1, 3)})
+    for wrong in ((1, "3", 8, 8), (1, 3, 0, 8), (1, 3, 8.5, 8), (True, 3, 8, 8), 5):
+        with pytest.raises(UsageError, match="numbers"):
+            with_dimensions(batched(1), {"x": wrong})  # type: ignore[dict-item]
+    for batch in (0, 2.5, True, "2"):
+        with pytest.raises(UsageError, match="the batch"):
+            with_dimensions(batched(1), {}, batch)  # type: ignore[arg-type]
     x = x_of(1, 3, 8, 8)
     with pytest.raises(UnsupportedModel) as caught:  # channels last, by mistake
         with_dimensions(graph(op.Conv(x, r(4, 3, 3, 3)), x=x), {"x": (1, 8, 8, 3)})

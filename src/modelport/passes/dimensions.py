@@ -1,7 +1,7 @@
 """Other sizes for the inputs: static where they were dynamic, another number, or a batch that becomes dynamic."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def with_dimensions(graph: Graph, wanted: Wanted, batch: int | str | None = None
         if name not in graph.inputs:
             raise UsageError(f"the model has no input '{printable(name)}'",
                              hint=f"its inputs: {', '.join(map(printable, graph.inputs))}")
-    if isinstance(batch, int) and batch < 1:
+    if batch is not None and not _says(batch):
         raise UsageError("the batch must be a positive number or a name")
     inputs = {k: Value(Type(v.dtype, _shape(k, v.shape, wanted.get(k), batch)), v.name)
               for k, v in graph.inputs.items()}
@@ -42,11 +42,21 @@ def with_dimensions(graph: Graph, wanted: Wanted, batch: int | str | None = None
 def _shape(name: str, old: Shape, new: tuple[int | str, ...] | None, batch: int | str | None) -> Shape:
     if new is None:
         return old if batch is None or not old else (batch, *old[1:])
+    if not isinstance(new, Sequence) or isinstance(new, str):
+        raise UsageError(f"the shape of '{printable(name)}' must be a list of numbers and names")
     if old is not None and len(old) != len(new):
         raise UsageError(f"input '{printable(name)}' has {len(old)} dimensions, the shape given has {len(new)}")
-    if any(isinstance(d, int) and d < 1 for d in new):
+    new = tuple(int(d) if isinstance(d, np.integer) else d for d in new)
+    if not all(d is None or _says(d) for d in new):
         raise UsageError(f"dimensions of '{printable(name)}' must be positive numbers or names")
     return new
+
+
+def _says(d: Any) -> bool:
+    """Whether a dimension is a number of elements, or a name and no number in quotes."""
+    if isinstance(d, int) and not isinstance(d, bool):
+        return d > 0
+    return isinstance(d, str) and d[:1].isidentifier()
 
 
 def reinfer(graph: Graph, inputs: Mapping[str, Value]) -> Graph:
