@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is the oracle")
-from written import agrees, floats, model
+from written import agrees, feeds, floats, model
 
+import modelport
 from modelport.runtimes import isolated
 
 SIZES = {1: [{"n": 1, "h": 9}, {"n": 3, "h": 14}], 2: [{"n": 1, "h": 9, "w": 8}, {"n": 3, "h": 12, "w": 15}],
@@ -106,6 +108,21 @@ def test_conv_transpose(name: str, known: bool, tmp_path: Path, worker: isolated
     made = model("ConvTranspose", {"x": shape_of(axes, inner, known)}, weight, ["x", "w", "b"], **attrs)
     cases = SIZES[axes] if not known else [SIZES[axes][0], {**SIZES[axes][0], "n": 2}]
     agrees(tmp_path, worker, made, cases)
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_the_written_conv_transpose_is_read_again(name: str, tmp_path: Path) -> None:
+    """Its output shape, computed at run time, says how far each size is from the whole result."""
+    axes, inner, out, kernel, attrs = TRANSPOSED[name]
+    made = model("ConvTranspose", {"x": shape_of(axes, inner, False)},
+                 {"w": floats(inner, out // attrs.get("group", 1), *kernel)}, ["x", "w"], **attrs)
+    (tmp_path / "a.onnx").write_bytes(made)
+    modelport.convert(tmp_path / "a.onnx", tmp_path / "a.tflite", verify=None)
+    modelport.convert(tmp_path / "a.tflite", tmp_path / "b.onnx", verify=None)
+    again, first = (ort.InferenceSession(tmp_path / f) for f in ("b.onnx", "a.onnx"))
+    for sizes in SIZES[axes]:
+        x = feeds(made, sizes)
+        np.testing.assert_allclose(again.run(None, x)[0], first.run(None, x)[0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [[17, 15], [18, 16], [19, 14], [16, 17]])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....errors import Unsupported
+from ....hub import symbols
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from .common import activation, dims, hybrid, known, padding_of, rank, to_onnx, transposed
@@ -84,22 +85,20 @@ def _transposed_conv(op: Builder, shape: Value, w: Value, x: Value, b: Value | N
     """The pads are those of the convolution that this one is the gradient of: from the output to the input."""
     if padding not in ("SAME", "VALID") or any(s < 1 for s in strides):
         raise Unsupported(f"padding {padding}, strides {list(strides)}")
-    n = len(kernel)
-    if shape.data is None and shape.elements is not None and len(shape.elements) == n + 2:
-        spatial = [e for e in shape.elements[1:-1] if isinstance(e, int)]
-    else:
-        spatial = known(shape, "the output shape")[1:-1]
-    if len(spatial) != n:
+    spatial = known(shape, "the output shape")[1:-1] if shape.data is not None else (shape.elements or ())[1:-1]
+    sizes = (x.shape or ())[1:-1]
+    if not len(sizes) == len(spatial) == len(kernel):
         raise Unsupported("the spatial output shape is computed at run time")
     begin, end, more = [], [], []
-    for size, out, k, s in zip(dims(x, range(1, n + 1)), spatial, kernel, strides, strict=True):
-        full = (size - 1) * s + k
-        if size != (-(-out // s) if padding == "SAME" else -(-(out - k + 1) // s)):
+    for size, out, k, s in zip(sizes, spatial, kernel, strides, strict=True):
+        over = symbols.sub(symbols.add(symbols.mul(symbols.sub(size, 1), s), k), out)  # of all that windows reach
+        if not isinstance(over, int):
+            raise Unsupported("the spatial output shape is computed at run time")
+        if not 0 < (k if padding == "SAME" else 1) - over <= s:  # the convolution would make another size of it
             raise Unsupported(f"output size {out} for input size {size}, kernel {k} and stride {s}")
-        before = max(0, full - out) // 2
-        begin.append(before)
-        end.append(max(0, full - before - out))
-        more.append(max(0, out + before - full))
+        begin.append(max(0, over) // 2)
+        end.append(max(0, over) - begin[-1])
+        more.append(max(0, -over))
     return op.nhwc.ConvTranspose(x, w, b, kernel_shape=list(kernel), strides=list(strides),
                                      pads=begin + end, output_padding=more if any(more) else None)
 
