@@ -93,7 +93,7 @@ def test_the_places_of_the_largest(name: str, order: int, known: bool, tmp_path:
 @pytest.mark.parametrize("include", [0, 1])
 @pytest.mark.parametrize("name", WINDOWS)
 def test_average_pool(name: str, include: int, known: bool, tmp_path: Path, worker: isolated.Worker) -> None:
-    if OLD_ORT and include:
+    if OLD_ORT and include and name in ("uneven pads", "same upper", LONG):
         pytest.skip("ONNX Runtime 1.23 divides by another count where a window reaches behind the padding")
     attrs = WINDOWS[name]
     made = model("AveragePool", {"x": shape_of(attrs, known)}, {}, ["x"], count_include_pad=include, **attrs)
