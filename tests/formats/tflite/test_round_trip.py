@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from modelport.formats import tflite
-
 pytest.importorskip("ai_edge_litert", reason="LiteRT is the oracle")
 ROOT = Path(__file__).resolve().parents[3]
 CORPUS = ROOT.parent / "shared" / "corpus" / "tflite"
@@ -27,12 +25,10 @@ NOT_RUN = {"person_detect", "keyword_scrambled_8bit"}
 MORE = {"movenet_single_pose_lightning_ptq": 3,  # indices that ONNX lets be negative, joining and parting
         "movie_review": 1,  # likewise
         "kws_ref_model_float32": 4,  # integer weights with real activations: dequantized, not rounded to 8 bits
-        "keyword_scrambled": 16,  # a Softmax from 8 to 16 bits with a zero point, an output quantized to 32 bits
         "yamnet_audio_classifier_with_metadata": 8,  # a Fourier transform as two products
-        SSD: 96}  # its post-processing is one custom operator
-LARGER = {"keyword_scrambled": 1.1}
+        SSD: 85}  # its post-processing is one custom operator
 OTHERWISE = {"kws_ref_model_float32": 0.02,  # see above
-             SSD: 1.0}  # scores a step apart choose other boxes; test_before_the_boxes_are_chosen holds the network
+             SSD: 2.0 ** -22}  # boxes, whose corners the custom operator computes in another order: two roundings
 
 
 def models() -> list[Path]:
@@ -46,22 +42,5 @@ def test_there_and_back(path: Path, tmp_path: Path) -> None:
     t = roundtrip.trip(path, tmp_path)
     assert t.differ <= OTHERWISE.get(path.stem, 0.0)
     assert t.after.total() <= t.before.total() + MORE.get(path.stem, 0), (t.after - t.before, t.before - t.after)
-    assert t.sizes[1] <= LARGER.get(path.stem, 1.02) * t.sizes[0]
+    assert t.sizes[1] <= 1.02 * t.sizes[0]
     assert not [op for op in t.after if op.startswith(("custom.", "flex."))]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside the checkout")
-def test_before_the_boxes_are_chosen(tmp_path: Path) -> None:
-    """The uint8 kernel of CONCATENATION brings its inputs to one scale and rounds; ours come from QUANTIZE, which
-    rounds otherwise: by one step."""
-    raw = tflite.read(next(CORPUS.rglob(f"{SSD}.tflite")))
-    chosen = next(n for n in raw.nodes if n.op == "custom.TFLite_Detection_PostProcess")
-    boxes, scores = chosen.inputs[0], chosen.inputs[1]
-    assert boxes is not None
-    assert scores is not None
-    assert scores.node is not None
-    assert scores.node.op == "LOGISTIC"
-    outputs = {"boxes": boxes, "scores": scores.node.inputs[0]}
-    tflite.write(raw.with_(outputs=outputs), tmp_path / "cut.tflite")
-    assert roundtrip.trip(tmp_path / "cut.tflite", tmp_path).differ <= 1

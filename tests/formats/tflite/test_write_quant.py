@@ -175,6 +175,33 @@ def test_shared_scales(tmp_path: Path) -> None:
         == {"int8"}
 
 
+def test_the_unsigned_kernel_joins_other_scales_itself(tmp_path: Path) -> None:
+    net = Net("uint8")
+    x = net.input(1, 4, 6, 6)
+    parts = [net.qdq(x, 0.02), net.qdq(net.node("Neg", [x]), 0.05, 90), net.qdq(net.node("Abs", [x]), 0.011, 0)]
+    graph, a, b = both(tmp_path, net.model(net.qdq(net.node("Concat", parts, axis=2), 0.03)),
+                       RNG.normal(size=(1, 4, 6, 6)).astype(F32))
+    close(a, b, 0.03)
+    joined = next(n for n in graph.nodes if n.op == "CONCATENATION")
+    assert len({float(v.type.quant.scale) for v in joined.inputs if v is not None and v.type.quant is not None}) == 3
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_integers_wider_than_quantize_linear(tmp_path: Path, moved: bool) -> None:
+    """A Softmax from 8 to 16 bits and steps of 32 bits have kernels; a Softmax on another axis has none."""
+    net = Net()
+    y = net.node("Softmax", [net.qdq(net.input(3, 3), 0.05)], axis=0 if moved else -1)
+    y = net.node("Cast", [net.qdq(y, 1 / 65536, -32768, "int16")], to=TensorProto.DOUBLE)
+    y = net.node("Round", [net.node("Div", [y, net.const(np.float64(2.0 ** -15))])])
+    y = net.node("Clip", [net.node("Add", [y, net.const(np.float64(7))]), net.const(np.float64(-(2 ** 31))),
+                          net.const(np.float64(2 ** 31 - 1))])
+    model = net.model(net.node("Cast", [y], to=TensorProto.INT32))
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT32
+    graph, a, b = both(tmp_path, model, RNG.normal(size=(3, 3), scale=2).astype(F32))
+    close(a, b, 1)
+    assert (kinds(graph) == {"QUANTIZE": 2, "SOFTMAX": 1}) != moved
+
+
 @pytest.mark.parametrize("op", ["Add", "Sub", "Mul"])
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int16"])
 def test_arithmetic(tmp_path: Path, op: str, kind: str) -> None:

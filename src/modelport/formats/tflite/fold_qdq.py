@@ -165,10 +165,12 @@ def _shared(op: Site, node: Node, out: Type) -> Made:
 
 
 def _join(op: Site, node: Node, out: Type) -> Made:
-    """Inputs on other scales are brought to the output's first."""
+    """Inputs on other scales are brought to the output's first, where the kernel does not do it itself."""
     ins = _integers(node, out)
     if ins is None:
         return None
+    if node.op == "CONCATENATION" and out.dtype.name == "uint8":  # ConcatenationWithScaling
+        return changed(op, node, ins, out)
     brought = [v if v is None or same(v.type.quant, out.quant) else
                op.QUANTIZE(v, type=Type(out.dtype, v.shape, out.quant)) for v in ins]
     return changed(op, node, brought, out)

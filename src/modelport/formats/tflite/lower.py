@@ -26,6 +26,7 @@ from .decompose import rules
 from .decompose.ml import labelled
 from .decompose.recurrent import layers
 from .decompose.svdf import rewrite as filters
+from .decompose.wide import rewrite as wide
 from .from_onnx import from_onnx
 from .from_onnx.common import fused
 from .from_onnx.control import owned
@@ -64,7 +65,7 @@ def _lowered(hub: Graph, float16: bool, float32: bool, recurrent: str) -> Graph:
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = layers(filters.run(canonical(shuffle.run(fold(shaped(ranked(labelled(hub))))))))
+    graph = layers(wide.run(filters.run(canonical(shuffle.run(fold(shaped(ranked(labelled(hub)))))))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(signed(trimmed(graph)))))

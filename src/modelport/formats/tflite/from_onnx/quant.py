@@ -12,6 +12,9 @@ from ....ir.types import Quant, Type
 from ..carriers import real, same
 from .common import F32, NONE, cast, from_onnx, rank
 
+SOFTMAX, REQUANTIZE = "tflite.Softmax", "tflite.Requantize"
+"""Operators of integers that QuantizeLinear and DequantizeLinear can't say: see ``decompose.wide``."""
+
 
 @from_onnx("QuantizeLinear")
 def quantize_linear(tfl: Builder, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1,
@@ -44,6 +47,26 @@ def dequantize_linear(tfl: Builder, x: Value, scale: Value, zero: Value | None =
         # integers that are read in two ways, or 16 bits with a zero point, which no kernel takes
         return tfl.MUL(tfl.SUB(cast(tfl, x, F32), quant.zero_point.astype(F32), **NONE), quant.scale, **NONE)
     return tfl.DEQUANTIZE(x)
+
+
+@from_onnx(SOFTMAX)
+def softmax(tfl: Builder, q: Value, *, quants: tuple[float, int, float, int]) -> Any:
+    return tfl.SOFTMAX(q, beta=1.0, type=_wide(tfl, q, quants))
+
+
+@from_onnx(REQUANTIZE)
+def requantize(tfl: Builder, q: Value, *, quants: tuple[float, int, float, int]) -> Any:
+    return tfl.QUANTIZE(q, type=_wide(tfl, q, quants))
+
+
+def _wide(tfl: Builder, q: Value, quants: tuple[float, int, float, int]) -> Type:
+    """What :data:`SOFTMAX` and :data:`REQUANTIZE` deliver; what they take is stored as they say."""
+    given, made = (Quant(np.asarray(s, np.float32), np.asarray(z, np.int64)) for s, z in (quants[:2], quants[2:]))
+    if q.type.quant is None:
+        q.type = Type(q.dtype, q.shape, given)
+    elif not same(q.type.quant, given):
+        raise Unsupported("integers that are read in two ways")
+    return Type(tfl.out.dtype, tfl.out.shape, made)
 
 
 def _quant(scale: Value, zero: Value | None, axis: int, block_size: int, rank: int) -> Quant:
