@@ -2,6 +2,7 @@
 
     python tools/schemas.py                      # tflite.json, from the installed ai-edge-litert
     python tools/schemas.py NAME FILE.fbs        # NAME.json, from a FlatBuffers schema
+    python tools/schemas.py tensorflow           # tensorflow.binpb, tensorflow_ops.json, from the installed one
 
 ``tflite_metadata`` is made from metadata_schema.fbs of tflite-support.  Facts only are taken: names, numbers, kinds and
 defaults of fields.
@@ -133,6 +134,74 @@ def from_fbs(source: str) -> dict[str, Any]:
     return {"identifier": identifier[1], "root": root[1], "tables": tables, "unions": unions, "enums": enums}
 
 
+SKIPPED = re.compile(
+    r"Dataset|TPU|Collective|^Xla|^Risc|Apply|Iterator|Nccl|Tpu|^_(?!Fused)|Backprop|Summary|^Dummy|^Test|Reader|Infeed|Outfeed|"
+    r"Accumulator|Barrier|Queue|Stage|^Map(Clear|Incomplete|Peek|Size|Un)|OrderedMap|Rpc|Mlir|Boosted|DTensor|Sdca|"
+    r"Distributed|TensorForest|Bigquery|SparseCoreCoo|DedupData|^Anonymous(Iter|Mem|Multi)|^Batch(Function|Kernel)|Grad(V2|V3|"
+    r"WithArgmax|Input|Filter)?$|^(Send|Recv|Abort|A|B|Foo\d|None|Old|Attr.*|Ref(In|Out).*|Int(In|Out).*|Float(In|Out).*|"
+    r"Two.*|NIn.*|NPoly.*|Poly.*|OutT.*|TypeList.*|Simple.*|Mixed.*|Complex(Struct)|Restrict|Reserved.*|Unary|Binary|"
+    r"OpWith.*|Default.*|Kernel.*|List(In|Out)put|In(Poly).*|FiveFloat.*|RequiresOlder.*|Construction.*|Dtype.*|Resource(Create"
+    r"|Using|Init).*|Namespace>.*|Func(Attr|List.*)|Device(Placement.*)|Sleep.*|Stub.*|Fact|GetDeadline|Graph(DefV).*)$")
+"""Operators of training, of input pipelines, of clusters, and TensorFlow's own test operators."""
+LETTERS = {"type": "t", "int": "i", "float": "f", "bool": "b", "string": "s", "shape": "S", "tensor": "T", "func": "F"}
+
+
+def tensorflow() -> None:
+    """The messages of SavedModels as a FileDescriptorSet, and the definitions of the operators.
+
+    An operator is ``[inputs, outputs, attributes]``.  An argument is ``[name, type]``, where the type is a number of
+    the enumeration DataType or the name of an attribute, and, where it stands for several tensors, a third element:
+    the attribute with their number, or ``"*"`` where the type is an attribute with a list.  An attribute is ``[name,
+    kind]`` (a letter of ``LETTERS``, with ``[`` before it for a list) and its default, if it has one."""
+    from google.protobuf import descriptor_pb2, json_format
+    from tensorflow.core.framework import op_def_pb2
+    from tensorflow.core.protobuf import saved_model_pb2, tensor_bundle_pb2, trackable_object_graph_pb2
+    from tensorflow.python.client import pywrap_tf_session as session
+
+    files: dict[str, Any] = {}
+
+    def add(file: Any) -> None:
+        if file.name not in files:
+            for other in file.dependencies:
+                add(other)
+            proto = descriptor_pb2.FileDescriptorProto()
+            file.CopyToProto(proto)
+            proto.ClearField("options")
+            files[file.name] = proto
+    for module in (saved_model_pb2, tensor_bundle_pb2, trackable_object_graph_pb2):
+        add(module.DESCRIPTOR)
+    whole = descriptor_pb2.FileDescriptorSet(file=files.values())
+    (SCHEMAS / "tensorflow.binpb").write_bytes(whole.SerializeToString(deterministic=True))
+
+    def argument(a: Any) -> list[Any]:
+        several = a.number_attr or ("*" if a.type_list_attr else "")
+        return [a.name, a.type_attr or a.type_list_attr or int(a.type), *([several] if several else [])]
+
+    def attribute(a: Any) -> list[Any]:
+        kind = re.sub(r"list\((\w+)\)", lambda m: "[" + LETTERS[m[1]], a.type)
+        made = [a.name, kind if kind.startswith("[") else LETTERS[kind]]
+        if a.HasField("default_value"):
+            v = a.default_value
+            field = v.WhichOneof("value")
+            if field == "list":
+                lists = [list(x) for _, x in v.list.ListFields()]
+                made.append([plain(x) for x in (lists[0] if lists else [])])
+            elif field is not None:
+                made.append(plain(getattr(v, field)))
+        return made
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, (int, float, bool)):
+            return x
+        return x.decode("latin-1") if isinstance(x, bytes) else json_format.MessageToDict(x)
+    every = op_def_pb2.OpList.FromString(session.TF_GetBuffer(session.TF_GetAllOpList())).op
+    kept = {o.name: [[argument(a) for a in o.input_arg], [argument(a) for a in o.output_arg],
+                     [attribute(a) for a in o.attr]] for o in every if not SKIPPED.search(o.name)}
+    lines = [f"{json.dumps(k)}: " + json.dumps(v, separators=(",", ":")) for k, v in sorted(kept.items())]
+    (SCHEMAS / "tensorflow_ops.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    print(f"tensorflow: {len(files)} files of messages, {len(lines)} operators")
+
+
 def save(name: str, description: dict[str, Any]) -> None:
     """One line a table, so that a new version of a schema is a readable change."""
     parts = []
@@ -148,6 +217,9 @@ def save(name: str, description: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> None:
+    if arguments == ["tensorflow"]:
+        tensorflow()
+        return
     if arguments:
         name, path = arguments
         save(name, from_fbs(Path(path).read_text("utf-8")))
