@@ -25,7 +25,6 @@ NOT_RUN = {"person_detect", "keyword_scrambled_8bit"}
 MORE = {"movenet_single_pose_lightning_ptq": 3,  # indices that ONNX lets be negative, joining and parting
         "movie_review": 1,  # likewise
         "kws_ref_model_float32": 4,  # integer weights with real activations: dequantized, not rounded to 8 bits
-        "yamnet_audio_classifier_with_metadata": 8,  # a Fourier transform as two products
         SSD: 85}  # its post-processing is one custom operator
 OTHERWISE = {"kws_ref_model_float32": 0.02,  # see above
              SSD: 2.0 ** -22}  # boxes, whose corners the custom operator computes in another order: two roundings

@@ -23,6 +23,7 @@ from ...passes.fold import fold
 from ..onnx.functions import expand
 from .carriers import carried, raw_constant, raw_dtype, standin
 from .decompose import rules
+from .decompose.fourier import rewrite as transforms
 from .decompose.ml import labelled
 from .decompose.recurrent import layers
 from .decompose.svdf import rewrite as filters
@@ -65,7 +66,7 @@ def _lowered(hub: Graph, float16: bool, float32: bool, recurrent: str) -> Graph:
     if recurrent == "fused":
         table = Rules(from_onnx.source, from_onnx.target)
         table.update({**from_onnx, **fused})
-    graph = layers(wide.run(filters.run(canonical(shuffle.run(fold(shaped(ranked(labelled(hub)))))))))
+    graph = layers(wide.run(filters.run(transforms.run(canonical(shuffle.run(fold(shaped(ranked(labelled(hub))))))))))
     graph = decompose(graph, partial(_legal, table), rules, partial(expand, version=28), target=TARGET,
                       why=partial(_why, table))
     graph = clean(fold(channels_last(signed(trimmed(graph)))))

@@ -14,9 +14,10 @@ from . import (
     recurrent,
     reduce,
     shape,
+    signal,
     trees,
 )
 from .common import from_onnx
 
 __all__ = ["activation", "control", "conv", "from_onnx", "image", "index", "integer", "math", "matmul", "norm",
-           "pool", "quant", "recurrent", "reduce", "shape", "trees"]
+           "pool", "quant", "recurrent", "reduce", "shape", "signal", "trees"]
