@@ -14,9 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from modelport import api, convert, load
 from modelport.codecs.flatbuffer import Reader, schema
+from modelport.codecs.limits import Limits
 from modelport.errors import UsageError
 from modelport.formats import tflite
+from modelport.formats.tflite.container import File
 from modelport.formats.tflite.schedule import peak, schedule
+from modelport.formats.tflite.since import oldest
 from modelport.hub import infer
 from modelport.ir import Graph, Type, Value
 from modelport.runtimes import start
@@ -151,6 +154,39 @@ def test_versions_are_not_above_those_of_official_converters(tmp_path: Path) -> 
                 assert max(numbers) <= max(theirs[op]), (source.name, op)
                 seen += 1
     assert seen > 50
+
+
+def test_the_oldest_runtime_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, network())
+    assert tflite.read(path).meta["tflite:min_runtime_version"] == "1.6.0"  # TRANSPOSE and MEAN
+
+
+@pytest.mark.parametrize(("operators", "version"), [
+    ([("CONV_2D", 1), ("RELU", 1)], "1.5.0"), ([("CONV_2D", 3), ("ADD", 1)], "1.14.0"),
+    ([("TILE", 1), ("SUM", 1)], "1.10.1"), ([("MAX_POOL_2D", 1), ("TRANSPOSE", 8), ("GELU", 2)], "2.22.0"),
+    ([], ""), ([("CONV_2D", 99), ("ADD", 1)], ""), ([("ADD", 1), ("custom.Mine", 1)], ""), ([("BROADCAST_TO", 1)], "")])
+def test_the_oldest_runtime(operators: list[tuple[str, int]], version: str) -> None:
+    assert oldest(operators) == version
+
+
+QUANTIZED_LATER = {"ad01_int8", "pretrainedResnet_quant", "kws_ref_model", "kws_ref_model_float32", "vww_96_int8",
+                   "micro_speech_quantized"}
+"""Files that name the runtime of the model before it was quantized: TensorFlow 1.5, which has no int8 kernels."""
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside the checkout")
+def test_the_oldest_runtime_is_what_official_converters_say() -> None:
+    compared = 0
+    for path in sorted(CORPUS.rglob("*.tflite")):
+        file = File(path, Limits())
+        said = [bytes(file.bytes_of(m["buffer"])).rstrip(b"\0").decode() for m in file.model["metadata"] or []
+                if m["name"] == "min_runtime_version"]
+        operators = list(zip(file.codes, (c["version"] for c in file.model["operator_codes"]), strict=True))
+        if not said or any(op.startswith("custom.") for op, _ in operators):
+            continue
+        compared += 1
+        assert (oldest(operators) == said[0]) != (path.stem in QUANTIZED_LATER), path
+    assert compared > 30
 
 
 def chain(width: int) -> Graph:

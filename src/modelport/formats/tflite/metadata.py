@@ -65,6 +65,11 @@ def build(meta: Mapping[str, str], graph: Graph) -> tuple[bytes, dict[str, bytes
     return out.getvalue(), files
 
 
+def version(runtime: str) -> bytes:
+    """The min_runtime_version buffer, 16 bytes as the official converter writes it; empty without a version."""
+    return runtime.encode().ljust(16, b"\0") if runtime else b""
+
+
 def append(path: Path, files: Mapping[str, bytes]) -> None:
     """Appends associated files to a model as a zip archive, the same bytes for the same content."""
     if not files:

@@ -18,6 +18,7 @@ from ...ir.types import STRING, Type
 from . import metadata
 from .schedule import schedule
 from .scope import BODIES
+from .since import oldest
 from .state import UPDATED
 from .tensors import NAMES, pack_strings
 from .versions import version
@@ -78,9 +79,11 @@ class _File:
         self.maps = self._graph(raw)
         self.metadata: list[dict[str, Any]] = []
         about, self.associated = metadata.build(raw.meta, raw)
-        if about:
-            self.metadata.append({"name": "TFLITE_METADATA", "buffer": len(self.buffers)})
-            self.buffers.append(about)
+        runtime = metadata.version(oldest(self.codes))
+        for name, content in (("min_runtime_version", runtime), ("TFLITE_METADATA", about)):
+            if content:
+                self.metadata.append({"name": name, "buffer": len(self.buffers)})
+                self.buffers.append(content)
 
     def write(self, path: Path, external: bool | None) -> None:
         sizes = [0 if b is None else len(b) if isinstance(b, bytes) else b.nbytes for b in self.buffers]
