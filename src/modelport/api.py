@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import passes as pass_list
 from . import registry
-from .codecs.atomic import staged
+from .codecs.atomic import size, staged
 from .codecs.limits import DEFAULT, Limits
 from .describe import Difference, Summary, difference, summarize
 from .errors import (
@@ -151,12 +151,12 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
         raise UsageError(f"cannot load a {type(source).__name__}", hint="give a path or an onnx.ModelProto")
     path = Path(source)
     spec = registry.named(format) if format else registry.detect(path)
-    if not path.is_file():
+    if not (path.is_file() or (spec.folder and path.is_dir())):
         raise UsageError(f"there is no file {printable(path)}")
     _check_options(options, spec.read_options, f"{spec.title} files have")
     module = spec.load()
     with _located(path):
-        limits.check("file_bytes", path.stat().st_size)
+        limits.check("file_bytes", size(path))
         raw = module.read(path, limits, **options)
         return Model(module.to_hub(raw), raw, spec.name, path)
 

@@ -38,11 +38,13 @@ class FormatModule(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """One file family.  ``magic`` is ``(offset, bytes)``; ``layout`` is ``first`` if its operators
-    are channels first, else ``""``.
+    """One file family.  ``magic`` are signatures, each ``(offset, bytes)``, that its files may begin with; ``folder``
+    the files of which one makes a folder a model of this format; ``layout`` is ``first`` if its operators are channels
+    first, else ``""``.
 
-    ``runtime`` names the official runtime (an entry of :data:`modelport.runtimes.RUNTIMES`) and ``options`` the
-    options of reading and writing that this format understands."""
+    ``runtime`` names the runtime that is asked first (an entry of :data:`modelport.runtimes.RUNTIMES`), ``framework``
+    the original framework where that is another one, too heavy to be started unasked; ``options`` are the options of
+    reading and writing that this format understands."""
 
     name: str
     title: str
@@ -50,9 +52,11 @@ class Format:
     module: str
     reads: bool = True
     writes: bool = False
-    magic: tuple[int, bytes] | None = None
+    magic: tuple[tuple[int, bytes], ...] = ()
+    folder: tuple[str, ...] = ()
     layout: str = ""
     runtime: str = ""
+    framework: str = ""
     read_options: tuple[str, ...] = ()
     write_options: tuple[str, ...] = ()
 
@@ -62,7 +66,7 @@ class Format:
 
 
 FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more than a suffix
-    Format("tflite", "TensorFlow Lite", (".tflite", ".lite"), "modelport.formats.tflite", magic=(4, b"TFL3"),
+    Format("tflite", "TensorFlow Lite", (".tflite", ".lite"), "modelport.formats.tflite", magic=((4, b"TFL3"),),
            writes=True, runtime="tflite", read_options=("signature", "state"),
            write_options=("float16", "float32", "recurrent")),
     Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
@@ -114,7 +118,11 @@ def detect(path: Path) -> Format:
     if not path.exists():
         raise UsageError(f"there is no file {printable(path)}")
     if path.is_dir():
-        raise UnknownFormat(f"{printable(path)} is a folder; modelport reads {_readable()} so far")
+        found = _first(lambda f: any((path / name).is_file() for name in f.folder))
+        if found is None:
+            raise UnknownFormat(f"{printable(path)} is a folder without a model that modelport knows; it reads "
+                                f"{_readable()}")
+        return found
     if not path.is_file():
         raise UnknownFormat(f"{printable(path)} is not a regular file")
     try:
@@ -125,8 +133,13 @@ def detect(path: Path) -> Format:
     if not head:
         raise UnknownFormat(f"{printable(path)} is empty")
     look = next((what for at, magic, what in _LOOKS if head[at:at + len(magic)] == magic), None)
-    found = _first(lambda f: _signed(f, head) if f.magic is not None else
-                   look is None and (path.suffix.lower() in f.suffixes or _sniffs(f, head, path)))
+    suffix = path.suffix.lower()
+    signed = [f for f in formats() if any(head[at:at + len(magic)] == magic for at, magic in f.magic)]
+    able = signed or ([f for f in formats() if not f.magic] if look is None else [])
+    able.sort(key=lambda f: suffix not in f.suffixes)  # one container for several formats: the suffix is asked first
+    found = next((f for f in able if _sniffs(f, head, path)), None)
+    if found is None and look is None:
+        found = next((f for f in able if suffix in f.suffixes), None)
     if found is not None:
         return found
     if head.startswith(b"version https://git-lfs"):
@@ -134,11 +147,6 @@ def detect(path: Path) -> Format:
     what = f"looks like {look}" if look else f"starts with the bytes {head[:8].hex(' ')}"
     raise UnknownFormat(f"{printable(path)} {what}; modelport reads {_readable()} so far",
                         hint="if you know better, name the format with --from")
-
-
-def _signed(f: Format, head: bytes) -> bool:
-    at, magic = f.magic or (0, b"")
-    return head[at:at + len(magic)] == magic
 
 
 def _sniffs(f: Format, head: bytes, path: Path) -> bool:
@@ -149,4 +157,5 @@ def _sniffs(f: Format, head: bytes, path: Path) -> bool:
 
 
 def _readable() -> str:
-    return " and ".join(f"{f.title} ({f.suffixes[0]})" for f in formats() if f.reads)
+    titles = [f.title + (f" ({f.suffixes[0]})" if f.suffixes else "") for f in formats() if f.reads]
+    return " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]]))

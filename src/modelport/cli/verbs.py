@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import api, registry
-from ..codecs.atomic import writing
+from ..codecs.atomic import size, writing
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, UnsupportedModel, UsageError, printable
 from ..notes import lines
@@ -99,14 +99,14 @@ def convert(options: Namespace) -> int:
         _save(done.report.to_json(), options.report)
     if options.json:
         print(json.dumps({
-            "path": str(done.path), "bytes": done.path.stat().st_size, "notes": [str(n) for n in done.notes],
+            "path": str(done.path), "bytes": size(done.path), "notes": [str(n) for n in done.notes],
             "seconds": {k: round(v, 3) for k, v in done.seconds.items()},
             "report": None if done.report is None else json.loads(done.report.to_json())}, indent=2, sort_keys=True))
         return 0
     for line in lines(done.notes):
         print(printable(line, 500), file=sys.stderr)
     seconds = sum(done.seconds.values())
-    print(f"{done.path}: {done.path.stat().st_size:,} bytes, {seconds:.2f} s")
+    print(f"{done.path}: {size(done.path):,} bytes, {seconds:.2f} s")
     print(done.report.text() if done.report is not None else "not verified")
     return 0
 

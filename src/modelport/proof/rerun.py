@@ -10,7 +10,7 @@ from typing import Any
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import UsageError, VerificationFailed, printable
 from .report import Report, load, record
-from .sides import side
+from .sides import inside, side
 from .verify import verify
 
 
@@ -77,9 +77,9 @@ def rerun(path: str | os.PathLike[str], *, source: Path | None = None, target: P
 def _find(role: str, given: Path | None, files: list[Mapping[str, Any]], recorded: str, folder: Path) -> Path:
     if not files:
         raise UsageError(f"the {role} of the report was no file; it cannot be run again")
-    name = Path(str(files[0]["name"])).name
+    name = Path(str(files[0]["name"]).split("/")[0]).name  # of a folder the files inside are recorded
     for candidate in (given, Path(recorded) if recorded else None, folder / name):
-        if candidate is not None and candidate.is_file():
+        if candidate is not None and candidate.exists():
             return candidate
     raise UsageError(f"the {role} '{printable(name)}' of the report is not here", hint=f"name it with --{role}")
 
@@ -87,6 +87,11 @@ def _find(role: str, given: Path | None, files: list[Mapping[str, Any]], recorde
 def _same_files(path: Path, signed: Mapping[str, Any], role: str) -> None:
     """Whether the files have the digests of the report; the main file before the reader sees it."""
     wanted = [(str(f["name"]), str(f["sha256"])) for f in signed["files"]]
+    if path.is_dir():
+        name = wanted[0][0].partition("/")[0]
+        if [(f.name, f.sha256) for f in inside(path, name)] != wanted:
+            raise VerificationFailed(f"{printable(path)} is not the {role} of the report: its files are others")
+        return
     if record(path).sha256 != wanted[0][1]:
         raise VerificationFailed(f"{printable(path)} is not the {role} of the report: its sha256 is another")
     have = {f.name: f.sha256 for f in side(path).files()[1:]}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import registry
+from ..codecs.atomic import size
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, RuntimeFailed, Unsupported, UnsupportedModel, UsageError, printable
 from ..ir.graph import Graph
@@ -42,8 +43,10 @@ class Side:
         """The files of the model, external data included."""
         if self.path is None:
             return ()
-        beside = external(self.path) if self.format == "onnx" else []
         name = Path(self.shown).name if self.shown else self.path.name
+        if self.path.is_dir():
+            return inside(self.path, name)
+        beside = external(self.path) if self.format == "onnx" else []
         return (record(self.path, name), *(record(self.path.parent / b, b) for b in beside))
 
 
@@ -60,7 +63,7 @@ def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None, opaque
         path = Path(model)
         spec = registry.detect(path)
         module = spec.load()
-        limits.check("file_bytes", path.stat().st_size)
+        limits.check("file_bytes", size(path))
         raw = module.read(path, limits)
         try:
             graph = module.to_hub(raw)
@@ -104,6 +107,12 @@ class Moved(Session):
 
     def close(self) -> None:
         self._inner.close()
+
+
+def inside(folder: Path, name: str) -> tuple[FileRecord, ...]:
+    """The files of a model that is a folder, each by its path beneath ``name``."""
+    return tuple(record(p, f"{name}/{p.relative_to(folder).as_posix()}")
+                 for p in sorted(folder.rglob("*")) if p.is_file())
 
 
 def external(path: Path) -> list[str]:
