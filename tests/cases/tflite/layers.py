@@ -201,4 +201,10 @@ detection("fast_no_background", background=0)
 detection("regular", regular=True)
 detection("regular_few", regular=True, score=0.97)
 detection("regular_per_class", regular=True, most=8, per_class=1)
+
+conv("dynamic_size_strided_dilated", f(2, 9, 8, 3, dynamic=[0, 1, 2]), w(4, 3, 2, 3), w(4), stride=(2, 3), dilation=(3, 2))
+conv("dynamic_size_strided_dilated", f(2, 9, 8, 3, dynamic=[0, 1, 2]), w(1, 3, 2, 6), w(6), op="DEPTHWISE_CONV_2D",
+     stride=(2, 3), dilation=(2, 2), depth_multiplier=2)
+x, weight = q(1, 9, 8, 3, dynamic=[1, 2]), qw(4, 3, 3, 3, axis=0)
+conv("int8_dynamic_size_strided_dilated", x, weight, qb(4, x, weight), qout(0.1, -4), stride=(2, 2), dilation=(2, 2))
 __all__ = ["I8", "given"]

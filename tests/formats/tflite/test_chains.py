@@ -82,3 +82,23 @@ def test_a_scale_that_is_none_is_refused(scale: float, tmp_path: Path) -> None:
     tflite.write(Graph({"x": x}, {"y": y}), file)
     with pytest.raises(UnsupportedModel, match="quantization"):
         tflite.to_hub(tflite.read(file))
+
+
+@pytest.mark.parametrize("size", [(5, 7), (8, 8), (1, 3), (12, 9)])
+@pytest.mark.parametrize(("op", "shape"), [("CONV_2D", (6, 3, 2, 3)), ("DEPTHWISE_CONV_2D", (1, 3, 2, 6)),
+                                           ("CONV_3D", (2, 3, 2, 3, 6))])
+def test_same_padding_of_strides_and_dilations_at_any_size(op: str, shape: tuple[int, ...], size: tuple[int, int],
+                                                           tmp_path: Path) -> None:
+    n = len(shape) - 2
+    sizes = [*(4,) * (n - 2), *size]
+    x = Value(Type(np.dtype("f4"), ("n", *"dhw"[-n:], 3)), "x")
+    more = {"depth_multiplier": 2} if op == "DEPTHWISE_CONV_2D" else {}
+    if op == "CONV_3D":
+        more = {"stride_d": 2, "dilation_d_factor": 2}
+    attrs = {**CONV, "stride_h": 2, "stride_w": 3, "dilation_h_factor": 2, "dilation_w_factor": 3, **more}
+    inputs = [x, const(RNG.normal(size=shape).astype("f4")), const(RNG.normal(size=6).astype("f4"))]
+    y = Node(op, inputs, attrs, [Type(np.dtype("f4"), (None,) * (n + 1) + (6,))], ["y"]).outputs[0]
+    want, got, hub = both(x, y, RNG.normal(size=(2, *sizes, 3)).astype("f4"), tmp_path)
+    assert got.shape == want.shape == (2, *(-(-d // s) for d, s in zip(sizes, (2, 2, 3)[-n:], strict=True)), 6)
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+    assert any(node.op == "Pad" for node in hub.nodes)

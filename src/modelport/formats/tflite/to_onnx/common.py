@@ -215,6 +215,22 @@ def padding_of(x: Value, padding: str, kernel: Sequence[int], strides: Sequence[
     if all(s == 1 for s in strides):
         total = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
         return {"pads": [*(t // 2 for t in total), *(t - t // 2 for t in total)]}
-    if any(d != 1 for d in dilations):
-        raise Unsupported("strides and dilations of an image whose size is known at run time only")
     return {"auto_pad": "SAME_UPPER"}
+
+
+def padded(op: Builder, x: Value, padding: str, kernel: Sequence[int], strides: Sequence[int],
+           dilations: Sequence[int]) -> tuple[Value, dict[str, Any]]:
+    """``x`` for a convolution and the attributes that say its padding.
+
+    ONNX Runtime takes no word for it with dilations: what :func:`same_pads` says is computed at run time then."""
+    found = padding_of(x, padding, kernel, strides, dilations)
+    if "auto_pad" not in found or all(d == 1 for d in dilations):
+        return x, found
+    n = len(kernel)
+    sizes = op.Shape(x, start=1, end=n + 1)
+    count = op.Div(op.Add(sizes, ints([s - 1 for s in strides])), ints(strides))
+    reach = ints([(k - 1) * d + 1 - s for k, s, d in zip(kernel, strides, dilations, strict=True)])
+    total = op.Max(op.Sub(op.Add(op.Mul(count, ints(strides)), reach), sizes), ints([0]))
+    begin = op.Div(total, ints([2]))
+    pads = op.Concat(begin, op.Sub(total, begin), axis=0)
+    return op.Pad(x, pads, constant(0, x.dtype), ints(range(1, n + 1))), {}

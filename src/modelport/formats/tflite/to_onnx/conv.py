@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....hub import symbols
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import activation, dims, hybrid, known, padding_of, rank, to_onnx, transposed
+from .common import activation, dims, hybrid, known, padded, rank, to_onnx, transposed
 
 
 @to_onnx("CONV_2D")
@@ -23,8 +23,9 @@ def conv_2d(op: Builder, x: Value, w: Value, b: Value | None = None, *, padding:
     channels = dims(x, [-1])[0]
     if not i or not channels or channels % i or o % (channels // i):
         raise Unsupported(f"{channels} channels with a weight for {i}")
+    x, pads = padded(op, x, padding, [kh, kw], strides, dilations)
     y = op.nhwc.Conv(x, transposed(op, w, [0, 3, 1, 2]), b, kernel_shape=[kh, kw], strides=strides,
-                     dilations=dilations, group=channels // i, **padding_of(x, padding, [kh, kw], strides, dilations))
+                     dilations=dilations, group=channels // i, **pads)
     return activation(op, y, fused_activation_function)
 
 
@@ -40,8 +41,9 @@ def depthwise_conv_2d(op: Builder, x: Value, w: Value, b: Value | None = None, *
     channels = dims(x, [-1])[0]
     if one != 1 or channels == 0 or o % channels:
         raise Unsupported(f"{channels} channels with a weight of {w.type}")
+    x, pads = padded(op, x, padding, [kh, kw], strides, dilations)
     y = op.nhwc.Conv(x, transposed(op, w, [3, 0, 1, 2]), b, kernel_shape=[kh, kw], strides=strides,
-                     dilations=dilations, group=channels, **padding_of(x, padding, [kh, kw], strides, dilations))
+                     dilations=dilations, group=channels, **pads)
     return activation(op, y, fused_activation_function)
 
 
@@ -52,8 +54,9 @@ def conv_3d(op: Builder, x: Value, w: Value, b: Value | None = None, *, padding:
     hybrid(op, x, w)
     *kernel, _, _ = dims(w, what="the weight")
     strides, dilations = [stride_d, stride_h, stride_w], [dilation_d_factor, dilation_h_factor, dilation_w_factor]
+    x, pads = padded(op, x, padding, kernel, strides, dilations)
     y = op.nhwc.Conv(x, transposed(op, w, [4, 3, 0, 1, 2]), b, kernel_shape=kernel, strides=strides,
-                     dilations=dilations, **padding_of(x, padding, kernel, strides, dilations))
+                     dilations=dilations, **pads)
     return activation(op, y, fused_activation_function)
 
 
