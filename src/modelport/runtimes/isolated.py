@@ -21,7 +21,8 @@ from ..ir.tensor import Array
 from . import frames
 from .session import Session
 
-TITLES = {"onnxruntime": "ONNX Runtime", "tflite": "LiteRT", "reference": "the ONNX reference evaluator"}
+TITLES = {"onnxruntime": "ONNX Runtime", "tflite": "LiteRT", "reference": "the ONNX reference evaluator",
+          "tensorflow": "TensorFlow", "keras": "Keras", "tfjs": "TensorFlow.js", "graphdef": "the GraphDef interpreter"}
 MEMORY = 32 << 30
 """Address space of a worker.  Generous: runtimes map far more than they use; it only stops what runs away."""
 

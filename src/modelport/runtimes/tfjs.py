@@ -1,0 +1,102 @@
+"""TensorFlow.js in Node, each model in a process of its own that speaks the frames of :mod:`.frames`.
+
+Node looks for ``@tensorflow/tfjs`` from the working directory up, in ``NODE_PATH``, or in the folder that the variable
+``MODELPORT_TFJS`` names."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+
+from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from ..ir.types import STRING, Type
+from . import frames
+from .session import Session, as_text
+
+BACKENDS = ("cpu", "wasm")
+
+
+def start(path: Path, *, threads: int = 1, device: str = "cpu", backend: str = "cpu") -> Session:
+    """The model whose ``model.json`` is ``path``, or in the folder ``path``, opened by TensorFlow.js in Node.
+
+    ``backend`` is ``cpu`` (plain JavaScript, the reference) or ``wasm``.  Threads are accepted and not used."""
+    if device != "cpu":
+        raise UsageError(f"TensorFlow.js runs on the device 'cpu' here, not on '{printable(device)}'")
+    if backend not in BACKENDS:
+        raise UsageError(f"there is no backend '{printable(backend)}'; there are {', '.join(BACKENDS)}")
+    return TensorFlowJs(path / "model.json" if path.is_dir() else path, backend)
+
+
+class TensorFlowJs(Session):
+    """A graph model or a layers model in TensorFlow.js."""
+
+    name = "TensorFlow.js"
+
+    def __init__(self, path: Path, backend: str) -> None:
+        node = shutil.which("node")
+        if node is None:
+            raise _missing("Node.js")
+        search = [os.environ.get("MODELPORT_TFJS", ""), str(Path.cwd()), os.environ.get("NODE_PATH", "")]
+        folders = [str(Path(p) / "node_modules") if p and (Path(p) / "node_modules").is_dir() else p for p in search]
+        env = {**os.environ, "NODE_PATH": os.pathsep.join(p for p in folders if p)}
+        self._process = subprocess.Popen([node, str(Path(__file__).with_suffix(".js"))], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        answer = self._request({"do": "open", "path": str(path.absolute()), "backend": backend})[0]
+        self.version, self.settings = str(answer["version"]), f"{backend} backend"
+        self.inputs = {str(k): _type(d, s) for k, d, s in answer["inputs"]}
+        self.outputs = {str(k): _type(d, s) for k, d, s in answer["outputs"]}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        made = self._request({"do": "run"}, self.checked(feeds))[1]
+        return {k: as_text(a.astype(bool) if self.outputs[k].dtype == bool else a) for k, a in made.items()}
+
+    def _request(self, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None,
+                 ) -> tuple[dict[str, Any], dict[str, Array]]:
+        process = self._process
+        sink, source = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+
+        def read(n: int) -> bytes:
+            data = source.read(n)
+            if len(data) < n:
+                raise EOFError
+            return data
+        try:
+            for piece in frames.pack(header, arrays):
+                sink.write(piece)
+            sink.flush()
+            answer, made = frames.unpack(read)
+        except (OSError, EOFError, frames.BadFrame) as e:
+            process.kill()
+            said = process.communicate()[1].decode("utf-8", "replace")
+            if "Cannot find module '@tensorflow" in said:
+                raise _missing("the package @tensorflow/tfjs") from None
+            lines = said.strip().splitlines()
+            raise RuntimeFailed(f"TensorFlow.js ended: {printable(lines[-1] if lines else 'without a word')}") from e
+        if "error" in answer:
+            doing = "refuses the model" if header["do"] == "open" else "failed"
+            raise RuntimeFailed(f"TensorFlow.js {doing}: {answer['error']}")
+        return answer, made
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def _type(dtype: str, shape: list[int | None] | None) -> Type:
+    kinds = {"string": STRING, **{k: np.dtype(k) for k in ("int32", "bool", "complex64")}}
+    dims = None if shape is None else tuple(None if d is None or d < 0 else int(d) for d in shape)
+    return Type(kinds.get(dtype, np.dtype(np.float32)), dims)
+
+
+def _missing(what: str) -> MissingDependency:
+    made = MissingDependency("", "", "")
+    made.message = f"running a TensorFlow.js model needs {what}"
+    made.args = (made.message,)
+    made.hint = "install Node.js, 'npm install @tensorflow/tfjs' in a folder, and name the folder in MODELPORT_TFJS"
+    return made
