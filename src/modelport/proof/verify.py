@@ -14,6 +14,7 @@ import numpy as np
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, RuntimeFailed, UsageError, printable
 from ..hub.evaluate import RANDOM
+from ..hub.promises import nonnegative
 from ..ir.graph import Graph
 from ..ir.tensor import Array
 from ..ir.types import Type, merge
@@ -399,11 +400,29 @@ class _Run:
             if failed and ran and feed.kind == "nonfinite" and self._undefined(a, b, found):
                 outcome = "differs on values that are not finite"
                 self.not_tested.append(f"'{feed.name}': source and target differ there, and no format defines it")
+            elif not ran and (broken := self._promised(feed)):
+                outcome = "undefined"
+                self.not_tested.append(f"'{feed.name}': '{printable(broken)}' is negative there, and the source says "
+                                       "that it never is")
             else:
                 outcome = "different" if failed else "equal"
                 for k, d in found.items():
                     self.outputs[k].add(feed.name, d)
         self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
+
+    def _promised(self, feed: Feed) -> str:
+        """The first value that the source promises not to be negative, and that is for this feed."""
+        graph = self.source.graph
+        values = nonnegative(graph)
+        shown = {k: feed.arrays[k] for k in values if k in feed.arrays}
+        inner = {k: v for k, v in values.items() if k not in graph.inputs}
+        if inner and self.resized != OTHER:
+            try:
+                session = self.runners.hub(graph.with_(outputs=inner), self.source)
+                shown.update(session.run({k: v for k, v in feed.arrays.items() if k in session.inputs}))
+            except ModelportError:  # then nothing is said about them
+                pass
+        return next((k for k, v in shown.items() if (v < 0).any()), "")
 
     def _undefined(self, a: Session, b: Session, found: Mapping[str, cmp.Difference]) -> bool:
         """Whether differences on inputs that are not finite are no fault of the conversion.

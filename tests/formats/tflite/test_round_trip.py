@@ -22,12 +22,8 @@ NOT_READ = {"audio_preprocessor_float", "audio_preprocessor_int8", "person_detec
 """TensorFlow Lite Micro's own signal operators, a compiled command stream: see docs/formats/tflite.md."""
 NOT_RUN = {"person_detect", "keyword_scrambled_8bit"}
 """LiteRT refuses the original's quantization, or its memory is corrupted by it."""
-MORE = {"movenet_single_pose_lightning_ptq": 3,  # indices that ONNX lets be negative, joining and parting
-        "movie_review": 1,  # likewise
-        "kws_ref_model_float32": 4,  # integer weights with real activations: dequantized, not rounded to 8 bits
-        SSD: 85}  # its post-processing is one custom operator
-OTHERWISE = {"kws_ref_model_float32": 0.02,  # see above
-             SSD: 2.0 ** -22}  # boxes, whose corners the custom operator computes in another order: two roundings
+MORE = {SSD: 85}  # its post-processing is one custom operator
+OTHERWISE = {SSD: 2.0 ** -22}  # boxes, whose corners the custom operator computes in another order: two roundings
 
 
 def models() -> list[Path]:

@@ -1,7 +1,7 @@
 """From the hub to the raw graph: simpler operators until each has a rule, channels last, then the rules."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,14 @@ from ...hub.canonical import canonical
 from ...hub.decompose import decompose
 from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
 from ...hub.opset import NHWC
+from ...hub.promises import nonnegative
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
 from ...ir.types import Type, merge
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
+from . import hints
 from .carriers import carried, raw_constant, raw_dtype, standin
 from .decompose import rules
 from .decompose.fourier import rewrite as transforms
@@ -76,15 +78,21 @@ def _lowered(hub: Graph, float16: bool, float32: bool, recurrent: str) -> Graph:
                                             Node("input", [], {}, [], name=k))
                                 for k in doubles], TARGET, hint="--float32 computes doubles in float32")
     typed = carried(canonical(graph))
+    indices = nonnegative(typed)
     op = builder()
     if any(v.dtype == F64 for n in graph.walk() for v in n.outputs):
         op.note("approximated", "doubles are computed in float32")
     inputs = {k: Value(Type(v.dtype, v.shape, t.type.quant), v.name)
               for (k, v), t in zip(graph.inputs.items(), typed.inputs.values(), strict=True)}
     flows = {k: _cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
-    raw = translate(typed, table, op, _around, flows, _entered)
+    for k, flow in flows.items():
+        ranges.state(flow, ranges.of(typed.inputs[k]))
+        if k in indices:
+            hints.bound(flow)
+    raw = translate(typed, table, op, partial(_around, indices=indices), flows, _entered)
     outputs = {k: _output(op, v, graph.outputs[k].dtype, inputs) for k, v in raw.outputs.items()}
-    raw = guarded(owned(optimize(raw.with_(inputs=inputs, outputs=outputs)), op)).noted(*op.notes)
+    raw = hints.kernels(optimize(raw.with_(inputs=inputs, outputs=outputs)), hints.hybrid(hub), op)
+    raw = guarded(owned(raw, op)).noted(*op.notes)
     return halve(raw, lossless=not float16) if float16 or _halves(hub) else raw
 
 
@@ -99,8 +107,11 @@ def _halves(hub: Graph) -> bool:
     return any(v.dtype.name == "float16" for v in hub.constants)
 
 
-def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
+def _around(op: Builder, node: Node, rule: Callable[..., Any], indices: Collection[str] = ()) -> Made:
     """Calls a rule, and casts what it makes to the element types that carry the node's outputs."""
+    for old in node.outputs:
+        if old.name in indices:
+            hints.bound(old)
     try:
         made = apply(rule, op, node)
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as e:

@@ -7,6 +7,7 @@ from ...errors import Unsupported, UnsupportedModel
 from ...hub.infer import builder
 from ...hub.qdq import translate_quantized
 from ...ir.graph import Graph, Node, Value
+from . import hints
 from .tensors import OPAQUE
 from .to_onnx import to_onnx
 
@@ -21,7 +22,8 @@ def to_hub(raw: Graph) -> Graph:
     problems = [*_handles(raw), *_complex(raw)]
     if problems:
         raise UnsupportedModel(problems, to_onnx.target)
-    return translate_quantized(raw, to_onnx, builder(), STORED)
+    hub = translate_quantized(raw, to_onnx, builder(), STORED)
+    return hub.with_(meta={**hub.meta, **hints.of(raw)})
 
 
 def _handles(raw: Graph) -> Iterator[Unsupported]:
