@@ -15,7 +15,7 @@ from ..errors import UsageError, printable
 SCHEMA = "modelport/verification/v1"
 LEVELS = {"L0": "reads back", "L1": "hub against target: proves the writer, not the reader",
           "L2": "an independent runtime of the source's format against the target",
-          "L3": "golden outputs against the target"}
+          "L3": "the original framework, or golden outputs, against the target"}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import mmap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,20 @@ import numpy as np
 from .. import registry
 from ..codecs.atomic import size
 from ..codecs.limits import DEFAULT, Limits
-from ..errors import ModelportError, RuntimeFailed, Unsupported, UnsupportedModel, UsageError, printable
+from ..errors import (
+    ModelportError,
+    RuntimeFailed,
+    Unsupported,
+    UnsupportedModel,
+    UsageError,
+    printable,
+)
 from ..ir.graph import Graph
 from ..ir.tensor import Array
 from ..ir.types import Type
 from ..passes import interface
 from ..runtimes import Session, start
-from ..runtimes.isolated import Worker
+from ..runtimes.isolated import TITLES, Worker
 from . import precision
 from .report import FileRecord, Participant, record
 
@@ -154,7 +162,9 @@ def write_onnx(graph: Graph, path: Path, opset: int | None = None) -> Path:
 
 @dataclass
 class Runners:
-    """Opens sides in workers of their own (or in this process) and runs pairs of them at the same time."""
+    """Opens sides in workers of their own (or in this process) and runs pairs of them at the same time.
+
+    With ``framework`` a file runs in the framework that its format belongs to, where that is installed."""
 
     folder: Path
     isolated: bool = True
@@ -162,6 +172,7 @@ class Runners:
     device: str = "cpu"
     timeout: float = 120
     optimize: bool = False
+    framework: bool = False
     _workers: list[Worker] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
     _made: int = 0
@@ -191,18 +202,31 @@ class Runners:
         return self.open("onnxruntime", path, **options)
 
     def target(self, s: Side) -> Session:
-        """The target in the runtime that will run it."""
-        optimize = {"optimize": True} if self.optimize else {}
-        session = self.hub(s.graph, None, **optimize) if s.path is None else self.native(s, **optimize)
+        """The target in the runtime that will run it; as it was read back where there is none to be had."""
+        optimize = {"optimize": True} if self.optimize and s.format in ("", "onnx") else {}
+        session = self.hub(s.graph, None, **optimize) if self.unrun(s) else self.native(s, **optimize)
         return Moved(session, s.perms) if s.perms else session
+
+    def unrun(self, s: Side) -> bool:
+        """Whether no runtime of the format of a file is at hand."""
+        if s.path is None:
+            return True
+        return not registry.named(s.format).runtime and not (self.framework and framework_of(s))
 
     def native(self, s: Side, **options: Any) -> Session:
         """A file in the official runtime of its format; :class:`RuntimeFailed` if there is none or it refuses."""
         if s.path is None:
             raise RuntimeFailed("the source is a graph in memory")
-        runtime = registry.named(s.format).runtime
+        spec = registry.named(s.format)
+        runtime = spec.runtime
+        if self.framework and (framework := framework_of(s)):
+            return self.open(framework, s.path, **_names(s))
+        if not runtime and spec.framework:
+            raise RuntimeFailed(f"{spec.title} itself is not started unasked", hint="--prove runs files in it")
         if not runtime:
-            raise RuntimeFailed(f"no runtime of {registry.named(s.format).title} files is known")
+            raise RuntimeFailed(f"no runtime of {spec.title} files is known")
+        if runtime == "graphdef":
+            return self.open(runtime, s.path, **_names(s))
         if runtime == "tflite":
             like = [*s.graph.inputs, *s.graph.outputs]
             kernels = options.get("kernels") or (
@@ -224,6 +248,28 @@ class Runners:
             return attempt(a, feeds), attempt(b, more)
         first, second = self._pool.submit(attempt, a, feeds), self._pool.submit(attempt, b, more)
         return first.result(), second.result()
+
+
+def framework_of(s: Side) -> str:
+    """The framework that the format of a file belongs to, where it is another than the runtime and is installed."""
+    framework = registry.named(s.format).framework if s.path is not None else ""
+    return framework if framework and find_spec(framework) is not None else ""
+
+
+def original(s: Side, session: Session) -> bool:
+    """Whether a session is the framework that the format of a file belongs to."""
+    framework = framework_of(s)
+    return bool(framework) and session.name.startswith(TITLES[framework])
+
+
+def _names(s: Side) -> dict[str, Any]:
+    """What TensorFlow and our interpreter need to know of a file: its signature, or its inputs and outputs."""
+    if s.format != "tensorflow" or s.raw is None:
+        return {}
+    if s.path is not None and s.path.is_dir():
+        signature = s.raw.meta.get("tensorflow:signature")
+        return {"signature": signature} if signature else {}
+    return {"inputs": list(s.raw.inputs), "outputs": list(s.raw.outputs)}
 
 
 def attempt(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array] | ModelportError:

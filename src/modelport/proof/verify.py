@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, RuntimeFailed, UsageError, printable
 from ..hub.evaluate import RANDOM
@@ -27,7 +28,7 @@ from .noise import Exact
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
-from .sides import Runners, Side, attempt, match, moved_back, participant, side, unfit
+from .sides import Runners, Side, attempt, framework_of, match, moved_back, original, participant, side, unfit
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
@@ -54,14 +55,15 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     exception."""
     if level not in LEVELS:
         raise UsageError(f"there is no level '{printable(level)}'; there are {', '.join(LEVELS)}")
-    if level == "L3" and golden is None:
-        raise UsageError("level L3 compares with golden outputs, and none are given")
     began = time.perf_counter()
     mine, other = side(source, limits), moved_back(side(target, limits, shown, opaque=True), perms or {})
+    if level == "L3" and golden is None and not framework_of(mine):
+        raise UsageError("level L3 compares with golden outputs, or runs the source in its own framework: none are "
+                         "given, and there is none")
     options = {"level": level, "suite": suite_level or ("thorough" if level == "prove" else "cheap"), "seed": seed,
                "lower": lower or "", "threads": threads, "device": device, "optimize": optimize}
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
-        runners = Runners(Path(folder), isolated, threads, device, timeout, optimize)
+        runners = Runners(Path(folder), isolated, threads, device, timeout, optimize, level in ("prove", "L3"))
         try:
             run = _Run(mine, other, mine.graph, hub or other.graph, runners, options, _npz(sample))
             report = run.golden(*golden) if golden is not None and level in ("auto", "prove", "L3") else run.report()
@@ -164,7 +166,8 @@ class _Run:
                 raise UsageError("level L1 was asked for")
             if self.resized == OTHER:
                 raise UsageError("sizes were changed that the source fixes")
-            a, reached = self._sized(self.runners.native(self.source)), "L2"
+            native = self.runners.native(self.source)
+            a, reached = self._sized(native), "L3" if original(self.source, native) else "L2"
         except ModelportError as e:
             refused = isinstance(e, RuntimeFailed) and self.source.format == self.target.format
             self.why.append(e.message + (f" ({e.hint})" if e.hint else ""))
@@ -178,6 +181,11 @@ class _Run:
                 self.why.append(f"the target: {e.message}")
                 return self._done("inconclusive", "L0", None, None)
             return self._done("fail", reached, a, None, [f"the runtime refuses the target: {e.message}"])
+        if self.target.path is not None and self.runners.unrun(self.target):
+            title = registry.named(self.target.format).title
+            self.why.append(f"{title} is not started unasked: the target was judged as read back, in {b.name} (--prove "
+                            f"runs it in {title})")
+            reached = "L1"
         if a is not None and not self._compare(a, b, reached):
             a = None
         if a is not None and self._verdict() == "fail" and (other := self._default_kernels(a, b)) is not None:
