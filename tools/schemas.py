@@ -135,11 +135,11 @@ def from_fbs(source: str) -> dict[str, Any]:
 
 
 SKIPPED = re.compile(
-    r"Dataset|TPU|Collective|^Xla|^Risc|Apply|Iterator|Nccl|Tpu|^_(?!Fused)|Backprop|Summary|^Dummy|^Test|Reader|Infeed|Outfeed|"
+    r"Dataset|TPU|Collective|^Xla|^Risc|Apply|Iterator|Nccl|Tpu|^_(?!Fused)|(?<!Conv2D)(?<!Conv3D)(?<!Native)Backprop|BackpropFilter|Summary|^Dummy|^Test|Reader|Infeed|Outfeed|"
     r"Accumulator|Barrier|Queue|Stage|^Map(Clear|Incomplete|Peek|Size|Un)|OrderedMap|Rpc|Mlir|Boosted|DTensor|Sdca|"
     r"Distributed|TensorForest|Bigquery|SparseCoreCoo|DedupData|^Anonymous(Iter|Mem|Multi)|^Batch(Function|Kernel)|Grad(V2|V3|"
     r"WithArgmax|Input|Filter)?$|^(Send|Recv|Abort|A|B|Foo\d|None|Old|Attr.*|Ref(In|Out).*|Int(In|Out).*|Float(In|Out).*|"
-    r"Two.*|NIn.*|NPoly.*|Poly.*|OutT.*|TypeList.*|Simple.*|Mixed.*|Complex(Struct)|Restrict|Reserved.*|Unary|Binary|"
+    r"Two.*|NIn.*|NPoly.*|Poly(morphic.*)|Polymorphic.*|OutT.*|TypeList.*|Simple.*|Mixed.*|Complex(Struct)|Restrict|Reserved.*|Unary|Binary|"
     r"OpWith.*|Default.*|Kernel.*|List(In|Out)put|In(Poly).*|FiveFloat.*|RequiresOlder.*|Construction.*|Dtype.*|Resource(Create"
     r"|Using|Init).*|Namespace>.*|Func(Attr|List.*)|Device(Placement.*)|Sleep.*|Stub.*|Fact|GetDeadline|Graph(DefV).*)$")
 """Operators of training, of input pipelines, of clusters, and TensorFlow's own test operators."""
