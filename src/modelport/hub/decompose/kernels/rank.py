@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose import sizes
-from ....hub.decompose.sizes import ints, rank
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from .. import sizes
+from ..sizes import ints, rank
 from .table import rules
 
 _MOST = 6

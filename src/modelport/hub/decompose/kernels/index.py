@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose import sizes
-from ....hub.decompose.sizes import ints, number, rank
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import NUMBER
+from .. import sizes
+from ..sizes import ints, number, rank
 from .table import replaces, rules
 
 _DENSE = 1 << 22  # elements of the table of all pairs of a target and an update

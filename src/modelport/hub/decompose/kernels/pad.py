@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub import shapes
-from ....hub.decompose import sizes
-from ....hub.decompose.sizes import ints, number, rank
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
+from ... import shapes
+from .. import sizes
+from ..sizes import ints, number, rank
 from .table import rules
 
 

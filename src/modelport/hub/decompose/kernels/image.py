@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose.eager import i64
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from ..eager import i64
 from .table import rules
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 from typing import Any
 
 from ....errors import Unsupported
-from ....hub.decompose.eager import eager, i64
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import is_float
+from ..eager import eager, i64
 from .table import rules
 
 

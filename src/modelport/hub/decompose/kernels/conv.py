@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose.eager import eager, i64
-from ....hub.decompose.pool import END, lowest
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
+from ..eager import eager, i64
+from ..pool import END, lowest
 from .table import replaces, rules
 
 Ints = Sequence[int]
