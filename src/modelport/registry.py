@@ -88,6 +88,10 @@ _LOOKS: tuple[tuple[int, bytes, str], ...] = (
 def formats() -> Iterator[Format]:
     """Every format of the list, then those of installed plug-ins, which are not looked for before the list ends."""
     yield from FORMATS
+    yield from _plugins()
+
+
+def _plugins() -> Iterator[Format]:
     from importlib.metadata import entry_points
     for point in entry_points(group="modelport.formats"):
         yield cast(Format, point.load())
@@ -133,13 +137,7 @@ def detect(path: Path) -> Format:
     if not head:
         raise UnknownFormat(f"{printable(path)} is empty")
     look = next((what for at, magic, what in _LOOKS if head[at:at + len(magic)] == magic), None)
-    suffix = path.suffix.lower()
-    signed = [f for f in formats() if any(head[at:at + len(magic)] == magic for at, magic in f.magic)]
-    able = signed or ([f for f in formats() if not f.magic] if look is None else [])
-    able.sort(key=lambda f: suffix not in f.suffixes)  # one container for several formats: the suffix is asked first
-    found = next((f for f in able if _sniffs(f, head, path)), None)
-    if found is None and look is None:
-        found = next((f for f in able if suffix in f.suffixes), None)
+    found = _fitting(FORMATS, path, head, look) or _fitting(tuple(_plugins()), path, head, look)
     if found is not None:
         return found
     if head.startswith(b"version https://git-lfs"):
@@ -147,6 +145,16 @@ def detect(path: Path) -> Format:
     what = f"looks like {look}" if look else f"starts with the bytes {head[:8].hex(' ')}"
     raise UnknownFormat(f"{printable(path)} {what}; modelport reads {_readable()} so far",
                         hint="if you know better, name the format with --from")
+
+
+def _fitting(known: tuple[Format, ...], path: Path, head: bytes, look: str | None) -> Format | None:
+    """The format that a file has by its signature and its insides; of one kind of container the suffix is asked first."""
+    suffix = path.suffix.lower()
+    signed = [f for f in known if any(head[at:at + len(magic)] == magic for at, magic in f.magic)]
+    able = sorted(signed or ([f for f in known if not f.magic] if look is None else []),
+                  key=lambda f: suffix not in f.suffixes)
+    found = next((f for f in able if _sniffs(f, head, path)), None)
+    return found or (next((f for f in able if suffix in f.suffixes), None) if look is None else None)
 
 
 def _sniffs(f: Format, head: bytes, path: Path) -> bool:
