@@ -148,7 +148,7 @@ def detect(path: Path) -> Format:
 
 
 def _fitting(known: tuple[Format, ...], path: Path, head: bytes, look: str | None) -> Format | None:
-    """The format that a file has by its signature and its insides; of one kind of container the suffix is asked first."""
+    """The format that a file has by its signature and insides; of a container of several the suffix is asked first."""
     suffix = path.suffix.lower()
     signed = [f for f in known if any(head[at:at + len(magic)] == magic for at, magic in f.magic)]
     able = sorted(signed or ([f for f in known if not f.magic] if look is None else []),
