@@ -13,12 +13,12 @@ from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
-from ...hub.layout import BOUND, channels_last, first_to_last, last_to_first
+from ...hub.layout import BOUND, channels_last
 from ...hub.opset import NHWC
 from ...hub.promises import nonnegative
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import Type, merge
+from ...ir.types import Type
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
@@ -178,14 +178,3 @@ def _why(table: Rules, node: Node) -> str:
 
 def _legal(table: Rules, node: Node) -> bool:
     return not _why(table, node)
-
-
-@rules(*(NHWC + name for name in sorted(BOUND)))
-def _plain(op: Builder, x: Value, *others: Value | None, **attrs: Any) -> Any:
-    """A channels-last operator that has no rule as it stands: its plain twin may have a decomposition."""
-    assert op.node is not None and x.rank is not None
-    name = op.node.op.removeprefix(NHWC)
-    outs = op.add(name, op.Transpose(x, perm=last_to_first(x.rank)), *others, outputs=len(op.node.outputs), **attrs)
-    if len(op.node.outputs[0].shape or ()) == x.rank:
-        outs[0].type = merge(outs[0].type, infer.channels_first(op.node.outputs[0].type))
-    return (op.Transpose(outs[0], perm=first_to_last(x.rank)), *outs[1:])

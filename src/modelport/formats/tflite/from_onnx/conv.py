@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.decompose.kernels.windows import same_window, transposed_cuts
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Dim, Type
@@ -44,24 +45,10 @@ def padding(tfl: Builder, x: Value, kernel: Ints, strides: Ints, dilations: Ints
     if not any(pads):
         return x, "VALID"
     assert x.shape is not None
-    same = [_same(d, k, s, r) for d, k, s, r in zip(x.shape[1:n + 1], kernel, strides, dilations, strict=True)]
+    same = [same_window(d, k, s, r) for d, k, s, r in zip(x.shape[1:n + 1], kernel, strides, dilations, strict=True)]
     if all(p is not None and p == (a, b) for p, a, b in zip(same, pads[:n], pads[n:], strict=True)):
         return x, "SAME"
     return padded(tfl, x, pads, fill), "VALID"
-
-
-def _same(size: Dim, kernel: int, stride: int, dilation: int) -> tuple[int, int] | None:
-    """The pads of SAME along an axis, if they are known: with a stride of one for every size.
-
-    Source: kernels/padding.h."""
-    reach = (kernel - 1) * dilation + 1
-    if isinstance(size, int):
-        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
-    elif stride == 1:
-        total = reach - 1
-    else:
-        return None
-    return total // 2, total - total // 2
 
 
 @dataclass(frozen=True)
@@ -249,29 +236,3 @@ def conv_transpose(tfl: Builder, x: Value, w: Value, b: Value | None = None, *, 
                 y = strided(tfl, y, axis, before, -after if after else None, 1,
                             size - before - after if isinstance(size, int) else None)
     return flat.out(tfl, y)
-
-
-def transposed_cuts(sizes: Sequence[Dim], kernel: Ints, strides: Ints, pads: Ints, auto_pad: str, more: Ints,
-                    output_shape: Ints) -> list[tuple[int, int]]:
-    """For each axis what is cut off at the beginning, and how much longer the result is than size times stride.
-
-    (ONNX operator ConvTranspose; an odd pad is at the end for SAME_UPPER only.)"""
-    n = len(kernel)
-    more, pads = more or (0,) * n, pads or (0,) * (2 * n)
-    cuts = []
-    for a, (size, k, s, extra) in enumerate(zip(sizes, kernel, strides, more, strict=True)):
-        full = k - s + extra  # what the whole result is longer
-        if output_shape:
-            if not isinstance(size, int):
-                raise Unsupported("a stated output shape of sizes that are only known at run time")
-            grown = output_shape[a - n] - size * s
-        elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-            grown = 0
-        else:
-            if min(pads) < 0:
-                raise Unsupported("negative pads")
-            cuts.append((pads[a], full - pads[a] - pads[a + n]))
-            continue
-        total = max(0, full - grown)
-        cuts.append((total // 2 if auto_pad == "SAME_UPPER" else total - total // 2, grown))
-    return cuts

@@ -4,22 +4,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ....errors import Unsupported
 from ....hub import infer
-from ....hub.decompose.eager import i64
-from ....hub.decompose.resize import Axis, nearest, positions, resized_axes
+from ....hub.decompose.kernels.resizing import WAYS, computes
+from ....hub.decompose.resize import Axis, resized_axes
 from ....hub.layout import last_to_first
-from ....ir.graph import Value, constant
+from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import Type
 from .common import NONE, carry, from_onnx, i32, ints, rank
 from .conv import Flat, inner
-
-_WAYS = {"half_pixel": (False, True), "align_corners": (True, False), "asymmetric": (False, False)}
-"""What the kernels can do: align_corners and half_pixel_centers."""
-_LONG = 4096  # lengths for which a factor is checked where they are only known at run time
 
 
 @from_onnx("nhwc.Resize")
@@ -42,10 +36,10 @@ def resize(tfl: Builder, x: Value, roi: Value | None = None, scales: Value | Non
                            keep_aspect_ratio_policy=keep_aspect_ratio_policy)
     if any(a.axis < 2 for a in changed):
         raise Unsupported("a batch or channels that change")
-    ways = [w for w in _WAYS if all(_does(a, w, mode, coordinate_transformation_mode, nearest_mode) for a in changed)]
+    ways = [w for w in WAYS if all(computes(a, w, mode, coordinate_transformation_mode, nearest_mode) for a in changed)]
     if not ways:
         raise Unsupported(f"{mode} {coordinate_transformation_mode} {nearest_mode} of these sizes")
-    align, half = _WAYS[ways[0]]
+    align, half = WAYS[ways[0]]
     flat = Flat(n == 1)
     shape = _shape(tfl, x, like, changed, sizes, axes, n)
     if flat.one:
@@ -55,36 +49,6 @@ def resize(tfl: Builder, x: Value, roi: Value | None = None, scales: Value | Non
     y = tfl.add(name, flat.ins(tfl, carry(tfl, x, kinds)), shape, align_corners=align, half_pixel_centers=half,
                 type=inner(tfl, flat))
     return flat.out(tfl, y)
-
-
-def _does(axis: Axis, way: str, mode: str, transformation: str, nearest_mode: str) -> bool:
-    """Whether a kernel's arithmetic along an axis is ONNX's for every element.
-
-    Source: kernels/internal/reference/resize_bilinear.h, resize_nearest_neighbor.h."""
-    op, lengths, factor = infer.builder(), axis.lengths, axis.factor
-    if lengths is None:
-        stretched = factor is None and axis.scale.node is not None and axis.scale.op == "Div"  # sizes / lengths
-        if mode == "linear" and stretched:
-            return way == {"half_pixel_symmetric": "half_pixel"}.get(transformation, transformation)
-        if factor is None or factor != int(factor):
-            return False
-        lengths = _LONG, _LONG * int(factor)
-    old, new = lengths
-    axis = Axis(axis.axis, i64(old), i64(new), constant(np.array([factor], np.float32)) if factor else axis.scale)
-    if not old or not new or axis.scale.data is None:
-        return False
-    at = positions(op, axis, transformation)
-    f, align, half = np.float32, *_WAYS[way]
-    scale = f(old - 1) / f(new - 1) if align and new > 1 else f(old) / f(new)
-    step = np.arange(new, dtype=f)
-    if mode == "linear":
-        there = (step + f(0.5)) * scale - f(0.5) if half else step * scale
-        # both are rounded, each to half a unit of the longest position; outside only the end counts
-        close = np.abs(np.clip(there, 0, old - 1) - np.clip(at.numpy(), 0, old - 1)) <= 2 ** -22 * max(old, 1)
-        return bool(close.all())
-    there = (step + f(0.5)) * scale if half else step * scale
-    chosen = np.floor(there + f(0.5)) if align else np.floor(there)  # halves away from zero; none is negative
-    return np.array_equal(np.clip(chosen, 0, old - 1), nearest(op, at, axis.old, nearest_mode).numpy())
 
 
 def _shape(tfl: Builder, x: Value, like: Value, changed: Sequence[Axis], sizes: Value | None, axes: Sequence[int],

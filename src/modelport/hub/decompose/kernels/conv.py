@@ -54,11 +54,29 @@ def conv(op: Builder, x: Value, w: Value, b: Value | None = None, *, strides: In
     if auto_pad == "SAME_LOWER":
         x = same_pads(op, x, again, auto_pad, 0)
         return op.Conv(x, w, b, pads=[0] * 2 * n, **again)
-    if group > 1 and n == 3:  # of sizes that are only known at run time
-        again |= {"group": 1, "pads": pads or (0,) * 6, "auto_pad": auto_pad}
+    if pads and min(pads) < 0:
+        x, left = cropped(op, x, pads)
+        return op.Conv(x, w, b, pads=left, **again)
+    out, part = (w.shape or (None, None))[:2]
+    if group > 1 and (n == 3 or part != 1 or out is None or _channels(x) != group):
+        again |= {"group": 1, "pads": pads or (0,) * (2 * n), "auto_pad": auto_pad}
         xs, ws, bs = parts(op, x, group, 1), parts(op, w, group, 0), parts(op, b, group, 0)
         return op.Concat(*(op.Conv(*each, **again) for each in zip(xs, ws, bs, strict=True)), axis=1)
+    if auto_pad == "SAME_UPPER" and (set(strides) | set(dilations)) != {1}:
+        x, pads, auto_pad = same_pads(op, x, again, auto_pad, 0), (0,) * (2 * n), "NOTSET"
+    again |= {"pads": pads or (0,) * (2 * n), "auto_pad": auto_pad}
+    dilated = any(d != 1 for d in dilations)
+    if any(s != 1 for s in strides) and (dilated or (group > 1 and len(set(strides)) > 1)):
+        y = op.Conv(x, w, b, **{**again, "strides": (1,) * n})  # every place, and then every so many of them
+        return op.Slice(y, i64(*[0] * n), i64(*[END] * n), i64(*range(2, n + 2)), i64(*strides))
+    if dilated:
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+        return op.Conv(x, spread(op, w, dilations), b, **{**again, "dilations": (1,) * n, "kernel_shape": reach})
     raise Unsupported("not as its kernel wants it")
+
+
+def _channels(x: Value) -> Any:
+    return None if x.shape is None else x.shape[1]
 
 
 def _kernel(w: Value) -> list[int]:

@@ -1,0 +1,16 @@
+"""Normalisation, channels last; all but one are made of simpler operators (:mod:`modelport.hub.decompose.norm`)."""
+from __future__ import annotations
+
+from typing import Any
+
+from ....errors import Unsupported
+from ....ir.graph import Value
+from .common import TF, carry, from_onnx, rank
+
+
+@from_onnx("nhwc.LRN")
+def lrn(tf: TF, x: Value, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
+    """The kernel's windows have a middle, and its alpha is not divided by their size."""
+    if rank(x) != 4 or size % 2 == 0:
+        raise Unsupported("not two spatial axes, or an even window")
+    return tf.LRN(carry(tf, x, "f4"), depth_radius=size // 2, bias=bias, alpha=alpha / size, beta=beta, type=tf.out)
