@@ -10,13 +10,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ...codecs.protobuf import encode as varint
 from ...codecs.protobuf import header
 from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import BITS, STRING, DType, Shape, Type
-from .ops import DTYPE, NUMBER, REQUIRED, Attribute, Definition, definition
+from .ops import NUMBER, REQUIRED, Attribute, Definition, definition
 from .tensors import message
 
 STREAMED = 1 << 14
@@ -288,8 +287,8 @@ class Encoder:
         """Every attribute that is not its default, or every one that there is."""
         said = dict(node.attrs)
         ins = [v for v in node.inputs if v is not None]
-        _derived(said, [a for a in d.inputs], [v.dtype for v in ins], d)
-        _derived(said, [a for a in d.outputs], [o.dtype for o in node.outputs], d)
+        _derived(said, d.inputs, [v.dtype for v in ins], d)
+        _derived(said, d.outputs, [o.dtype for o in node.outputs], d)
         if "output_shapes" in d.attributes and node.bodies:
             said["output_shapes"] = [o.shape for o in node.outputs]
         for name, a in d.attributes.items():
@@ -388,6 +387,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.dtype):
         return NUMBER.get(value)
     return tuple(_plain(v) for v in value) if isinstance(value, (list, tuple)) else value
-
-
-__all__ = ["DTYPE", "Encoder", "Item", "Library", "Names", "Parts", "graph_def", "legal", "varint"]
