@@ -108,6 +108,23 @@ class Archive:
         """The bytes of a file.  Raises :class:`CorruptFile` if there is none of that name."""
         return b"".join(self.pieces(name))
 
+    def stored(self, name: str) -> tuple[int, int] | None:
+        """Where the bytes of a file lie in the archive, from and to, if they lie there as they are."""
+        info = self._members.get(name)
+        if not isinstance(info, zipfile.ZipInfo) or info.compress_type != zipfile.ZIP_STORED:
+            return None
+        self._file.seek(info.header_offset)
+        head = self._file.read(30)
+        if len(head) < 30 or head[:4] != b"PK\x03\x04" or info.compress_size != info.file_size:
+            raise CorruptFile(f"member '{printable(name)}' has no header", path=self.path)
+        named, more = int.from_bytes(head[26:28], "little"), int.from_bytes(head[28:30], "little")
+        if self._file.read(named) != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437"):
+            raise UnsafeModel(f"the member '{printable(name)}' has another name in its own header")
+        start = info.header_offset + 30 + named + more
+        if start + info.file_size > self._size:
+            raise CorruptFile(f"member '{printable(name)}' is cut off", path=self.path)
+        return start, start + info.file_size
+
     def pieces(self, name: str) -> Iterator[bytes]:
         """The bytes of a file, piece by piece, each counted against the budget before the next one is made."""
         info = self._members.get(name)

@@ -1,0 +1,23 @@
+"""The layers and operations of Keras in ONNX terms: one function each, by families."""
+from . import (
+    activation,
+    attention,
+    conv,
+    image,
+    index,
+    math,
+    matmul,
+    norm,
+    pool,
+    preprocess,
+    quant,
+    recurrent,
+    reduce,
+    shape,
+    signal,
+    text,
+)
+from .common import to_onnx
+
+__all__ = ["activation", "attention", "conv", "image", "index", "math", "matmul", "norm", "pool", "preprocess", "quant",
+           "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]

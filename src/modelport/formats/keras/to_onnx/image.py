@@ -1,0 +1,167 @@
+"""Resizing, cropping and blocks of pixels."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value
+from ....ir.rules import Builder
+from ....ir.types import is_float
+from .common import axis_of, dims, first, flip, generation, ints, layout, number, rank, real, spatial, to_onnx
+
+
+def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, antialias: bool,
+            data_format: str) -> Any:
+    """An image of another size, its pixels' centres where they were: what tf.image.resize computes."""
+    if rank(x) != 4:
+        raise Unsupported(f"an image of {rank(x)} dimensions")
+    to = layout(op, data_format)
+    size = ints([height, width])
+    if interpolation == "nearest":  # floor((i + 0.5) * scale): ONNX takes 0.5 away before it rounds
+        axes = spatial(x, data_format)
+        old = [(x.shape or ())[a] for a in axes]
+        if any(not isinstance(d, int) for d in old):
+            return to.Resize(x, None, None, size, axes=[2, 3], mode="nearest", nearest_mode="round_prefer_ceil",
+                             coordinate_transformation_mode="half_pixel")
+        for axis, new in zip(axes, (height, width), strict=True):
+            n = dims(x, [axis])[0]
+            scale = np.float32(n) / np.float32(new)  # chosen here: which is nearest depends on the last bit
+            at = np.floor((np.arange(new, dtype=np.float32) + np.float32(0.5)) * scale).astype(np.int64)
+            if not np.array_equal(at, np.arange(n)):
+                x = op.Gather(x, np.minimum(at, n - 1), axis=axis)
+        return x
+    x = real(op, x)
+    if interpolation == "bilinear":
+        return to.Resize(x, None, None, size, axes=[2, 3], mode="linear", antialias=int(antialias),
+                         coordinate_transformation_mode="half_pixel")
+    if interpolation == "bicubic":
+        return to.Resize(x, None, None, size, axes=[2, 3], mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1,
+                         antialias=int(antialias), coordinate_transformation_mode="half_pixel")
+    raise Unsupported(f"interpolation '{interpolation}'")
+
+
+def _cropped(op: Builder, x: Value, start: tuple[int, int], size: tuple[int, int], data_format: str) -> Any:
+    axes = spatial(x, data_format)
+    if start == (0, 0) and list(size) == [(x.shape or ())[a] for a in axes]:
+        return x
+    return op.Slice(x, ints(start), ints([a + b for a, b in zip(start, size, strict=True)]), ints(axes))
+
+
+def _aspect_crop(op: Builder, x: Value, height: int, width: int, data_format: str) -> Any:
+    """The middle of the image that has the target's shape."""
+    h, w = dims(x, spatial(x, data_format), "the image")
+    f = np.float32
+    high = max(min(h, int(f(w * height) / f(width))), 1)
+    wide = max(min(w, int(f(h * width) / f(height))), 1)
+    return _cropped(op, x, (int(f(h - high) / f(2)), int(f(w - wide) / f(2))), (high, wide), data_format)
+
+
+@to_onnx("Resizing", "ops.resize")
+def resizing(op: Builder, x: Value, *, height: int | None = None, width: int | None = None, size: Any = None,
+             interpolation: str = "bilinear", crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False,
+             fill_mode: str = "constant", fill_value: float = 0.0, antialias: bool = False,
+             data_format: str = "channels_last") -> Any:
+    if size is not None:
+        height, width = size
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise Unsupported("a size that is computed")
+    if not is_float(x.dtype) and interpolation != "nearest":
+        if generation(op) == 3 and op.node is not None and op.node.op == "Resizing":
+            raise Unsupported("resizing whole numbers, which are rounded again")
+    if crop_to_aspect_ratio:
+        x = _aspect_crop(op, x, height, width, data_format)
+    if pad_to_aspect_ratio:
+        h, w = dims(x, spatial(x, data_format), "the image")
+        f = np.float32
+        more = [int(f(max(h, int(f(w * height) / f(width))) - h) / f(2)),
+                int(f(max(w, int(f(h * width) / f(height))) - w) / f(2))]
+        if any(more):
+            x = op.Pad(x, ints(more + more), number(x, fill_value), ints(spatial(x, data_format)))
+    return resized(op, x, height, width, str(interpolation).lower(), antialias, data_format)
+
+
+@to_onnx("ops.tf_resize")
+def resize_of_tensorflow(op: Builder, x: Value, *, size: Any, method: Any = "bilinear", antialias: bool = False,
+                         preserve_aspect_ratio: bool = False) -> Any:
+    if not isinstance(size, (list, tuple)) or not all(isinstance(d, int) for d in size) or preserve_aspect_ratio:
+        raise Unsupported("a size that is computed")
+    return resized(op, x, size[0], size[1], str(method).lower().rpartition(".")[2], antialias, "channels_last")
+
+
+@to_onnx("CenterCrop", "RandomCrop")
+def center_crop(op: Builder, x: Value, *, height: int, width: int, data_format: str = "channels_last") -> Any:
+    assert op.node is not None
+    x = real(op, x)
+    h, w = dims(x, spatial(x, data_format), "the image")
+    if op.node.op == "RandomCrop" and generation(op) == 3:
+        return op.Identity(x)  # but while training
+    if h >= height and w >= width and op.node.op == "CenterCrop":
+        return op.Identity(_cropped(op, x, ((h - height) // 2, (w - width) // 2), (height, width), data_format))
+    return resized(op, _aspect_crop(op, x, height, width, data_format), height, width, "bilinear", False, data_format)
+
+
+@to_onnx("UpSampling1D", "UpSampling2D", "UpSampling3D")
+def up_sampling(op: Builder, x: Value, *, size: Any = 2, data_format: str = "channels_last",
+                interpolation: str = "nearest") -> Any:
+    axes = spatial(x, data_format)
+    n = len(axes)
+    factors = [size] * n if isinstance(size, int) else list(size)
+    if len(factors) != n or any(not isinstance(f, int) or f < 1 for f in factors):
+        raise Unsupported(f"size {size!r}")
+    to = layout(op, data_format)
+    scales = np.array(factors, np.float32)
+    window = {"axes": list(range(2, 2 + n))}
+    if interpolation == "nearest":
+        return to.Resize(x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric",
+                         nearest_mode="floor", **window)
+    x = real(op, x)
+    if interpolation == "bilinear":
+        return to.Resize(x, None, scales, mode="linear", coordinate_transformation_mode="half_pixel", **window)
+    if interpolation == "bicubic":
+        return to.Resize(x, None, scales, mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1,
+                         coordinate_transformation_mode="half_pixel", **window)
+    raise Unsupported(f"interpolation '{interpolation}'")
+
+
+@to_onnx("ops.depth_to_space", "ops.space_to_depth")
+def blocks(op: Builder, x: Value, *, block_size: int, data_format: str = "channels_last") -> Any:
+    assert op.node is not None
+    form = {"NHWC": "channels_last", "NCHW": "channels_first"}.get(data_format, data_format)
+    if first(form):
+        raise Unsupported("blocks of channels first")
+    if op.node.op == "ops.depth_to_space":
+        return op.nhwc.DepthToSpace(x, blocksize=block_size, mode="DCR")
+    return op.nhwc.SpaceToDepth(x, blocksize=block_size)
+
+
+@to_onnx("ops.rgb_to_grayscale")
+def rgb_to_grayscale(op: Builder, x: Value, *, data_format: str = "channels_last") -> Any:
+    axis = axis_of(x, -3 if first(data_format) else -1)
+    shape = [1] * rank(x)
+    shape[axis] = 3
+    weights = np.array([0.2989, 0.5870, 0.1140]).reshape(shape)
+    return op.ReduceSum(op.Mul(x, weights.astype(x.dtype)), ints([axis]), keepdims=1)
+
+
+@to_onnx("ops.tf_flip_left_right")
+def flip_left_right(op: Builder, x: Value) -> Any:
+    return op.Identity(flip(op, x, axis_of(x, -2)))
+
+
+@to_onnx("AutoContrast")
+def auto_contrast(op: Builder, x: Value, *, value_range: Any = (0, 255), factor: Any = None,
+                  data_format: str = "channels_last", bounding_box_format: Any = None) -> Any:
+    """Each channel stretched over the whole range, with its axes 1 and 2 as those of the image."""
+    if rank(x) != 4:
+        raise Unsupported(f"an image of {rank(x)} dimensions")
+    low, high = float(value_range[0]), float(value_range[1])
+    x = real(op, x)
+    y = op.Mul(op.Sub(x, number(x, low)), number(x, 255 / (high - low))) if (low, high) != (0, 255) else x
+    least, most = op.ReduceMin(y, ints([1, 2]), keepdims=1), op.ReduceMax(y, ints([1, 2]), keepdims=1)
+    scale = op.Div(number(x, 255), op.Sub(most, least))
+    y = op.Clip(op.Add(op.Mul(y, scale), op.Mul(op.Neg(least), scale)), number(x, 0), number(x, 255))
+    if (low, high) != (0, 255):
+        y = op.Add(op.Mul(y, number(x, (high - low) / 255)), number(x, low))
+    return op.Where(op.IsNaN(y), x, y)
