@@ -1,10 +1,14 @@
 """Which element type a hub value has in a raw graph of a dialect.
 
-TensorFlow computes every type as such.  A dialect with fewer types (TensorFlow.js) carries doubles and half precision
-as float32, integers of any width as int32 (see :mod:`modelport.formats.tfjs.lower`)."""
+TensorFlow's kernels for the CPU round half precision after every operator, some after every term of a sum: it is
+carried as float32, as elsewhere, and weights stay stored as they were.  Every other type is computed as such.  A
+dialect with fewer types (TensorFlow.js) carries doubles as float32 too, integers of any width as int32 (see
+:mod:`modelport.formats.tfjs.lower`)."""
 from __future__ import annotations
 
 from collections.abc import Callable
+
+import numpy as np
 
 from ...hub import ranges
 from ...ir.graph import Graph, Made, Node, Value, rebuild
@@ -15,8 +19,12 @@ Carrier = Callable[[Value], DType]
 """The element type that carries a value."""
 
 
-def as_it_is(v: Value) -> DType:
-    return v.dtype
+_HALF = frozenset({"float16", "bfloat16"})
+
+
+def widened(v: Value) -> DType:
+    """The element type, half precision as float32."""
+    return np.dtype(np.float32) if v.dtype.name in _HALF else v.dtype
 
 
 def stated(v: Value | None, carrier: Carrier) -> Value | None:
@@ -44,8 +52,6 @@ def constant(v: Value, dtype: DType) -> Value:
 
 def carried(graph: Graph, carrier: Carrier) -> Graph:
     """The hub graph with every value typed as it is carried; its operators are the same."""
-    if carrier is as_it_is:
-        return graph
     olds = iter(graph.nodes)
 
     def rule(node: Node) -> Made:

@@ -23,9 +23,10 @@ from ...ir.types import Type
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
-from .carriers import Carrier, as_it_is, carried, constant, stated
+from .carriers import Carrier, carried, constant, stated, widened
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
+from .halve import F16, halve
 from .raw import RawBuilder, builder
 
 rules = Rules("the hub", "what TensorFlow has")
@@ -40,12 +41,13 @@ Fit = Callable[[RawBuilder, Node, Value], Value]
 @dataclass(frozen=True)
 class Target:
     """What hub graphs are lowered to: the operators (of the builder's dialect), the decompositions, how element types
-    are carried, and what is done with what a rule makes."""
+    are carried inside and what they are at the interface, and what is done with what a rule makes."""
 
     name: str
     builder: Callable[[], RawBuilder]
     rules: Rules
-    carrier: Carrier = as_it_is
+    carrier: Carrier = widened
+    outside: Carrier = lambda v: v.dtype
     fit: Fit = lambda op, node, v: v
 
 
@@ -57,6 +59,8 @@ def from_hub(hub: Graph, *, trainable: bool = False) -> Graph:
 
     With ``trainable`` a SavedModel keeps its weights as variables that can be trained on."""
     raw = lowered(hub, TENSORFLOW)
+    if any(v.dtype == F16 for v in hub.constants):
+        raw = halve(raw)
     return raw.with_(meta={**raw.meta, "tensorflow:trainable": "1"}) if trainable else raw
 
 
@@ -80,12 +84,14 @@ def _lowered(hub: Graph, target: Target) -> Graph:
     graph = clean(fold(channels_last(trimmed(graph))))
     typed = carried(canonical(graph), target.carrier)
     op = target.builder()
-    inputs = {k: Value(v.type, v.name) for k, v in typed.inputs.items()}
-    for new, old in zip(inputs.values(), typed.inputs.values(), strict=True):
-        if old.dtype.kind in "iu":
-            ranges.state(new, ranges.of(old))
-    raw = translate(typed, from_onnx, op, partial(_around, target), inputs, lambda node, body: body.inputs)
-    return raw.with_(inputs=inputs).noted(*op.notes)
+    inputs = {k: Value(Type(target.outside(v), v.shape), v.name) for k, v in graph.inputs.items()}
+    flows = {k: cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
+    for k, flow in flows.items():
+        if flow.dtype.kind in "iu":
+            ranges.state(flow, ranges.of(typed.inputs[k]))
+    raw = translate(typed, from_onnx, op, partial(_around, target), flows, lambda node, body: body.inputs)
+    outputs = {k: cast(op, v, target.outside(graph.outputs[k])) for k, v in raw.outputs.items()}
+    return raw.with_(inputs=inputs, outputs=outputs).noted(*op.notes)
 
 
 def _around(target: Target, op: Builder, node: Node, rule: Callable[..., Any]) -> Made:

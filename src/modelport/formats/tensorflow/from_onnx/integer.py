@@ -30,7 +30,7 @@ def bitwise_not(tf: TF, x: Value) -> Any:
 
 @from_onnx("BitShift")
 def shift(tf: TF, x: Value, by: Value, *, direction: str) -> Any:
-    """By all bits and more, a shift leaves nothing; the kernel's shift by them is open."""
+    """By a negative number or by all bits and more, a shift leaves what the sign bit fills in; the kernel's is open."""
     x, by = together(tf, room(tf, [x, by]), INTS)
     name = "LeftShift" if direction == "LEFT" else "RightShift"
     size = 8 * x.dtype.itemsize
@@ -41,6 +41,8 @@ def shift(tf: TF, x: Value, by: Value, *, direction: str) -> Any:
     far = tf.GreaterEqual(by, whole)
     if by.dtype.kind == "i":
         far = tf.LogicalOr(far, tf.Less(by, constant(0, by.dtype)))
+    if name == "RightShift" and x.dtype.kind == "i":  # the sign is left
+        return tf.RightShift(x, tf.SelectV2(far, constant(size - 1, by.dtype), by))
     near = tf.add(name, x, tf.SelectV2(far, constant(0, by.dtype), by))
     return tf.SelectV2(far, constant(0, x.dtype), near)
 

@@ -273,6 +273,15 @@ def _mirror(tf: TF, x: Value, pads: Value, axes: Value | None, n: int) -> Any:
     return tf.MirrorPad(x, constant(pairs), mode="REFLECT", type=Type(x.dtype, tf.out.shape))
 
 
+def _cut(tf: TF, x: Value, both: Value) -> tuple[Value, Value]:
+    """``x`` without what negative pads take away, and the pads without them."""
+    n = rank(x)
+    cut = tf.Maximum(tf.Neg(both), constant(0, I32))
+    first, last = (reshape(tf, tf.Slice(cut, ints([0, k]), ints([n, 1])), (n,)) for k in (0, 1))
+    left = tf.Maximum(tf.Sub(sizes(tf, x, 0, n), tf.AddV2(first, last)), constant(0, I32))
+    return tf.Slice(x, first, left, type=Type(x.dtype, (None,) * n)), tf.Maximum(both, constant(0, I32))
+
+
 @from_onnx("Pad")
 def pad(tf: TF, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *,
         mode: str = "constant") -> Any:
@@ -288,11 +297,11 @@ def pad(tf: TF, x: Value, pads: Value, value: Value | None = None, axes: Value |
     amounts = i32(tf, pads, "the pads")
     if amounts.data is not None and (amounts.numpy() < 0).any():
         raise Unsupported("negative pads")
-    if pads.data is None and ranges.of(pads)[0] < 0:
-        raise Unsupported("pads that may be negative")
     place = [which.index(a) if a in which else 2 * m for a in range(n)]
     pairs = [p for k in place for p in (k, k + m if k < 2 * m else k)]
     both = reshape(tf, _spread(tf, amounts, pairs, 0), (n, 2))
+    if pads.data is None and ranges.of(pads)[0] < 0:
+        x, both = _cut(tf, x, both)
     if value is None and x.dtype.kind != "O":
         return tf.Pad(x, both, type=Type(x.dtype, tf.out.shape))
     fill = constant(np.array("", object)) if value is None else scalar(tf, cast(tf, value, x.dtype))
