@@ -42,7 +42,10 @@ def converted(case: Case, target: Path, name: str = "tensorflow") -> tuple[str, 
         module.write
     except Exception:
         import types
-        from modelport.formats.tensorflow import lower, writer
+        if name == "tfjs":
+            from modelport.formats.tfjs import lower, writer
+        else:
+            from modelport.formats.tensorflow import lower, writer
         spec = registry.Format(name, name, (), "")
         module = types.SimpleNamespace(from_hub=lower.from_hub, write=writer.write)
     try:

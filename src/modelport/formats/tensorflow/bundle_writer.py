@@ -27,7 +27,10 @@ def _checksum() -> Sum:
         import google_crc32c  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         return crc32c
-    return lambda data, start=0: int(google_crc32c.extend(start, bytes(data)))
+
+    def fast(data: Any, start: int) -> int:
+        return int(google_crc32c.extend(start, bytes(data)))
+    return fast
 
 
 class _Summed:

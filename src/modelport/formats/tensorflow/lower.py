@@ -19,7 +19,7 @@ from ...hub.layout import BOUND, channels_last
 from ...hub.opset import NHWC
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import Type
+from ...ir.types import Type, dtype_name
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
@@ -34,8 +34,8 @@ rules = Rules("the hub", "what TensorFlow has")
 rules.update(kernels.rules)
 rules["Range"] = general.rules["Range"]  # of real numbers, the count in doubles
 
-Fit = Callable[[RawBuilder, Node, Value], Value]
-"""What a rule made for an output of a hub node, as the values of its element type are carried."""
+Fit = Callable[[RawBuilder, str, Value, Value], Value]
+"""Operator, output of a hub node, what its rule made: that as values of the output's element type are carried."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Target:
     rules: Rules
     carrier: Carrier = widened
     outside: Carrier = lambda v: v.dtype
-    fit: Fit = lambda op, node, v: v
+    fit: Fit = lambda op, name, old, v: v
 
 
 TENSORFLOW = Target("TensorFlow", builder, rules)
@@ -101,8 +101,12 @@ def _around(target: Target, op: Builder, node: Node, rule: Callable[..., Any]) -
         made = apply(rule, op, node)
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as e:
         raise Unsupported(f"not as its kernel wants it ({type(e).__name__}: {e})") from e
-    outs = [cast(op, target.fit(op, node, constant(v, target.carrier(v)) if v.data is not None else v), old.dtype)
-            for v, old in zip((made,) if isinstance(made, Value) else made, node.outputs, strict=False)]
+    outs = []
+    for v, old in zip((made,) if isinstance(made, Value) else made, node.outputs, strict=False):
+        if not op.dialect.holds(old.dtype):
+            raise Unsupported(f"element type {dtype_name(old.dtype)}")
+        v = constant(v, target.carrier(v)) if v.data is not None else v
+        outs.append(cast(op, target.fit(op, node.op, old, v), old.dtype))
     for v, old in zip(outs, node.outputs, strict=False):
         if v.data is None and v.dtype.kind in "iu":
             ranges.state(v, ranges.of(old))

@@ -68,8 +68,12 @@ def string_normalizer(tf: TF, x: Value, *, case_change_action: str = "NONE", is_
 
 @from_onnx("StringSplit")
 def string_split(tf: TF, x: Value, *, delimiter: str = "", maxsplit: int | None = None) -> Any:
-    """The parts side by side, empty texts behind those of fewer; and their numbers."""
+    """The parts side by side, empty texts behind those of fewer; and their numbers.
+
+    With white space for a delimiter, the kernel counts an empty rest where parts are limited."""
     assert tf.node is not None
+    if maxsplit is not None and not delimiter:
+        raise Unsupported("so many parts between white space")
     flat = reshape(tf, x, (None,))
     index, parts, shape = tf.StringSplitV2(
         flat, constant(np.array(delimiter, STRING)), maxsplit=-1 if maxsplit is None else maxsplit, outputs=3,
