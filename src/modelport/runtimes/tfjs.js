@@ -107,7 +107,9 @@ async function main() {
       }
       const made = await model.run(feeds), arrays = [];
       for (let k = 0; k < made.length; k++) {
-        const data = await made[k].data();
+        let data = await made[k].data();
+        const kind = ARRAYS[made[k].dtype];  // a cast that loses nothing keeps the array of the type before it
+        if (kind && !(data instanceof kind)) data = kind.from(data);
         arrays.push([model.outputs[k][0], made[k], made[k].dtype === "string" ? Buffer.from(JSON.stringify(Array.from(data)))
           : Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
       }

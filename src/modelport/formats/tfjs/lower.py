@@ -5,6 +5,9 @@ any width as int32, narrower ones wrapped around where they would have been, wid
 proves that 32 bits hold them."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ...errors import Unsupported, UnsupportedModel, UsageError, printable
@@ -12,7 +15,7 @@ from ...hub import ranges
 from ...hub.decompose import kernels
 from ...ir.graph import Graph, Node, Value, constant
 from ...ir.rules import Rules
-from ...ir.types import STRING, DType, dtype_name, is_float
+from ...ir.types import STRING, DType, Type, dtype_name, is_float
 from ...notes import Note
 from ..tensorflow.lower import Target, lowered
 from ..tensorflow.raw import Dialect, RawBuilder, infer
@@ -28,6 +31,9 @@ _WRAPS = frozenset("Abs Add BitShift BitwiseNot Cast CumProd CumSum Div MatMul M
                    "Sum".split())
 """Operators whose result may not fit the integers that go in; all others deliver what they were given."""
 
+_TEXT = frozenset("Equal ExpandDims Identity NotEqual Reshape Squeeze".split())
+"""Operators that take text; the kernels of all others want numbers."""
+
 rules = Rules("the hub", "what TensorFlow.js has")
 rules.update(kernels.rules)
 
@@ -36,6 +42,12 @@ class Builder(RawBuilder):
     """The builder of raw nodes."""
 
     dialect = DIALECT
+
+    def add(self, op: str, *inputs: Any, outputs: int | None = None, type: Type | Sequence[Type] | None = None,
+            **attrs: Any) -> Any:
+        if op not in _TEXT and any(isinstance(v, Value) and v.dtype == STRING for v in inputs):
+            raise Unsupported(f"text for {op}")
+        return super().add(op, *inputs, outputs=outputs, type=type, **attrs)
 
 
 def carrier(v: Value) -> DType:

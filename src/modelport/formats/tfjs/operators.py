@@ -1,12 +1,12 @@
 """The operators that TensorFlow.js executes.
 
-Source: @tensorflow/tfjs-converter 4.22, src/operations/op_list; those of decision forests, which need another package,
-are left out."""
+Source: @tensorflow/tfjs-converter 4.22, src/operations/op_list.  Those of decision forests, which need another package,
+are left out, and BitwiseAnd, whose executor asks for inputs by names that its entry in the list does not have."""
 from __future__ import annotations
 
 OPERATORS = frozenset((
     "Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Atan Atan2 Atanh AvgPool AvgPool3D BatchMatMul "
-    "BatchMatMulV2 BatchToSpaceND BiasAdd Bincount BitwiseAnd BroadcastArgs BroadcastTo Cast Ceil ClipByValue Complex "
+    "BatchMatMulV2 BatchToSpaceND BiasAdd Bincount BroadcastArgs BroadcastTo Cast Ceil ClipByValue Complex "
     "ComplexAbs Concat ConcatV2 Const Conv1D Conv2D Conv2DBackpropInput Conv3D Cos Cosh CropAndResize Cumprod Cumsum "
     "DenseBincount DepthToSpace DepthwiseConv2d DepthwiseConv2dNative Dilation2D Div DivNoNan Einsum Elu "
     "EmptyTensorList EnsureShape Enter Equal Erf EuclideanNorm Exit Exp ExpandDims Expm1 FFT FakeQuantWithMinMaxVars "

@@ -41,7 +41,7 @@ def write(raw: Graph, path: Path) -> None:
     graph = message("GraphDef")(node=[_bare(i) for i in items])
     graph.versions.producer = PRODUCER
     graph.library.function.extend(functions)
-    topology = json_format.MessageToDict(graph)
+    topology = _stated(json_format.MessageToDict(graph))
     weights = _Weights(encoder.constants, raw.meta.get(QUANTIZE, ""))
     model = {
         "format": "graph-model", "generatedBy": "modelport", "convertedBy": f"modelport {__version__}",
@@ -50,6 +50,27 @@ def write(raw: Graph, path: Path) -> None:
         "weightsManifest": [{"paths": weights.paths, "weights": weights.specs}]}
     (path / "model.json").write_text(json.dumps(model, sort_keys=True, separators=(",", ":")), "utf-8")
     weights.write(path)
+
+
+def _stated(topology: dict[str, Any]) -> dict[str, Any]:
+    """The topology with what JSON leaves out and TensorFlow.js reads: sizes of zero, lists of nothing."""
+    def shapes(entry: Any) -> None:
+        if isinstance(entry, dict):
+            for key, inner in entry.items():
+                if key == "dim":
+                    for d in inner:
+                        d.setdefault("size", "0")
+                else:
+                    shapes(inner)
+        elif isinstance(entry, list):
+            for inner in entry:
+                shapes(inner)
+    shapes(topology)
+    for function in topology.get("library", {}).get("function", ()):
+        function.setdefault("nodeDef", [])
+        for key in ("inputArg", "outputArg"):
+            function["signature"].setdefault(key, [])
+    return topology
 
 
 def _bare(item: Item) -> Any:

@@ -65,7 +65,7 @@ def _holds(a: DType, b: DType) -> bool:
     """Whether every number of type ``a`` is one of type ``b``, both real or both integers."""
     if a == BF16:
         return b in (F32, F64)
-    if b == BF16 or a.name not in np.sctypeDict or b.name not in np.sctypeDict:
+    if b == BF16 or "O" in (a.kind, b.kind) or a.name not in np.sctypeDict or b.name not in np.sctypeDict:
         return False
     return np.can_cast(a, b, "safe") and (a.kind == "f") == (b.kind == "f")
 

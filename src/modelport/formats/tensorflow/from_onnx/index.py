@@ -119,6 +119,8 @@ def one_hot(tf: TF, where: Value, depth: Value, values: Value, *, axis: int = -1
     else:
         off, on = (tf.GatherV2(values, constant(k, I32), constant(0, I32)) for k in (0, 1))
     axis = axis % (n + 1)
+    if axis < n and tf.dialect.operators is not None:  # TensorFlow.js does not read the axis
+        raise Unsupported("along another axis than the last")
     return tf.OneHot(where, count, on, off, axis=axis if axis < n else -1, type=Type(values.dtype, tf.out.shape))
 
 

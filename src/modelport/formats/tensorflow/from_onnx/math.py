@@ -108,7 +108,7 @@ def power(tf: TF, a: Value, b: Value) -> Any:
 def modulo(tf: TF, a: Value, b: Value, *, fmod: int = 0) -> Any:
     """The remainder has the sign of the divisor, that of ``fmod`` the sign of the dividend."""
     a, b = checked(together(tf, [a, b], NUMBERS))
-    if not fmod:
+    if not fmod and (not is_float(a.dtype) or tf.has("TruncateMod")):
         return tf.FloorMod(a, b)
     if tf.has("TruncateMod") and a.dtype in (F32, F64, I32, I64):
         return tf.TruncateMod(a, b)
@@ -117,7 +117,11 @@ def modulo(tf: TF, a: Value, b: Value, *, fmod: int = 0) -> Any:
     zero = constant(0, a.dtype)
     if is_float(a.dtype):
         r = tf.FloorMod(tf.Abs(a), tf.Abs(b))
-        return tf.SelectV2(tf.Less(a, zero), tf.Neg(r), r)
+        r = tf.SelectV2(tf.Less(a, zero), tf.Neg(r), r)
+        if fmod:
+            return r
+        other = tf.LogicalAnd(tf.NotEqual(r, zero), tf.NotEqual(tf.Less(a, zero), tf.Less(b, zero)))
+        return tf.SelectV2(other, tf.AddV2(r, b), r)
     r = tf.FloorMod(a, b)
     other = tf.LogicalAnd(tf.NotEqual(r, zero), tf.NotEqual(tf.Less(a, zero), tf.Less(b, zero)))
     return tf.SelectV2(other, tf.Sub(r, b), r)

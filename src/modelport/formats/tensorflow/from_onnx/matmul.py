@@ -17,7 +17,15 @@ def matmul(tf: TF, a: Value, b: Value) -> Any:
         raise Unsupported("a vector")
     if rank(a) == rank(b) == 2:
         return tf.MatMul(a, b, transpose_a=False, transpose_b=False)
+    if tf.dialect.operators is not None and not _alike(a, b):  # TensorFlow.js counts the smaller batch round and round
+        raise Unsupported("batches that are broadcast")
     return tf.BatchMatMulV2(a, b, adj_x=False, adj_y=False)
+
+
+def _alike(a: Value, b: Value) -> bool:
+    """Whether the batches of two matrices are as many, or one of them is one."""
+    one, other = (tuple(v.shape or ())[:-2] for v in (a, b))
+    return all(d == 1 for d in one) or all(d == 1 for d in other) or (one == other and None not in one)
 
 
 @from_onnx("Gemm")

@@ -101,6 +101,8 @@ def label_encoder(tf: TF, x: Value, *, default_float: float = -0.0, default_int6
         else default_int64
     if default_tensor is not None:
         missing = default_tensor.numpy().ravel()[0]
+    if values.dtype == I64:
+        values = values.astype(tf.out.dtype)
     each = expanded(tf, x, rank(x))
     same = tf.Equal(each, constant(keys))
     if is_float(keys.dtype) and np.isnan(keys).any():

@@ -13,6 +13,7 @@ from .. import sizes
 from ..sizes import ints, number, rank
 from .table import replaces, rules
 
+_END = (1 << 31) - 1  # behind the end of every axis
 _DENSE = 1 << 22  # elements of the table of all pairs of a target and an update
 
 
@@ -75,7 +76,7 @@ def slice_(op: Builder, x: Value, starts: Value, ends: Value, axes: Value | None
         one = op.ReduceSum(op.Where(hit, op.Unsqueeze(sizes.wide(op, v), ints(0)), number(0)), ints(1), keepdims=0)
         return op.Where(named, one, number(rest)) if rest else one
     step = None if steps is None else whole(steps, 1)
-    made: Value = op.Slice(x, whole(starts, 0), whole(ends, np.iinfo(np.int64).max), np.arange(n), step)
+    made: Value = op.Slice(x, whole(starts, 0), whole(ends, _END), np.arange(n), step)
     return made
 
 

@@ -30,6 +30,10 @@ def matmul(op: Builder, a: Value, b: Value) -> Any:
         flat = op.Reshape(a, quick.Concat(i64(-1), quick.Shape(a, start=a.rank - 1), axis=0))
         return op.Reshape(op.MatMul(flat, b), quick.Concat(quick.Shape(a, end=a.rank - 1), last, axis=0))
     ahead = [v.shape[:-2] if v.shape else () for v in (a, b)]
+    if ahead[0] != ahead[1] and "Expand" not in (a.op, b.op):  # each in the batch of both
+        one = i64(1, 1)
+        wide = [op.Expand(v, quick.Concat(quick.Shape(u, end=u.rank - 2), one, axis=0)) for v, u in ((a, b), (b, a))]
+        return op.MatMul(*wide)
     if max(a.rank, b.rank) <= 5 or ahead[0] != ahead[1] or any(d is None for d in ahead[0]):
         raise Unsupported(f"{max(a.rank, b.rank)} axes that are broadcast")
     x, y = (op.Reshape(v, quick.Concat(i64(-1), quick.Shape(v, start=a.rank - 2), axis=0)) for v in (a, b))
