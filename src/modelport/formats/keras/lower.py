@@ -25,6 +25,7 @@ from .from_onnx.common import cast
 from .from_onnx.common import infer as raw_infer
 from .from_onnx.math import steps
 from .from_onnx.recurrent import LAYER, STATES, narrowed, sizes
+from .net import spelled
 
 TARGET = "Keras"
 rewrite = Rewrites(infer.site)
@@ -51,6 +52,9 @@ def from_hub(hub: Graph) -> Graph:
     for new, old in zip(inputs.values(), graph.inputs.values(), strict=True):
         new.elements = old.elements
     raw = translate(graph, from_onnx, op, _around, inputs)
+    for key in (*graph.inputs, *graph.outputs):
+        if spelled(key) != key:
+            op.note("changed", f"'{printable(key)}' is named '{spelled(key)}', as every backend of Keras takes it")
     return narrowed(raw).noted(*op.notes)
 
 

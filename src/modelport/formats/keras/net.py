@@ -59,23 +59,21 @@ class Out:
 
 @dataclass
 class Net:
-    """The parts of a model in Keras's order, its inputs and outputs, and the names that had to change."""
+    """The parts of a model in Keras's order, its inputs and outputs."""
 
     name: str
     parts: list[Part]
     inputs: list[Part]
     outputs: list[Out]
-    renamed: dict[str, str]
 
 
 def net(graph: Graph) -> Net:
     """The net of a raw graph; :class:`UnsupportedModel` if a constant is too large to stand in a configuration."""
     names: set[str] = set()
-    renamed: dict[str, str] = {}
     places: dict[Value, Out] = {}
 
     def named(wanted: str, kind: str) -> str:
-        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", wanted).lstrip("_-") or snake(kind.removeprefix("ops."))
+        plain = spelled(wanted) or snake(kind.removeprefix("ops."))
         name, k = plain, 0
         while name in names:
             k += 1
@@ -87,8 +85,6 @@ def net(graph: Graph) -> Net:
     reserved = {v: k for k, v in graph.outputs.items() if v.node is not None}
     for key, v in graph.inputs.items():
         name = named(key, "input_layer")
-        if name != key:
-            renamed[key] = name
         dims = None if v.shape is None else [d if isinstance(d, int) else None for d in v.shape]
         if dims is None:
             where = Node("input", [], {}, [], name=key)
@@ -100,8 +96,6 @@ def net(graph: Graph) -> Net:
     taken = {}
     for v, key in reserved.items():  # outputs have their names first
         taken[v] = named(key, v.op)
-        if taken[v] != key:
-            renamed[key] = taken[v]
     problems: list[Unsupported] = []
     parts = [*inputs]
     for node in graph.nodes:
@@ -131,11 +125,12 @@ def net(graph: Graph) -> Net:
         outputs.append(place)
     if problems:
         raise UnsupportedModel(problems, "Keras")
-    return Net(_plain(graph.name), _ordered(parts, inputs, outputs), inputs, outputs, renamed)
+    return Net(spelled(graph.name) or "model", _ordered(parts, inputs, outputs), inputs, outputs)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_") or "model"
+def spelled(name: str) -> str:
+    """A name as every backend takes it: PyTorch's parameters have no dot, TensorFlow's scopes few other signs."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-")
 
 
 def dtype_name(v: Value) -> str:

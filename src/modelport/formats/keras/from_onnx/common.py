@@ -94,16 +94,17 @@ def floating(*values: Value | None) -> None:
 
 
 def reshape(k: Builder, x: Value, shape: Sequence[Dim], dtype: Any = None) -> Value:
-    """``x`` in another shape, of which one size may be unknown, or the first and one more."""
+    """``x`` in another shape, of which one size may be unknown besides that of the batch."""
     unknown = [d for d in shape if not isinstance(d, int)]
     out = Type(x.dtype, tuple(shape))
     if x.shape == tuple(shape):
         return x
+    if x.shape and shape and len(shape) > 1 and shape[0] is not None and shape[0] == x.shape[0] and is_float(x.dtype) \
+            and sum(not isinstance(d, int) for d in shape[1:]) <= 1:  # a layer leaves the batch alone
+        return k.Reshape(x, target_shape=tuple(d if isinstance(d, int) else -1 for d in shape[1:]), type=out)
     if len(unknown) <= 1:
         made: Value = call(k, "reshape", x, newshape=tuple(d if isinstance(d, int) else -1 for d in shape), type=out)
         return made
-    if len(unknown) == 2 and x.shape and shape[0] == x.shape[0] and isinstance(shape[0], str) and is_float(x.dtype):
-        return k.Reshape(x, target_shape=tuple(d if isinstance(d, int) else -1 for d in shape[1:]), type=out)
     raise Unsupported(f"a shape of which several sizes are not known: {out}")
 
 

@@ -145,6 +145,11 @@ def reduce(k: Builder, x: Value, axes: Value | None = None, *, keepdims: int = 1
     if name in ("ReduceMax", "ReduceMin", "ReduceMean") and (x.shape is None or 0 in x.shape):
         raise Unsupported("of a value that may have no elements")
     axis: Any = tuple(a % rank(x) for a in along) or None
+    n = rank(x) - 2
+    if name in ("ReduceMean", "ReduceMax") and is_float(x.dtype) and n in (1, 2, 3) and axis and \
+            sorted(axis) == list(range(1, n + 1)):
+        kind = "Average" if name == "ReduceMean" else "Max"
+        return k.add(f"Global{kind}Pooling{n}D", x, data_format="channels_last", keepdims=bool(keepdims), type=k.out)
     y = call(k, _REDUCE[name], x, axis=axis, keepdims=bool(keepdims), type=Type(k.out.dtype, k.out.shape))
     return y if is_float(x.dtype) or x.dtype.itemsize >= 8 else call(k, "cast", y, dtype=x.dtype.name, type=k.out)
 
