@@ -71,6 +71,9 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
            write_options=("float16", "float32", "recurrent")),
     Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
            write_options=("opset", "external_data")),
+    Format("tensorflow", "TensorFlow", (".pb", ".pbtxt", ".meta", ".savedmodel"), "modelport.formats.tensorflow",
+           folder=("saved_model.pb", "saved_model.pbtxt"), runtime="graphdef", framework="tensorflow",
+           read_options=("signature", "tags", "inputs", "outputs", "state")),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (

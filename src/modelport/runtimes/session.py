@@ -16,7 +16,7 @@ from ..ir.tensor import Array
 from ..ir.types import STRING, Type, dtype_name
 
 RUNTIMES: Mapping[str, str] = {"onnxruntime": "onnx", "reference": "onnx", "tflite": "tflite",
-                               "tensorflow": "tensorflow", "tfjs": "tfjs"}
+                               "tensorflow": "tensorflow", "graphdef": "tensorflow", "tfjs": "tfjs"}
 """Each runtime and the format of the files it runs; the modules of this package have the same names."""
 
 

@@ -114,6 +114,8 @@ def _read(scope: Scope, handle: Result) -> Value:
 @resolved("AssignVariableOp", "Assign")
 def assign(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
     if not isinstance(ins[0], Variable):
+        if isinstance(ins[0], Value):  # a variable that freezing made a constant: what is read of it is the new value
+            return [_value(ins[1])]
         if isinstance(ins[0], Other):
             return []
         raise Unsupported("assigns to something that is no variable")
@@ -131,12 +133,17 @@ _UPDATE = {"AssignAdd": "AddV2", "AssignSub": "Sub", "AssignAddVariableOp": "Add
 
 @resolved(*_UPDATE)
 def update(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
-    if not isinstance(ins[0], Variable):
-        raise Unsupported("assigns to something that is no variable")
-    before = scope.read(ins[0])
+    before = _read(scope, ins[0])
     made = scope.make(_UPDATE[node.op], [before, _value(ins[1])], {}, [Type(before.dtype, before.shape)], node.name)
-    scope.assign(ins[0], made[0])
-    return [ins[0]]
+    return _written(scope, ins[0], made[0])
+
+
+def _written(scope: Scope, target: Result, value: Value) -> Sequence[Result]:
+    """A variable after it was assigned; of one that freezing made a constant, the new value."""
+    if isinstance(target, Variable):
+        scope.assign(target, value)
+        return [target]
+    return [value]
 
 
 @resolved("ScatterUpdate", "ScatterAdd", "ScatterSub", "ScatterMul", "ScatterDiv", "ScatterMin", "ScatterMax",
@@ -144,9 +151,7 @@ def update(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequenc
           "ResourceScatterSub", "ResourceScatterMul", "ResourceScatterDiv", "ResourceScatterMin", "ResourceScatterMax",
           "ResourceScatterNdUpdate", "ResourceScatterNdAdd", "ResourceScatterNdSub")
 def scatter(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
-    if not isinstance(ins[0], Variable):
-        raise Unsupported("assigns to something that is no variable")
-    before, index, values = scope.read(ins[0]), _value(ins[1]), _value(ins[2])
+    before, index, values = _read(scope, ins[0]), _value(ins[1]), _value(ins[2])
     kind = node.op.removeprefix("Resource").removeprefix("Scatter")
     if not kind.startswith("Nd"):
         last = scope.constant(-1, "i4")
@@ -155,8 +160,7 @@ def scatter(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequen
     kind = kind.removeprefix("Nd")
     made = scope.make(f"TensorScatter{kind}", [before, index, values], {}, [Type(before.dtype, before.shape)],
                       node.name)
-    scope.assign(ins[0], made[0])
-    return [ins[0]]
+    return _written(scope, ins[0], made[0])
 
 
 @resolved("ResourceGather", "ResourceGatherNd", "VariableShape")

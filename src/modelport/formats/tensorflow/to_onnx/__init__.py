@@ -1,0 +1,22 @@
+"""The operators of TensorFlow in ONNX terms: one function each, by families."""
+from . import (
+    activation,
+    control,
+    conv,
+    detection,
+    image,
+    index,
+    math,
+    matmul,
+    norm,
+    pool,
+    quant,
+    reduce,
+    shape,
+    signal,
+    text,
+)
+from .common import to_onnx
+
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant",
+           "reduce", "shape", "signal", "text", "to_onnx"]

@@ -1,0 +1,110 @@
+"""Non-maximum suppression.  Source: tensorflow/core/kernels/image/non_max_suppression_op.cc.
+
+ONNX's operator has the same rule (greedy, an overlap above the threshold goes, a score must be above the least)."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value, constant
+from ....ir.rules import Builder
+from .common import F32, I32, I64, cast, dims, i64, ints, scalar, to_onnx
+
+
+def _selected(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, least: Value | None) -> Any:
+    found = op.NonMaxSuppression(
+        op.Unsqueeze(cast(op, boxes, F32), ints([0])), op.Unsqueeze(cast(op, scores, F32), ints([0, 1])),
+        op.Reshape(i64(op, most), ints([1])), op.Reshape(cast(op, iou, F32), ints([1])),
+        None if least is None else op.Reshape(cast(op, least, F32), ints([1])))
+    return op.Squeeze(op.Slice(found, ints([2]), ints([3]), ints([1])), ints([1]))
+
+
+@to_onnx("NonMaxSuppression")
+def nms(op: Builder, boxes: Value, scores: Value, most: Value, *, iou_threshold: float = 0.5) -> Any:
+    return cast(op, _selected(op, boxes, scores, most, constant(iou_threshold, F32), None), I32)
+
+
+@to_onnx("NonMaxSuppressionV2")
+def nms_v2(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value) -> Any:
+    return cast(op, _selected(op, boxes, scores, most, iou, None), I32)
+
+
+@to_onnx("NonMaxSuppressionV3")
+def nms_v3(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, least: Value) -> Any:
+    return cast(op, _selected(op, boxes, scores, most, iou, least), I32)
+
+
+def _filled(op: Builder, v: Value, most: Value) -> Any:
+    lacks = op.Sub(op.Reshape(i64(op, most), ints([1])), op.Shape(v))
+    return op.Pad(v, op.Concat(ints([0]), lacks, axis=0))
+
+
+@to_onnx("NonMaxSuppressionV4")
+def nms_v4(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, least: Value, *,
+           pad_to_max_output_size: bool = False) -> Any:
+    index = _selected(op, boxes, scores, most, iou, least)
+    count = cast(op, op.Squeeze(op.Shape(index), ints([0])), I32)
+    return cast(op, _filled(op, index, most) if pad_to_max_output_size else index, I32), count
+
+
+@to_onnx("NonMaxSuppressionV5")
+def nms_v5(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, least: Value, sigma: Value, *,
+           pad_to_max_output_size: bool = False) -> Any:
+    if scalar(sigma, "soft_nms_sigma") != 0:
+        raise Unsupported("soft suppression")
+    index = _selected(op, boxes, scores, most, iou, least)
+    kept = op.Gather(scores, index, axis=0)
+    count = cast(op, op.Squeeze(op.Shape(index), ints([0])), I32)
+    if pad_to_max_output_size:
+        index, kept = _filled(op, index, most), _filled(op, kept, most)
+    return cast(op, index, I32), kept, count
+
+
+@to_onnx("CombinedNonMaxSuppression")
+def combined(op: Builder, boxes: Value, scores: Value, per_class: Value, total: Value, iou: Value, least: Value, *,
+             pad_per_class: bool = False, clip_boxes: bool = True) -> Any:
+    """Suppression class by class, then the best of all classes of each picture, filled up with zeros."""
+    count, shared = dims(boxes, [1, 2])
+    classes = dims(scores, [2])[0]
+    limit, each = int(scalar(total, "max_total_size")), int(scalar(per_class, "max_output_size_per_class"))
+    size = min(limit, each * classes) if pad_per_class else limit
+    batch = op.Shape(scores, end=1)
+    turned = op.Transpose(scores, perm=[0, 2, 1])  # [batch, classes, boxes]
+    if shared == 1:
+        found = op.NonMaxSuppression(op.Squeeze(boxes, ints([2])), turned, ints([each]),
+                                     op.Reshape(iou, ints([1])), op.Reshape(least, ints([1])))
+        flat_scores = op.Reshape(turned, ints([-1]))
+    else:
+        if shared != classes:
+            raise Unsupported(f"{shared} boxes for {classes} classes")
+        by_class = op.Reshape(op.Transpose(boxes, perm=[0, 2, 1, 3]), ints([-1, count, 4]))
+        found = op.NonMaxSuppression(by_class, op.Reshape(turned, ints([-1, 1, count])), ints([each]),
+                                     op.Reshape(iou, ints([1])), op.Reshape(least, ints([1])))
+        flat_scores = op.Reshape(turned, ints([-1]))
+    b, c, k = (op.Squeeze(op.Slice(found, ints([j]), ints([j + 1]), ints([1])), ints([1])) for j in range(3))
+    place = op.Add(op.Mul(op.Add(op.Mul(b, constant(classes if shared == 1 else 1, I64)), c),
+                          constant(count, I64)), k)
+    low = constant(np.float32(-np.inf))
+    kept = op.ScatterElements(op.Expand(low, op.Shape(flat_scores)), place,
+                              op.Gather(flat_scores, place, axis=0), axis=0)
+    rows = op.Reshape(kept, op.Concat(batch, ints([classes * count]), axis=0))
+    many = min(size, classes * count)
+    best, order = op.add("TopK", rows, ints([many]), axis=1, outputs=2)
+    real = op.Greater(best, low)
+    valid = cast(op, op.ReduceSum(cast(op, real, I64), ints([1]), keepdims=0), I32)
+    label = op.Div(order, constant(count, I64))
+    if shared == 1:
+        corners = op.GatherND(op.Squeeze(boxes, ints([2])), op.Unsqueeze(op.Mod(order, constant(count, I64)),
+                                                                        ints([2])), batch_dims=1)
+    else:
+        corners = op.GatherND(op.Reshape(op.Transpose(boxes, perm=[0, 2, 1, 3]), ints([-1, classes * count, 4])),
+                              op.Unsqueeze(order, ints([2])), batch_dims=1)
+    corners = op.Clip(corners, constant(0, F32), constant(1, F32)) if clip_boxes else corners
+    zero = constant(0, F32)
+    outs = [op.Where(op.Unsqueeze(real, ints([2])), corners, zero), op.Where(real, best, zero),
+            op.Where(real, cast(op, label, F32), zero)]
+    if many < size:
+        outs = [op.Pad(o, ints([0, size - many]), zero, ints([1])) for o in outs]
+    return (*outs, valid)

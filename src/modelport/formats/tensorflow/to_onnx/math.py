@@ -1,0 +1,382 @@
+"""Arithmetic, comparisons, logic and bits.  Source: tensorflow/core/kernels/cwise_ops.h."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value, constant
+from ....ir.rules import Builder
+from ....ir.types import NUMBER, STRING, DType
+from ...tflite.to_onnx import math as lite
+from .common import F32, I32, I64, cast, dims, i64, ints, name_of, one, rank, to_onnx, where
+
+UNARY = {"Abs": "Abs", "Neg": "Neg", "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Sin": "Sin", "Cos": "Cos",
+         "Tan": "Tan", "Asin": "Asin", "Acos": "Acos", "Atan": "Atan", "Sinh": "Sinh", "Cosh": "Cosh",
+         "Asinh": "Asinh", "Acosh": "Acosh", "Atanh": "Atanh", "Sign": "Sign", "LogicalNot": "Not", "Erf": "Erf",
+         "IsNan": "IsNaN", "IsInf": "IsInf", "Inv": "Reciprocal", "Reciprocal": "Reciprocal", "Invert": "BitwiseNot"}
+ROUNDING = {"Floor": "Floor", "Ceil": "Ceil", "Round": "Round", "Rint": "Round"}
+BINARY = {"RealDiv": "Div", "Maximum": "Max", "Minimum": "Min", "LogicalAnd": "And",
+          "LogicalOr": "Or", "LogicalXor": "Xor", "Less": "Less", "LessEqual": "LessOrEqual", "Greater": "Greater",
+          "GreaterEqual": "GreaterOrEqual", "BitwiseAnd": "BitwiseAnd", "BitwiseOr": "BitwiseOr",
+          "BitwiseXor": "BitwiseXor", "Sub": "Sub", "Mul": "Mul"}
+
+
+@to_onnx(*UNARY)
+def unary(op: Builder, x: Value) -> Any:
+    name = name_of(op)
+    if name in ("Inv", "Reciprocal") and x.dtype.kind in "iu":
+        return op.Div(one(x), x)
+    return op.add(UNARY[name], x)
+
+
+@to_onnx(*ROUNDING)
+def rounding(op: Builder, x: Value) -> Any:
+    return op.add(ROUNDING[name_of(op)], x) if x.dtype.kind not in "iu" else op.Identity(x)  # half to even in both
+
+
+@to_onnx(*BINARY)
+def binary(op: Builder, x: Value, y: Value) -> Any:
+    return op.add(BINARY[name_of(op)], x, y)
+
+
+@to_onnx("Add", "AddV2")
+def add(op: Builder, x: Value, y: Value) -> Any:
+    return op.StringConcat(x, y) if x.dtype == STRING else op.Add(x, y)
+
+
+@to_onnx("Div", "TruncateDiv")
+def div(op: Builder, x: Value, y: Value) -> Any:
+    return op.Div(x, y)  # of integers towards zero, as in TensorFlow
+
+
+@to_onnx("DivNoNan", "Xdivy", "Xlogy", "Xlog1py", "MulNoNan")
+def no_nan(op: Builder, x: Value, y: Value) -> Any:
+    name = name_of(op)
+    guard = y if name in ("DivNoNan", "MulNoNan") else x
+    made = op.Div(x, y) if name in ("DivNoNan", "Xdivy") else op.Mul(
+        x, y if name == "MulNoNan" else op.Log(y if name == "Xlogy" else op.Add(y, one(y))))
+    return op.Where(op.Equal(guard, one(guard, 0)), one(x, 0), made)
+
+
+@to_onnx("Pow")
+def power(op: Builder, x: Value, y: Value) -> Any:
+    return op.Pow(x, y)
+
+
+@to_onnx("Mod", "TruncateMod")
+def truncated_mod(op: Builder, x: Value, y: Value) -> Any:
+    return op.Mod(x, y, fmod=1)  # C's: the sign of the dividend
+
+
+@to_onnx("FloorDiv")
+def floor_div(op: Builder, x: Value, y: Value) -> Any:
+    return lite.floor_div(op, x, y)
+
+
+@to_onnx("FloorMod")
+def floor_mod(op: Builder, x: Value, y: Value) -> Any:
+    return lite.floor_mod(op, x, y)
+
+
+@to_onnx("Equal")
+def equal(op: Builder, x: Value, y: Value, *, incompatible_shape_error: bool = True) -> Any:
+    if not incompatible_shape_error and (x.rank is None or y.rank is None or (x.rank and y.rank and x.rank != y.rank)):
+        raise Unsupported("a comparison that takes shapes that do not fit")
+    return op.Equal(x, y)
+
+
+@to_onnx("NotEqual")
+def not_equal(op: Builder, x: Value, y: Value, *, incompatible_shape_error: bool = True) -> Any:
+    return op.Not(equal(op, x, y, incompatible_shape_error=incompatible_shape_error))
+
+
+@to_onnx("ApproximateEqual")
+def approximate_equal(op: Builder, x: Value, y: Value, *, tolerance: float = 9.999999747378752e-06) -> Any:
+    return op.Less(op.Abs(op.Sub(x, y)), one(x, tolerance))
+
+
+@to_onnx("AddN", "AccumulateNV2")
+def add_n(op: Builder, *values: Value, shape: Any = None) -> Any:
+    return lite.add_n(op, *values)
+
+
+@to_onnx("Square")
+def square(op: Builder, x: Value) -> Any:
+    return op.Mul(x, x)
+
+
+@to_onnx("SquaredDifference")
+def squared_difference(op: Builder, x: Value, y: Value) -> Any:
+    return lite.squared_difference(op, x, y)
+
+
+@to_onnx("Rsqrt")
+def rsqrt(op: Builder, x: Value) -> Any:
+    return op.Reciprocal(op.Sqrt(x))
+
+
+@to_onnx("Expm1")
+def expm1(op: Builder, x: Value) -> Any:
+    # exp(x) - 1 loses digits near 0: 2 tanh(x/2) / (1 - tanh(x/2)) does not, and is taken there
+    t = op.Tanh(op.Mul(x, one(x, 0.5)))
+    near = op.Div(op.Mul(one(x, 2), t), op.Sub(one(x), t))
+    return op.Where(op.Less(op.Abs(x), one(x, 1)), near, op.Sub(op.Exp(x), one(x)))
+
+
+@to_onnx("Log1p")
+def log1p(op: Builder, x: Value) -> Any:
+    # log(u) * x / (u - 1) with u = 1 + x takes the rounding of 1 + x back (Kahan)
+    u = op.Add(one(x), x)
+    d = op.Sub(u, one(x))
+    exact = op.Or(op.Equal(d, one(x, 0)), op.IsInf(u))
+    made = op.Mul(op.Log(u), op.Div(x, op.Where(exact, one(x), d)))
+    return op.Where(op.Equal(d, one(x, 0)), x, op.Where(op.IsInf(u), op.Log(u), made))
+
+
+@to_onnx("Erfc")
+def erfc(op: Builder, x: Value) -> Any:
+    return op.Sub(one(x), op.Erf(x))
+
+
+@to_onnx("IsFinite")
+def is_finite(op: Builder, x: Value) -> Any:
+    return op.Not(op.Or(op.IsNaN(x), op.IsInf(x)))
+
+
+@to_onnx("Atan2")
+def atan2(op: Builder, y: Value, x: Value) -> Any:
+    return lite.atan2(op, y, x)
+
+
+@to_onnx("LeftShift")
+def left_shift(op: Builder, x: Value, y: Value) -> Any:
+    if x.dtype.kind == "u":
+        return op.BitShift(x, y, direction="LEFT")
+    unsigned = np.dtype(f"u{x.dtype.itemsize}")
+    made = op.BitShift(op.BitCast(x, to=NUMBER[unsigned]), cast(op, y, unsigned), direction="LEFT")
+    return op.BitCast(made, to=NUMBER[x.dtype])
+
+
+@to_onnx("RightShift")
+def right_shift(op: Builder, x: Value, y: Value) -> Any:
+    return op.BitShift(x, y, direction="RIGHT") if x.dtype.kind == "u" else lite.right_shift(op, x, y)
+
+
+@to_onnx("Bitcast")
+def bitcast(op: Builder, x: Value, *, type: DType) -> Any:
+    if type.itemsize != x.dtype.itemsize:
+        raise Unsupported("a change of the size of elements")
+    return x if type == x.dtype else op.BitCast(x, to=NUMBER[type])
+
+
+@to_onnx("Cast")
+def cast_(op: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Any:
+    if Truncate:
+        raise Unsupported("a cast that truncates the mantissa")
+    if STRING in (x.dtype, DstT) and x.dtype != DstT:
+        raise Unsupported("a cast of text")
+    return cast(op, x, DstT)
+
+
+@to_onnx("ClipByValue")
+def clip(op: Builder, x: Value, low: Value, high: Value) -> Any:
+    if low.rank == 0 and high.rank == 0:
+        return op.Clip(x, low, high)
+    return op.Min(op.Max(x, low), high)
+
+
+@to_onnx("BiasAdd", "BiasAddV1")
+def bias_add(op: Builder, x: Value, b: Value, *, data_format: str = "NHWC") -> Any:
+    if data_format == "NCHW" and rank(x) > 2:
+        return op.Add(x, op.Unsqueeze(b, ints(range(1, rank(x) - 1))))
+    return op.Add(x, b)
+
+
+@to_onnx("L2Loss")
+def l2_loss(op: Builder, x: Value) -> Any:
+    return op.Mul(op.ReduceSumSquare(x, keepdims=0), one(x, 0.5))
+
+
+@to_onnx("Bucketize")
+def bucketize(op: Builder, x: Value, *, boundaries: tuple[float, ...] = ()) -> Any:
+    # float64 edges: an int32 or int64 beyond 2**24 must not be rounded before it is compared
+    wide = np.dtype(np.float64) if x.dtype != F32 else F32
+    edges = constant(np.asarray(boundaries, np.float32).astype(wide))
+    above = op.GreaterOrEqual(op.Unsqueeze(cast(op, x, wide), ints([-1])), edges)
+    return op.ReduceSum(cast(op, above, I32), ints([-1]), keepdims=0)
+
+
+@to_onnx("OnesLike", "ZerosLike")
+def filled_like(op: Builder, x: Value) -> Any:
+    if x.dtype == STRING:
+        return op.Expand(constant(np.array("", object)), op.Shape(x))
+    return op.Expand(one(x, int(name_of(op) == "OnesLike")), op.Shape(x))
+
+
+@to_onnx("Range")
+def range_(op: Builder, start: Value, limit: Value, delta: Value) -> Any:
+    dtype = start.dtype
+    if dtype not in (F32, np.float64, np.int16, I32, I64):
+        raise Unsupported(f"a range of {dtype}")
+    return op.Range(*(v if v.rank == 0 else op.Reshape(v, ints([])) for v in (start, limit, delta)))
+
+
+@to_onnx("LinSpace")
+def lin_space(op: Builder, start: Value, stop: Value, num: Value) -> Any:
+    n = op.Reshape(i64(op, num), ints([]))
+    index = op.Range(constant(0, I64), n, constant(1, I64))
+    steps = cast(op, op.Max(op.Sub(n, constant(1, I64)), constant(1, I64)), start.dtype)
+    made = op.Add(start, op.Mul(cast(op, index, start.dtype), op.Div(op.Sub(stop, start), steps)))
+    ends = op.And(op.Equal(index, op.Sub(n, constant(1, I64))), op.Greater(n, constant(1, I64)))
+    return op.Where(ends, stop, made)
+
+
+@to_onnx("Cross")
+def cross(op: Builder, a: Value, b: Value) -> Any:
+    def turned(x: Value, by: int) -> Any:
+        return op.Gather(x, constant([(k + by) % 3 for k in range(3)], I64), axis=-1)
+    return op.Sub(op.Mul(turned(a, 1), turned(b, 2)), op.Mul(turned(a, 2), turned(b, 1)))
+
+
+_LANCZOS = (676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
+            -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7)
+
+
+def _wide(op: Builder, x: Value) -> Value:
+    return cast(op, x, np.dtype(np.float64))
+
+
+@to_onnx("Lgamma")
+def lgamma(op: Builder, x: Value) -> Any:
+    """Lanczos' sum for z >= 0.5, the reflection for the rest, in float64."""
+    def f(v: float) -> Value:
+        return constant(np.float64(v))
+    z = _wide(op, x)
+    flip = op.Less(z, f(0.5))
+    y = op.Sub(op.Where(flip, op.Sub(f(1), z), z), f(1))
+    total: Any = f(0.99999999999980993)
+    for k, c in enumerate(_LANCZOS):
+        total = op.Add(total, op.Div(f(c), op.Add(y, f(k + 1))))
+    t = op.Add(y, f(7.5))
+    made = op.Add(op.Sub(op.Add(f(0.5 * np.log(2 * np.pi)), op.Mul(op.Add(y, f(0.5)), op.Log(t))), t), op.Log(total))
+    low = op.Sub(f(np.log(np.pi)), op.Add(op.Log(op.Abs(op.Sin(op.Mul(f(np.pi), z)))), made))
+    made = op.Where(flip, low, made)
+    pole = op.And(op.LessOrEqual(z, f(0)), op.Equal(z, op.Floor(z)))
+    made = op.Where(op.Or(pole, op.IsInf(z)), f(np.inf), made)
+    return cast(op, made, x.dtype)
+
+
+@to_onnx("Digamma")
+def digamma(op: Builder, x: Value) -> Any:
+    """The asymptotic series behind six steps of the recurrence, the reflection for negative numbers, in float64."""
+    def f(v: float) -> Value:
+        return constant(np.float64(v))
+    z0 = _wide(op, x)
+    flip = op.LessOrEqual(z0, f(0))
+    z = op.Where(flip, op.Sub(f(1), z0), z0)
+    total: Any = f(0)
+    for k in range(10):
+        total = op.Sub(total, op.Reciprocal(op.Add(z, f(k))))
+    y = op.Add(z, f(10))
+    i2 = op.Reciprocal(op.Mul(y, y))
+    series: Any = f(1 / 132)  # B2k / 2k of the Bernoulli numbers
+    for c in (-1 / 240, 1 / 252, -1 / 120, 1 / 12):
+        series = op.Add(f(c), op.Mul(i2, series))
+    made = op.Sub(op.Sub(op.Log(y), op.Div(f(0.5), y)), op.Mul(i2, series))
+    made = op.Add(made, total)
+    made = op.Where(flip, op.Sub(made, op.Div(f(np.pi), op.Tan(op.Mul(f(np.pi), z0)))), made)
+    pole = op.And(flip, op.Equal(z0, op.Floor(z0)))
+    return cast(op, op.Where(pole, f(np.nan), made), x.dtype)
+
+
+@to_onnx("Erfinv")
+def erfinv(op: Builder, y: Value) -> Any:
+    """Winitzki's approximation and three steps of Newton's method in float64."""
+    def f(v: float) -> Value:
+        return constant(np.float64(v))
+    w = _wide(op, y)
+    ln = op.Log(op.Mul(op.Sub(f(1), w), op.Add(f(1), w)))
+    t = op.Add(f(2 / (np.pi * 0.147)), op.Mul(ln, f(0.5)))
+    x = op.Mul(op.Sign(w), op.Sqrt(op.Sub(op.Sqrt(op.Sub(op.Mul(t, t), op.Div(ln, f(0.147)))), t)))
+    for _ in range(3):
+        slope = op.Mul(f(2 / np.sqrt(np.pi)), op.Exp(op.Neg(op.Mul(x, x))))
+        error = op.Sub(cast(op, op.Erf(x), np.dtype(np.float64)), w)
+        step = op.Where(op.Greater(slope, f(0)), op.Div(error, slope), f(0))
+        x = op.Sub(x, op.Div(step, op.Add(f(1), op.Mul(x, step))))
+    ends = op.Equal(op.Abs(w), f(1))
+    return cast(op, op.Where(ends, op.Mul(w, f(np.inf)), x), y.dtype)
+
+
+@to_onnx("Bincount")
+def bincount(op: Builder, x: Value, size: Value, weights: Value) -> Any:
+    return counted(op, op.Reshape(x, ints([-1])), size, weights, False)
+
+
+@to_onnx("DenseBincount")
+def dense_bincount(op: Builder, x: Value, size: Value, weights: Value, *, binary_output: bool = False) -> Any:
+    return counted(op, x, size, weights, binary_output)
+
+
+def counted(op: Builder, x: Value, size: Value, weights: Value, binary: bool) -> Any:
+    """How often each number below ``size`` stands in a row, by comparing with all of them."""
+    n = op.Reshape(i64(op, size), ints([]))
+    index = op.Range(constant(0, I64), n, constant(1, I64))
+    hot = op.Equal(op.Unsqueeze(i64(op, x), ints([-1])), index)
+    out = op.out.dtype
+    values = cast(op, hot, out)
+    if weights.shape is None:
+        raise Unsupported("weights of unknown shape")
+    if weights.type.size != 0:
+        w = op.Reshape(weights, op.Shape(x)) if weights.rank != x.rank else weights
+        values = op.Mul(values, op.Unsqueeze(w, ints([-1])))
+    axis = ints([rank(x) - 1])
+    if binary:
+        return cast(op, op.ReduceMax(cast(op, hot, I32), axis, keepdims=0), out)
+    return op.ReduceSum(values, axis, keepdims=0)
+
+
+@to_onnx("HistogramFixedWidth")
+def histogram(op: Builder, x: Value, value_range: Value, bins: Value, *, dtype: DType = I32) -> Any:
+    f64 = np.dtype(np.float64)
+    flat = cast(op, op.Reshape(x, ints([-1])), f64)
+    low, high = (op.Gather(cast(op, value_range, f64), constant(k, I64)) for k in (0, 1))
+    n = op.Reshape(i64(op, bins), ints([]))
+    top = cast(op, n, f64)
+    at = op.Floor(op.Mul(op.Div(op.Sub(flat, low), op.Sub(high, low)), top))
+    at = op.Clip(at, constant(np.float64(0)), op.Sub(top, constant(np.float64(1))))
+    hot = op.Equal(op.Unsqueeze(cast(op, at, I64), ints([-1])), op.Range(constant(0, I64), n, constant(1, I64)))
+    return cast(op, op.ReduceSum(cast(op, hot, I64), ints([0]), keepdims=0), dtype)
+
+
+@to_onnx("Select")
+def select(op: Builder, c: Value, x: Value, y: Value) -> Any:
+    from ...tflite.to_onnx import index
+    return index.select(op, c, x, y)
+
+
+@to_onnx("SelectV2")
+def select_v2(op: Builder, c: Value, x: Value, y: Value) -> Any:
+    return where(op, c, x, y)
+
+
+@to_onnx("SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits")
+def cross_entropy(op: Builder, logits: Value, labels: Value) -> Any:
+    log = op.LogSoftmax(logits, axis=-1)
+    if name_of(op).startswith("Sparse"):
+        labels = op.OneHot(i64(op, labels), ints([dims(logits, [-1])[0]]), constant(np.array([0, 1]).astype(
+            logits.dtype)))
+    loss = op.Neg(op.ReduceSum(op.Mul(labels, log), ints([-1]), keepdims=0))
+    return loss, op.Sub(op.Exp(log), labels)
+
+
+@to_onnx("InTopK", "InTopKV2")
+def in_top_k(op: Builder, predictions: Value, targets: Value, k: Value | None = None, **attrs: Any) -> Any:
+    n = i64(op, k) if k is not None else constant(int(attrs["k"]), I64)
+    at = op.Unsqueeze(i64(op, targets), ints([1]))
+    score = op.GatherElements(predictions, at, axis=1)
+    above = op.ReduceSum(cast(op, op.Greater(predictions, score), I64), ints([1]), keepdims=0)
+    flat = op.Squeeze(score, ints([1]))
+    return op.And(op.Less(above, n), op.Not(op.Or(op.IsNaN(flat), op.IsInf(flat))))
+

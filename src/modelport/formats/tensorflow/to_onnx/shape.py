@@ -1,0 +1,250 @@
+"""Shapes: what moves, cuts and joins elements without computing with them.
+
+Source: tensorflow/core/kernels of the same names, tensorflow/core/util/strided_slice_op.cc."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....hub.shapes import elements as known_elements
+from ....ir.graph import Value, constant
+from ....ir.rules import Builder
+from ....ir.types import STRING, DType
+from ...tflite.to_onnx import image as lite_image
+from ...tflite.to_onnx import shape as lite
+from .common import I32, I64, axis_of, cast, dims, i64, ints, known, name_of, rank, scalar, to_onnx, transposed, vector
+
+
+@to_onnx("Identity", "StopGradient", "Snapshot", "PreventGradient", "CheckNumerics", "EnsureShape")
+def identity(op: Builder, x: Value, **_: Any) -> Any:
+    return op.Identity(x)
+
+
+@to_onnx("IdentityN")
+def identity_n(op: Builder, *values: Value) -> Any:
+    return tuple(op.Identity(v) for v in values)
+
+
+@to_onnx("Reshape")
+def reshape(op: Builder, x: Value, shape: Value) -> Any:
+    wanted = vector(op, shape)
+    elements = known_elements(wanted) or (None,)
+    if 0 in elements and -1 in elements:
+        raise Unsupported("a new shape with a 0 and a size to be found")
+    return op.Reshape(x, wanted, allowzero=1 if 0 in elements or None in elements else None)
+
+
+@to_onnx("Transpose")
+def transpose(op: Builder, x: Value, perm: Value) -> Any:
+    order = known(perm, "the permutation")
+    return transposed(op, x, [p % len(order) for p in order]) if x.data is not None else \
+        op.Transpose(x, perm=[p % len(order) for p in order])
+
+
+@to_onnx("ExpandDims")
+def expand_dims(op: Builder, x: Value, axis: Value) -> Any:
+    return op.Unsqueeze(x, ints([scalar(axis, "the axis")]))
+
+
+@to_onnx("Squeeze")
+def squeeze(op: Builder, x: Value, *, squeeze_dims: Sequence[int] = ()) -> Any:
+    if squeeze_dims:
+        return op.Squeeze(x, ints(sorted({axis_of(x, a) for a in squeeze_dims}) if x.rank is not None
+                                  else squeeze_dims))
+    return lite.squeeze(op, x)
+
+
+@to_onnx("ConcatV2", "Concat")
+def concat(op: Builder, *values: Value) -> Any:
+    axis, parts = (values[-1], values[:-1]) if name_of(op) == "ConcatV2" else (values[0], values[1:])
+    at = scalar(axis, "the axis")
+    known_rank = next((v for v in parts if v.rank is not None), None)
+    return op.Concat(*parts, axis=axis_of(known_rank, at) if known_rank is not None else at)
+
+
+@to_onnx("ParallelConcat")
+def parallel_concat(op: Builder, *values: Value, shape: Any = None) -> Any:
+    return op.Concat(*values, axis=0)
+
+
+@to_onnx("ConcatOffset")
+def concat_offset(op: Builder, axis: Value, *shapes: Value) -> Any:
+    at, n = scalar(axis, "the axis"), dims(shapes[0])[0]
+    hot = constant(np.arange(n) == at % n)
+    outs, total = [], None
+    for s in shapes:
+        zero = constant(np.zeros(n), s.dtype)
+        outs.append(zero if total is None else op.Where(hot, total, zero))
+        total = s if total is None else op.Add(total, s)
+    return tuple(op.Identity(v) for v in outs)
+
+
+@to_onnx("Pack", "ParallelStack")
+def pack(op: Builder, *values: Value, axis: int = 0, shape: Any = None) -> Any:
+    if axis < 0:
+        axis = axis_of(values[0], axis, 1)
+    return op.Concat(*(op.Unsqueeze(v, ints([axis])) for v in values), axis=axis)
+
+
+@to_onnx("Unpack")
+def unpack(op: Builder, x: Value, *, num: int, axis: int = 0) -> Any:
+    at = axis if axis >= 0 else axis_of(x, axis)
+    if num == 0:
+        return ()
+    parts = op.add("Split", x, axis=at, num_outputs=num, outputs=num) if num > 1 else (x,)
+    return tuple(op.Squeeze(p, ints([at])) for p in parts)
+
+
+@to_onnx("Split")
+def split(op: Builder, axis: Value, x: Value, *, num_split: int) -> Any:
+    return lite.split(op, axis, x, num_splits=num_split)
+
+
+@to_onnx("SplitV")
+def split_v(op: Builder, x: Value, sizes: Value, axis: Value, *, num_split: int | None = None) -> Any:
+    where = axis_of(x, scalar(axis, "the axis"))
+    if sizes.data is None and (sizes.elements is None or not all(isinstance(e, int) for e in sizes.elements)):
+        count = dims(sizes, what="the sizes")[0]
+        return op.add("Split", x, i64(op, sizes), axis=where, outputs=count) if count > 1 else (op.Identity(x),)
+    lengths = known(sizes, "the sizes")
+    if lengths.count(-1) == 1 and not isinstance((x.shape or (None,) * 99)[where], int):
+        rest = sum(lengths) + 1
+        total = op.Shape(x, start=where, end=where + 1)
+        parts = [op.Sub(total, ints([rest])) if n == -1 else ints([n]) for n in lengths]
+        return op.add("Split", x, op.Concat(*parts, axis=0), axis=where, outputs=len(lengths)) \
+            if len(lengths) > 1 else (op.Identity(x),)
+    made = lite.split_v(op, x, ints(lengths), axis, num_splits=len(lengths))
+    return made if len(lengths) > 1 else (op.Identity(x),)
+
+
+@to_onnx("Slice")
+def slice_(op: Builder, x: Value, begin: Value, size: Value) -> Any:
+    return lite.slice_(op, x, begin, size)
+
+
+@to_onnx("StridedSlice")
+def strided_slice(op: Builder, x: Value, begin: Value, end: Value, strides: Value, *, begin_mask: int = 0,
+                  end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0) -> Any:
+    return lite.strided_slice(op, x, begin, end, strides, begin_mask=begin_mask, end_mask=end_mask,
+                              ellipsis_mask=ellipsis_mask, new_axis_mask=new_axis_mask & ~ellipsis_mask,
+                              shrink_axis_mask=shrink_axis_mask & ~(ellipsis_mask | new_axis_mask))
+
+
+@to_onnx("Pad", "PadV2")
+def pad(op: Builder, x: Value, paddings: Value, value: Value | None = None) -> Any:
+    return lite.pad(op, x, paddings) if value is None else lite.pad_v2(op, x, paddings, value)
+
+
+@to_onnx("MirrorPad")
+def mirror_pad(op: Builder, x: Value, paddings: Value, *, mode: str) -> Any:
+    return lite.mirror_pad(op, x, paddings, mode=mode)
+
+
+@to_onnx("Tile")
+def tile(op: Builder, x: Value, multiples: Value) -> Any:
+    return op.Tile(x, vector(op, multiples))
+
+
+@to_onnx("BroadcastTo")
+def broadcast_to(op: Builder, x: Value, shape: Value) -> Any:
+    return op.Expand(x, vector(op, shape))
+
+
+@to_onnx("BroadcastArgs")
+def broadcast_args(op: Builder, a: Value, b: Value) -> Any:
+    return lite.broadcast_args(op, a, b)
+
+
+@to_onnx("Shape")
+def shape(op: Builder, x: Value, *, out_type: DType = I32) -> Any:
+    return cast(op, op.Shape(x), out_type)
+
+
+@to_onnx("ShapeN")
+def shape_n(op: Builder, *values: Value, out_type: DType = I32) -> Any:
+    return tuple(cast(op, op.Shape(v), out_type) for v in values)
+
+
+@to_onnx("Size")
+def size(op: Builder, x: Value, *, out_type: DType = I32) -> Any:
+    return cast(op, op.Size(x), out_type)
+
+
+@to_onnx("Rank")
+def rank_(op: Builder, x: Value) -> Any:
+    if x.rank is None:
+        return cast(op, op.Squeeze(op.Shape(op.Shape(x)), ints([0])), I32)
+    return constant(rank(x), I32)
+
+
+@to_onnx("Fill")
+def fill(op: Builder, shape: Value, value: Value) -> Any:
+    return op.Expand(value, vector(op, shape))
+
+
+@to_onnx("Empty")
+def empty(op: Builder, shape: Value, *, dtype: DType, init: bool = False) -> Any:
+    if not init:
+        raise Unsupported("a tensor whose elements nobody sets")
+    start = constant(np.array("", object)) if dtype == STRING else constant(0, dtype)
+    return op.Expand(start, vector(op, shape))
+
+
+@to_onnx("ReverseV2")
+def reverse(op: Builder, x: Value, axes: Value) -> Any:
+    made = lite.reverse(op, x, axes)
+    return op.Identity(made) if made is x else made
+
+
+@to_onnx("ReverseSequence")
+def reverse_sequence(op: Builder, x: Value, lengths: Value, *, seq_dim: int, batch_dim: int = 0) -> Any:
+    return lite.reverse_sequence(op, x, lengths, seq_dim=seq_dim, batch_dim=batch_dim)
+
+
+@to_onnx("Roll")
+def roll(op: Builder, x: Value, shift: Value, axis: Value) -> Any:
+    shifts, axes = known(shift, "the shift"), known(axis, "the axes")
+    for by, at in zip(shifts, axes, strict=True):
+        a = axis_of(x, at)
+        size_here = (x.shape or ())[a]
+        by = by % size_here if isinstance(size_here, int) and size_here else by
+        if by == 0:
+            continue
+        if not isinstance(size_here, int):
+            n = op.Squeeze(op.Shape(x, start=a, end=a + 1), ints([0]))
+            index = op.Mod(op.Sub(op.Range(constant(0, I64), n, constant(1, I64)), constant(by, I64)), n)
+            x = op.Gather(x, index, axis=a)
+            continue
+        head = op.Slice(x, ints([-by]), ints([np.iinfo(np.int64).max]), ints([a]))
+        tail = op.Slice(x, ints([0]), ints([-by]), ints([a]))
+        x = op.Concat(head, tail, axis=a)
+    return op.Identity(x)
+
+
+@to_onnx("SpaceToDepth", "DepthToSpace")
+def blocks(op: Builder, x: Value, *, block_size: int, data_format: str = "NHWC") -> Any:
+    more = {"mode": "DCR"} if name_of(op) == "DepthToSpace" else {}
+    if data_format not in ("NHWC", "NCHW"):
+        raise Unsupported(f"data format {data_format}")
+    prefix = "nhwc." if data_format == "NHWC" else ""
+    return op.add(prefix + name_of(op), x, blocksize=block_size, **more)
+
+
+@to_onnx("SpaceToBatchND")
+def space_to_batch(op: Builder, x: Value, block: Value, paddings: Value) -> Any:
+    return lite_image.space_to_batch(op, x, block, paddings)
+
+
+@to_onnx("BatchToSpaceND")
+def batch_to_space(op: Builder, x: Value, block: Value, crops: Value) -> Any:
+    return lite_image.batch_to_space(op, x, block, crops)
+
+
+@to_onnx("SpaceToBatch", "BatchToSpace")
+def space_to_batch_v1(op: Builder, x: Value, paddings: Value, *, block_size: int) -> Any:
+    how = lite_image.space_to_batch if name_of(op) == "SpaceToBatch" else lite_image.batch_to_space
+    return how(op, x, ints([block_size] * 2), paddings)
+

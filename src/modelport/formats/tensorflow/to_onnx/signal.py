@@ -1,0 +1,179 @@
+"""Fourier transforms and complex numbers: in ONNX a complex number is two real ones in a last dimension of 2.
+
+Source: tensorflow/core/kernels/fft_ops.cc, spectrogram_op.cc, mfcc_op.cc."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value, constant
+from ....ir.rules import Builder
+from ....ir.types import DType
+from .common import F32, I64, cast, dims, ints, known, name_of, one, rank, to_onnx
+
+COMPLEX = frozenset(
+    "RFFT RFFT2D IRFFT IRFFT2D FFT FFT2D IFFT IFFT2D Complex Real Imag ComplexAbs Angle Conj Cast Reshape Transpose "
+    "ExpandDims Squeeze ConcatV2 Pack StridedSlice Slice Identity Mul Add AddV2 Sub Abs GatherV2 Neg".split())
+"""The operators whose rules know complex values."""
+
+
+def is_complex(op: Builder, k: int | None = None) -> bool:
+    """Whether the node's first output (or its input ``k``) is complex in TensorFlow."""
+    assert op.node is not None
+    v = op.node.outputs[0] if k is None else op.node.inputs[k]
+    return v is not None and v.dtype.kind == "c"
+
+
+def pair(op: Builder, a: Value, b: Value) -> Any:
+    return op.Concat(op.Unsqueeze(a, ints([-1])), op.Unsqueeze(b, ints([-1])), axis=-1)
+
+
+def part(op: Builder, x: Value, k: int) -> Any:
+    return op.Gather(x, constant(k, I64), axis=-1)
+
+
+def _real_type(x: Value) -> None:
+    if x.dtype.name not in ("float32", "float64"):
+        raise Unsupported(f"a transform of {x.dtype}")
+
+
+@to_onnx("FFT", "IFFT", "FFT2D", "IFFT2D")
+def fft(op: Builder, x: Value) -> Any:
+    inverse = int(name_of(op).startswith("I"))
+    axes = [-2] if not name_of(op).endswith("2D") else [-2, -3]
+    for a in axes:
+        x = op.DFT(x, None, constant(a, I64), inverse=inverse)
+    return x
+
+
+@to_onnx("RFFT", "RFFT2D")
+def rfft(op: Builder, x: Value, length: Value, *, Tcomplex: DType = np.dtype(np.complex64)) -> Any:
+    _real_type(x)
+    sizes = known(length, "the length of the transform")
+    y = op.Unsqueeze(x, ints([-1]))
+    n = rank(y)
+    for a, size in zip((-2, -3), reversed(sizes), strict=False):
+        have = (y.shape or ())[a]
+        if have != size:  # cut or filled up with zeros
+            axis = ints([n + a])
+            y = op.Slice(y, ints([0]), ints([size]), axis)
+            if not isinstance(have, int):
+                lacks = op.Sub(ints([size]), op.Shape(y, start=n + a, end=n + a + 1))
+                y = op.Pad(y, op.Concat(ints([0]), lacks, axis=0), one(x, 0), axis)
+            elif have < size:
+                y = op.Pad(y, ints([0, size - have]), one(x, 0), axis)
+    y = op.DFT(y, None, constant(-2, I64), onesided=1)
+    if len(sizes) == 2:
+        y = op.DFT(y, None, constant(-3, I64))
+    return y
+
+
+@to_onnx("IRFFT", "IRFFT2D")
+def irfft(op: Builder, x: Value, length: Value, *, Treal: DType = F32) -> Any:
+    """The half that is missing is the conjugate of the other one, backwards."""
+    sizes = known(length, "the length of the transform")
+    n = rank(x)
+    if len(sizes) == 2:
+        if (x.shape or ())[n - 3] != sizes[0]:
+            raise Unsupported("an inverse transform that cuts or fills up")
+        x = op.DFT(x, None, constant(-3, I64), inverse=1)
+    size = sizes[-1]
+    half, axis = size // 2 + 1, ints([n - 2])
+    have = dims(x, [n - 2])[0]
+    if have > half:
+        x = op.Slice(x, ints([0]), ints([half]), axis)
+    elif have < half:
+        x = op.Pad(x, ints([0, half - have]), one(x, 0), axis)
+    tail = op.Slice(x, ints([size - half]), ints([0]), axis, ints([-1]))
+    flipped = op.Mul(tail, constant(np.array([1, -1]).astype(x.dtype)))
+    full = op.Concat(x, flipped, axis=n - 2) if size > 1 else x
+    return part(op, op.DFT(full, None, constant(-2, I64), inverse=1), 0)
+
+
+@to_onnx("Complex")
+def complex_(op: Builder, a: Value, b: Value, *, Tout: DType = np.dtype(np.complex64)) -> Any:
+    return pair(op, a, b)
+
+
+@to_onnx("Real", "Imag")
+def real(op: Builder, x: Value, *, Tout: DType = F32) -> Any:
+    return part(op, x, 0 if name_of(op) == "Real" else 1)
+
+
+@to_onnx("ComplexAbs")
+def complex_abs(op: Builder, x: Value, *, Tout: DType = F32) -> Any:
+    return op.ReduceL2(x, ints([-1]), keepdims=0)
+
+
+@to_onnx("Angle")
+def angle(op: Builder, x: Value, *, Tout: DType = F32) -> Any:
+    from ...tflite.to_onnx import math as lite
+    return lite.atan2(op, part(op, x, 1), part(op, x, 0))
+
+
+@to_onnx("Conj")
+def conj(op: Builder, x: Value) -> Any:
+    return op.Mul(x, constant(np.array([1, -1]).astype(x.dtype)))
+
+
+def lifted(op: Builder, values: list[Value | None], attrs: dict[str, Any]) -> Any:
+    """The operators of other families on complex values; ``None`` where the family's own rule will do."""
+    name = name_of(op)
+    ins = [v for v in values if v is not None]
+    if name == "Mul" and is_complex(op, 0) and is_complex(op, 1):
+        a, b, c, d = part(op, ins[0], 0), part(op, ins[0], 1), part(op, ins[1], 0), part(op, ins[1], 1)
+        return pair(op, op.Sub(op.Mul(a, c), op.Mul(b, d)), op.Add(op.Mul(a, d), op.Mul(b, c)))
+    if name == "Reshape":
+        from .common import vector
+        return op.Reshape(ins[0], op.Concat(vector(op, ins[1]), ints([2]), axis=0))
+    if name == "Transpose":
+        perm = known(ins[1], "the permutation")
+        return op.Transpose(ins[0], perm=[*perm, len(perm)])
+    if name == "Cast":
+        if not is_complex(op):
+            return cast(op, part(op, ins[0], 0), attrs["DstT"])
+        to = F32 if attrs["DstT"] == np.complex64 else np.dtype(np.float64)
+        if is_complex(op, 0):
+            return cast(op, ins[0], to)
+        x = cast(op, ins[0], to)
+        return pair(op, x, op.Expand(one(x, 0), op.Shape(x)))
+    if name == "Abs":
+        return op.ReduceL2(ins[0], ints([-1]), keepdims=0)
+    if name in ("ExpandDims", "Squeeze", "ConcatV2", "Pack", "StridedSlice", "GatherV2"):
+        axis = {"ExpandDims": lambda: known(ins[1], "the axis")[0], "Squeeze": lambda: min(
+            attrs.get("squeeze_dims") or (-1,)), "ConcatV2": lambda: known(ins[-1], "the axis")[0],
+                "Pack": lambda: attrs.get("axis", 0), "GatherV2": lambda: known(ins[2], "the axis")[0],
+                "StridedSlice": lambda: 0 if not attrs.get("ellipsis_mask") else -1}[name]()
+        if axis < 0:
+            raise Unsupported("an axis of complex values that is counted from the end")
+        return None
+    return None
+
+
+@to_onnx("AudioSpectrogram")
+def audio_spectrogram(op: Builder, x: Value, *, window_size: int, stride: int, magnitude_squared: bool = False) -> Any:
+    """Frames by a gather, a Hann window, and the transform's power."""
+    samples = dims(x, [0])[0]
+    size = 1 << max(0, window_size - 1).bit_length()
+    count = 0 if samples < window_size else 1 + (samples - window_size) // stride
+    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window_size) / window_size)).astype(np.float32)
+    at = np.arange(count)[:, None] * stride + np.arange(window_size)
+    frames = op.Mul(op.Gather(op.Transpose(x, perm=[1, 0]), constant(at, I64), axis=1), constant(hann))
+    frames = op.Pad(frames, ints([0, size - window_size]), constant(0, F32), ints([2]))
+    made = op.DFT(op.Unsqueeze(frames, ints([-1])), None, constant(-2, I64), onesided=1)
+    power = op.ReduceSumSquare(made, ints([-1]), keepdims=0)
+    return power if magnitude_squared else op.Sqrt(power)
+
+
+@to_onnx("Mfcc")
+def mfcc(op: Builder, x: Value, rate: Value, *, upper_frequency_limit: float = 4000.0,
+         lower_frequency_limit: float = 20.0, filterbank_channel_count: int = 40,
+         dct_coefficient_count: int = 13) -> Any:
+    from ..interpret.image import dct_matrix, mel_filters
+    filters = mel_filters(dims(x, [2])[0], float(known(rate, "the sample rate")[0]), lower_frequency_limit,
+                          upper_frequency_limit, filterbank_channel_count)
+    energies = op.MatMul(op.Sqrt(x), constant(filters.astype(np.float32)))
+    logs = op.Log(op.Max(energies, constant(np.float32(1e-12))))
+    return op.MatMul(logs, constant(dct_matrix(filterbank_channel_count, dct_coefficient_count).astype(np.float32)))
