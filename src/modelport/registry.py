@@ -74,11 +74,13 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
     Format("tensorflow", "TensorFlow", (".pb", ".pbtxt", ".meta", ".savedmodel"), "modelport.formats.tensorflow",
            folder=("saved_model.pb", "saved_model.pbtxt"), runtime="graphdef", framework="tensorflow",
            read_options=("signature", "tags", "inputs", "outputs", "state")),
+    Format("keras", "Keras", (".keras", ".h5", ".hdf5"), "modelport.formats.keras",
+           magic=((0, b"\x89HDF\r\n\x1a\n"), (0, b"PK\x03\x04")), folder=("model.weights.h5",), writes=True,
+           framework="keras", read_options=("weights", "state")),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5)"),
-    (0, b"PK\x03\x04", "a zip archive (PyTorch .pt, .pt2, Keras .keras, Core ML .mlpackage)"),
+    (0, b"PK\x03\x04", "a zip archive (PyTorch .pt, .pt2, Core ML .mlpackage)"),
     (0, b"\x80\x02", "a Python pickle"), (0, b"\x80\x03", "a Python pickle"), (0, b"\x80\x04", "a Python pickle"),
     (0, b"\x80\x05", "a Python pickle"), (0, b"\x1f\x8b", "a gzip file"), (0, b"BZh", "a bzip2 file"),
     (0, b"\xfd7zXZ", "an xz file"), (0, b"binf", "an XGBoost binary model"), (0, b"bs64", "an XGBoost binary model"),

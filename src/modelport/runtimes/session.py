@@ -16,7 +16,8 @@ from ..ir.tensor import Array
 from ..ir.types import STRING, Type, dtype_name
 
 RUNTIMES: Mapping[str, str] = {"onnxruntime": "onnx", "reference": "onnx", "tflite": "tflite",
-                               "tensorflow": "tensorflow", "graphdef": "tensorflow", "tfjs": "tfjs"}
+                               "tensorflow": "tensorflow", "graphdef": "tensorflow", "tfjs": "tfjs",
+                               "keras": "keras"}
 """Each runtime and the format of the files it runs; the modules of this package have the same names."""
 
 

@@ -145,7 +145,31 @@ def net(kind: str, config: Any, limits: Limits, depth: int = 0) -> Net:
         return _chain(name, layers, config)
     for layer, inbound in found:
         layer.calls = [_call(n, layers) for n in inbound]
-    return Net(name, layers, _ends(config["input_layers"]), _ends(config["output_layers"]))
+    inputs, outputs = _ends(config["input_layers"]), _ends(config["output_layers"])
+    if late := _late(layers, outputs):
+        for layer in layers.values():
+            layer.calls = [Call(_moved(c.args, late), _moved(c.kwargs, late)) for c in layer.calls]
+        outputs = _moved(outputs, late)
+    return Net(name, layers, inputs, outputs)
+
+
+def _late(layers: Mapping[str, Layer], outputs: Sequence[Ref]) -> set[str]:
+    """The nested models whose calls are counted from 1: Keras 2 counted the one that built them, and left it out."""
+    most: dict[str, int] = {}
+    for ref in [*(r for layer in layers.values() for c in layer.calls for r in c.refs()), *outputs]:
+        most[ref.layer] = max(most.get(ref.layer, 0), ref.call)
+    return {name for name, n in most.items() if name in layers and layers[name].net is not None
+            and n == len(layers[name].calls)}
+
+
+def _moved(x: Any, late: set[str]) -> Any:
+    if isinstance(x, Ref):
+        return Ref(x.layer, x.call - 1, x.output) if x.layer in late and x.call else x
+    if isinstance(x, list):
+        return [_moved(y, late) for y in x]
+    if isinstance(x, dict):
+        return {k: _moved(v, late) for k, v in x.items()}
+    return x
 
 
 def _layer(d: Any, limits: Limits, depth: int) -> tuple[Layer, list[Any]]:
@@ -301,6 +325,8 @@ def lambda_layer(name: str) -> UnsafeModel:
 
 def snake(name: str) -> str:
     """A class name as Keras spells it in the paths of weights: ``Conv2D`` is ``conv2d``, ``ReLU`` is ``re_lu``."""
+    if name == "GroupQueryAttention":  # the one class whose public name is not its own
+        return "grouped_query_attention"
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -46,11 +46,14 @@ def sniff(head: bytes, path: Path) -> bool:
     return False
 
 
-def read(path: Path, limits: Limits = DEFAULT, *, weights: str | None = None, state: bool = False) -> Graph:
+def read(path: Path, limits: Limits = DEFAULT, *, weights: str | None = None, state: str = "reset") -> Graph:
     """The file as a raw graph.
 
     ``weights`` names the file with the weights of an architecture in JSON, or the architecture is beside a file of
-    weights; ``state`` makes the states of stateful layers inputs and outputs."""
+    weights.  ``state`` says what becomes of the states of stateful layers: with ``reset`` each run starts from zeros,
+    with ``explicit`` they become inputs ``state:<name>`` and outputs ``state:<name>:next``."""
+    if state not in ("reset", "explicit"):
+        raise UsageError(f"state '{printable(state)}' is neither 'reset' nor 'explicit'")
     path = Path(path)
     parts = _parts(path, limits, weights)
     config = parts.config
@@ -63,7 +66,7 @@ def read(path: Path, limits: Limits = DEFAULT, *, weights: str | None = None, st
         raise UnsupportedModel(
             [Layer(kind, kind, "", {}).problem("a subclassed model: its file holds weights, but not what it computes")],
             "ONNX operators", hint="save it as a SavedModel (model.export), or load the live model in Python")
-    reader = Reader(limits, parts.version, parts.backend, state)
+    reader = Reader(limits, parts.version, parts.backend, state == "explicit")
     reader.assets = parts.assets
     return reader.model(kind, inside, parts.scope)
 

@@ -23,6 +23,10 @@ _STATIC = frozenset({"training", "use_causal_mask", "return_attention_scores", "
 """Arguments of calls that are no tensors."""
 
 
+def _holds_values(x: Any) -> bool:
+    return isinstance(x, Value) or (isinstance(x, list) and any(_holds_values(y) for y in x))
+
+
 class Reader:
     """Builds the raw graph of one model."""
 
@@ -177,6 +181,9 @@ class Reader:
             e.node = e.node or Node(layer.kind, [], {}, [], name=prefix + layer.name, origin=prefix + layer.name)
             self.problems.append(e)
             return [Value(F32, layer.name) for _ in range(max(outputs, 8))]
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as e:
+            raise CorruptFile(f"the layer '{printable(prefix + layer.name)}' has a configuration that makes no sense "
+                              f"({type(e).__name__}: {printable(e, 80)})") from e
 
     # -- layers
 
@@ -186,7 +193,7 @@ class Reader:
         kind = layers.OLD_NAMES.get(layer.kind, layer.kind)
         kwargs = {k: v for k, v in kwargs.items() if k != "name"}
         here = prefix + layer.name
-        if kwargs.pop("training", None) is True:
+        if kwargs.pop("training", None) is True and self.legacy:  # today's models say at every call what holds
             raise Unsupported("called as while training")
         if layer.net is not None:
             return self._nested(layer.net, args, kwargs, scope, here)
@@ -240,7 +247,7 @@ class Reader:
         """The tensors of a call in the order of the rules, masks that come implicitly included."""
         names = layers.TENSORS.get(kind, "").split()
         if not names:
-            if kind in layers.MERGES or not kwargs:
+            if kind in layers.MERGES or not kwargs.keys() - _STATIC:
                 return [self.value(v) for v in flat]
             raise Unsupported(f"called with '{printable(next(iter(kwargs)))}'")
         found = dict(zip(names, flat, strict=False))
@@ -368,22 +375,36 @@ class Reader:
         if layer.kind == "TensorFlowOpLayer":
             return self._tensorflow_node(layer, args, here)
         if layer.kind in ("TFOpLambda", "SlicingOpLambda"):
-            function = str(layer.config.get("function"))
+            function = str(layer.config.get("function")).removeprefix("compat.v1.").removeprefix("compat.v2.")
             signature = operations.of_tensorflow(function)
             if signature is None:
                 raise Unsupported(f"the function tf.{printable(function)}")
         else:
             signature = operations.of_keras(snake(layer.kind))
-            attrs = {k: v for k, v in layer.config.items() if k not in ("name", "dtype", "trainable")}
+            attrs = {k: v for k, v in layer.config.items() if k not in ("name", "trainable")
+                     and (v is not None or k == "axis") and not (k == "dtype" and isinstance(v, dict))}
         try:
             tensors, more = signature.bind(args, kwargs)
         except ValueError as e:
             raise Unsupported(str(e)) from None
+        if signature.op == "einsum" and tensors and isinstance(tensors[0], str):
+            more["subscripts"], *tensors = tensors
+        computed = [k for k, v in more.items() if _holds_values(v)]
+        for k in computed:  # a shape that is computed is one more input
+            if k not in ("newshape", "shape", "repeats") or len(computed) > 1:
+                raise Unsupported(f"a computed '{printable(k)}'")
+            tensors.append(self._packed(more.pop(k), here))
         inputs = [None if t is None else self.value(t) for t in tensors]
         n = outputs
         if signature.op in ("split", "tf_split", "unstack", "top_k", "moments"):
             n = max(outputs, 2 if signature.op in ("top_k", "moments") else 1)
         return list(self.node(f"ops.{signature.op}", inputs, {**attrs, **more}, here, n))
+
+    def _packed(self, parts: Any, here: str) -> Value:
+        """A list of numbers, some of them computed, as one value."""
+        if isinstance(parts, Value):
+            return parts
+        return self.node("ops.pack", [self.value(p) for p in parts], {}, here)[0]
 
     def _tensorflow_node(self, layer: Layer, args: Sequence[Any], here: str) -> list[Value]:
         from .config import parse

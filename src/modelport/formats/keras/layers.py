@@ -59,8 +59,14 @@ WEIGHTS: Mapping[str, str] = {
 def slots(kind: str, config: Mapping[str, Any], quantized: str) -> list[tuple[str, str, bool]]:
     """Part, name and presence of each weight of a layer."""
     out = [(*_parted(w), present(kind, config, w.rpartition("/")[2])) for w in WEIGHTS.get(kind, "").split()]
-    if quantized == "int8" and kind in ("Dense", "EinsumDense", "Embedding"):
-        out.append(("", "embeddings_scale" if kind == "Embedding" else "kernel_scale", True))
+    mode, _, block = quantized.partition("/")
+    if mode in ("int8", "int4") and kind in ("Dense", "EinsumDense", "Embedding"):
+        stem = "embeddings" if kind == "Embedding" else "kernel"
+        out += [("", f"{stem}_scale", True)]
+        if mode == "int4" and block not in ("", "-1"):
+            out += [("", f"{stem}_zero", True), ("", "g_idx", True)]
+    if mode == "float8" and kind in ("Dense", "EinsumDense"):
+        out += [("", name, True) for name in ("inputs_scale", "inputs_amax_history", "kernel_scale")]
     return out
 
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Unsupported, UnsupportedModel
+from ...errors import Unsupported, UnsupportedModel, printable
 from ...hub.infer import builder
-from ...ir.graph import Graph, Node
+from ...ir.graph import Graph, Node, Value
 from ...ir.rules import Builder, apply, translate
 from ...ir.types import is_float
 from .to_onnx import to_onnx
 from .to_onnx.common import KerasBuilder, cast
+
+
+MISMADE = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
 
 
 def to_hub(raw: Graph) -> Graph:
@@ -34,13 +37,26 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
     inputs = list(node.inputs)
     if not node.op.startswith(("ops.", "mask.", "TimeDistributed.")):
         import ml_dtypes
-        want = np.dtype(ml_dtypes.bfloat16) if computed == "bfloat16" else np.dtype(computed)
-        here.compute = want
-        inputs = [v if v is None or not is_float(v.dtype) or v.dtype == want else cast(here, v, want) for v in inputs]
+        small = computed == "bfloat16"
+        want = np.dtype(ml_dtypes.bfloat16) if small else np.dtype(computed)
+        here.compute = np.dtype(np.float32) if small else want
+        if is_float(want):
+            inputs = [v if v is None or not is_float(v.dtype) or v.dtype == want else cast(here, v, want) for v in inputs]
+        if small:  # no runtime computes in it: values are rounded to it, and computed with in 32 bits
+            inputs = [v if v is None or v.dtype != want else cast(here, v, here.compute) for v in inputs]
     if quantized:
-        if f"{quantized}.{node.op}" not in to_onnx:
+        mode = quantized.partition("/")[0]
+        if f"{mode}.{node.op}" in to_onnx:
+            rule = to_onnx[f"{mode}.{node.op}"]
+        elif len(node.inputs) > 1:
             raise Unsupported(f"the quantization '{quantized}'")
-        rule = to_onnx[f"{quantized}.{node.op}"]
     seen = Node(node.op, inputs, attrs, [v.type for v in node.outputs], name=node.name, origin=node.origin)
-    return apply(rule, here, seen)
+    try:
+        made = apply(rule, here, seen)
+    except MISMADE as e:  # a configuration may hold anything: a rule that meets what it never means says so
+        raise Unsupported(f"a configuration that makes no sense ({type(e).__name__}: {printable(e, 80)})") from e
+    if computed != "bfloat16" or node.op.startswith("ops."):
+        return made
+    outs = [made] if isinstance(made, Value) else list(made)
+    return [cast(here, v, want) if v.dtype == here.compute else v for v in outs]
 

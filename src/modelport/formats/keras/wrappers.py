@@ -60,14 +60,20 @@ def recurrent(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[st
     if stateful:
         inputs_states = list(_stateful(reader, layer, here, x, states, count))
     weights = reader.weights(kind, layer.config, scope, here)
-    seen = reader.mask_of(x, mask)
+    seen = _seen(reader, x, mask, states)
     outs = reader.node(kind, [x, seen, *inputs_states, *weights], attrs, here, 1 + count)
     if stateful:
         for k, v in enumerate(outs[1:]):
             reader.next_states[f"state:{here}:{k}:next"] = v
-    if attrs.get("return_sequences") and seen is not None:
-        reader.masks[outs[0]] = seen
+    if attrs.get("return_sequences") and (on := reader.mask_of(x, mask)) is not None:
+        reader.masks[outs[0]] = on
     return list(outs) if returned else [outs[0]]
+
+
+def _seen(reader: Reader, x: Value, mask: Any, states: Sequence[Any]) -> Value | None:
+    """The mask that a recurrent layer is called with: today's Keras hands none on that is not said where there are
+    initial states."""
+    return reader.mask_of(x, mask) if reader.legacy or not states else reader.mask_of(x, mask) if mask else None
 
 
 def _stateful(reader: Reader, layer: Layer, here: str, x: Value, states: Sequence[Value],
@@ -89,7 +95,8 @@ def _stateful(reader: Reader, layer: Layer, here: str, x: Value, states: Sequenc
     return made
 
 
-def rnn(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any], scope: Scope, here: str) -> list[Value]:
+def rnn(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any], scope: Scope,
+        here: str) -> list[Value]:
     """A cell run over a sequence; of stacked cells each is a layer of its own that hands on its sequence."""
     cell = held(reader, layer, "cell")
     common = {k: v for k, v in layer.config.items() if k not in ("cell", "name")}
@@ -103,9 +110,10 @@ def rnn(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any
     cells = [inner(r, reader.limits) for r in records]
     states = kwargs.pop("initial_state", None)
     x, *more = _values(flat)
-    given = [v for s in (states if isinstance(states, list) else []) for v in (s if isinstance(s, list) else [s])] or more
+    nested = states if isinstance(states, list) else []
+    given = [v for s in nested for v in (s if isinstance(s, list) else [s])] or more
     mask = kwargs.pop("mask", None)
-    seen = reader.mask_of(x, mask)
+    seen = _seen(reader, x, mask, given)
     used: dict[str, int] = {}
     returned: list[Value] = []
     for k, c in enumerate(cells):
@@ -180,7 +188,7 @@ def bidirectional(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dic
     given = _values(states) if isinstance(states, list) else more
     half = len(given) // 2
     sequences = bool(forward.config.get("return_sequences"))
-    seen = reader.mask_of(x, mask)
+    seen = _seen(reader, x, mask, given)
     run: Wrapper = rnn if forward.kind == "RNN" else recurrent
     made = []
     for k, (part, each, mine) in enumerate((("forward", forward, given[:half]), ("backward", backward, given[half:]))):
@@ -210,8 +218,6 @@ def time_distributed(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: 
     if len(flat) > 1:
         raise Unsupported("TimeDistributed of several tensors")
     seen = reader.mask_of(x, mask)
-    if inside.kind in ("BatchNormalization",) and not inside.config.get("trainable", True):
-        pass  # the same while inferring
     folded = reader.node("TimeDistributed.fold", [x], {}, here)[0]
     if seen is not None and (inside.kind in layers.RECURRENT or inside.kind in ("Bidirectional", "RNN", "Embedding")):
         raise Unsupported("TimeDistributed of a recurrent layer with a mask")

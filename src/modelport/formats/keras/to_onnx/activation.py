@@ -53,7 +53,7 @@ def sparse_plus(op: Builder, x: Value) -> Any:
 
 
 def sparsemax(op: Builder, x: Value, axis: int = -1) -> Any:
-    """The projection onto the simplex: what exceeds a threshold that the sorted values give."""
+    """What exceeds a threshold that the sorted values give; the threshold is that of Keras, which sums the sums."""
     axis = axis_of(x, axis)
     size = op.Shape(x, start=axis, end=axis + 1)
     ordered, _ = op.add("TopK", x, size, axis=axis, outputs=2)
@@ -62,9 +62,9 @@ def sparsemax(op: Builder, x: Value, axis: int = -1) -> Any:
     where = [1] * rank(x)
     where[axis] = -1
     k = cast(op, op.Reshape(steps, np.array(where, np.int64)), x.dtype)
-    inside = op.Greater(op.Add(op.Mul(k, ordered), number(x, 1)), sums)
+    inside = op.Greater(op.Sub(ordered, op.Div(op.Sub(sums, number(x, 1)), k)), number(x, 0))
     count = op.ReduceSum(cast(op, inside, x.dtype), np.array([axis], np.int64), keepdims=1)
-    total = op.ReduceSum(op.Where(inside, ordered, number(x, 0)), np.array([axis], np.int64), keepdims=1)
+    total = op.ReduceSum(op.Where(inside, sums, number(x, 0)), np.array([axis], np.int64), keepdims=1)
     return op.Relu(op.Sub(x, op.Div(op.Sub(total, number(x, 1)), count)))
 
 
@@ -120,9 +120,7 @@ def relu(op: Builder, x: Value, *, max_value: float | None = None, negative_slop
         return op.Relu(x) if max_value is None else clipped(op, x, 0, max_value)
     above = x if max_value is None else op.Min(x, number(x, max_value))
     below = op.Mul(op.Sub(x, number(x, threshold)), number(x, negative_slope)) if negative_slope else number(x, 0)
-    # the older generation kept what equals the threshold, today's too
-    return op.Where(op.GreaterOrEqual(x, number(x, threshold)) if generation(op) < 3 or max_value is not None
-                    or negative_slope else op.Greater(x, number(x, threshold)), above, below)
+    return op.Where(op.Greater(x, number(x, threshold)), above, below)
 
 
 @to_onnx("LeakyReLU")

@@ -81,7 +81,7 @@ def multi_head_attention(
         value_dim: int | None = None, use_bias: bool = True, output_shape: Any = None, attention_axes: Any = None,
         sliding_window: Any = None, flash_attention: Any = None, use_gate: bool = False, use_causal_mask: bool = False,
         return_attention_scores: bool = False, query_shape: Any = None, key_shape: Any = None,
-        value_shape: Any = None) -> Any:
+        value_shape: Any = None, softmax_robust_masking: Any = None) -> Any:
     if use_gate:
         raise Unsupported("use_gate")
     key = value if key is None else key
@@ -184,8 +184,8 @@ def _attended(op: Builder, scores: Value, value: Value, query_mask: Value | None
 
 
 @to_onnx("Attention")
-def attention(op: Builder, query: Value, value: Value, key: Value | None, query_mask: Value | None,
-              value_mask: Value | None, scale: Value | None = None, concat: Value | None = None, *,
+def attention(op: Builder, query: Value, value: Value, key: Value | None = None, query_mask: Value | None = None,
+              value_mask: Value | None = None, scale: Value | None = None, concat: Value | None = None, *,
               use_scale: bool = False, score_mode: str = "dot", use_causal_mask: bool = False, causal: bool = False,
               return_attention_scores: bool = False) -> Any:
     query, value = real(op, query), real(op, value)
@@ -204,8 +204,8 @@ def attention(op: Builder, query: Value, value: Value, key: Value | None, query_
 
 
 @to_onnx("AdditiveAttention")
-def additive_attention(op: Builder, query: Value, value: Value, key: Value | None, query_mask: Value | None,
-                       value_mask: Value | None, scale: Value | None = None, *, use_scale: bool = True,
+def additive_attention(op: Builder, query: Value, value: Value, key: Value | None = None,
+                       query_mask: Value | None = None, value_mask: Value | None = None, scale: Value | None = None, *, use_scale: bool = True,
                        use_causal_mask: bool = False, causal: bool = False,
                        return_attention_scores: bool = False, score_mode: str = "dot") -> Any:
     query, value = real(op, query), real(op, value)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import is_float
 from .common import axis_of, dims, first, flip, generation, ints, layout, number, rank, real, spatial, to_onnx
@@ -33,13 +33,58 @@ def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, 
                 x = op.Gather(x, np.minimum(at, n - 1), axis=axis)
         return x
     x = real(op, x)
-    if interpolation == "bilinear":
-        return to.Resize(x, None, None, size, axes=[2, 3], mode="linear", antialias=int(antialias),
-                         coordinate_transformation_mode="half_pixel")
-    if interpolation == "bicubic":
-        return to.Resize(x, None, None, size, axes=[2, 3], mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1,
-                         antialias=int(antialias), coordinate_transformation_mode="half_pixel")
-    raise Unsupported(f"interpolation '{interpolation}'")
+    if interpolation == "bilinear" and not antialias:
+        return to.Resize(x, None, None, size, axes=[2, 3], mode="linear", coordinate_transformation_mode="half_pixel")
+    for axis, new in zip(spatial(x, data_format), (height, width), strict=True):
+        old = dims(x, [axis], "the image")[0]
+        weights = constant(_filter(interpolation, antialias, old, new).astype(x.dtype))
+        if axis == 3:
+            x = op.MatMul(x, constant(np.ascontiguousarray(weights.numpy().T)))
+        elif axis == 2:
+            x = op.MatMul(weights, x)
+        else:  # rows of channels-last images: what is behind them as one
+            flat = op.MatMul(weights, op.Reshape(x, ints([0, old, -1])))
+            x = op.Reshape(flat, ints([0, new, *dims(x, [2, 3], "the image")]))
+    return x
+
+
+def _filter(kind: str, antialias: bool, old: int, new: int) -> Any:
+    """What each new pixel of a line takes of each old one, as the kernels of TensorFlow compute it."""
+    scale = old / new
+    if kind == "area":
+        edges = np.arange(new + 1) * scale
+        low, high = np.maximum(edges[:-1, None], np.arange(old)), np.minimum(edges[1:, None], np.arange(1, old + 1))
+        return np.maximum(0, high - low) / scale
+    centers = (np.arange(new) + 0.5) * scale
+    if kind == "bicubic" and not antialias:  # taken from a table of 1024 steps
+        at = centers - 0.5
+        whole = np.floor(at)
+        step = np.rint((at - whole) * 1024) / 1024
+        near = whole[:, None] + np.arange(-1, 3)
+        taps = _cubic(step[:, None] - np.arange(-1, 3)) * ((near >= 0) & (near < old))
+        out = np.zeros((new, old))
+        for k in range(4):
+            np.add.at(out, (np.arange(new), np.clip(near[:, k], 0, old - 1).astype(int)), taps[:, k])
+        return out / out.sum(axis=1, keepdims=True)
+    kernels = {"bilinear": (1, lambda x: np.maximum(0, 1 - np.abs(x))), "bicubic": (2, _cubic),
+               "lanczos3": (3, lambda x: _lanczos(x, 3)), "lanczos5": (5, lambda x: _lanczos(x, 5))}
+    if kind not in kernels:
+        raise Unsupported(f"interpolation '{kind}'")
+    radius, kernel = kernels[kind]
+    stretch = max(scale, 1.0) if antialias else 1.0
+    places = np.arange(old) + 0.5 - centers[:, None]
+    out = kernel(places / stretch) * (np.abs(places) <= radius * stretch)
+    return out / out.sum(axis=1, keepdims=True)
+
+
+def _cubic(x: Any) -> Any:
+    x = np.abs(x)
+    inner, outer = 1.5 * x ** 3 - 2.5 * x ** 2 + 1, -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2
+    return np.where(x <= 1, inner, np.where(x < 2, outer, 0))
+
+
+def _lanczos(x: Any, radius: int) -> Any:
+    return np.where(np.abs(x) < radius, np.sinc(x) * np.sinc(x / radius), 0)
 
 
 def _cropped(op: Builder, x: Value, start: tuple[int, int], size: tuple[int, int], data_format: str) -> Any:

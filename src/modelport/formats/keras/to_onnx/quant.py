@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
-from ....ir.rules import Builder
+from ....ir.graph import Value, constant
+from ....ir.rules import Builder, static
 from .activation import activated
 from .common import F32, I32, cast, dims, ints, number, rank, real, reshaped, to_onnx
 
@@ -35,6 +35,47 @@ def dense(op: Builder, x: Value, kernel: Value, bias: Value | None, scale: Value
     whole, by = _rounded(op, x, [rank(x) - 1])
     y = op.Div(cast(op, _product(op, whole, kernel), x.dtype), op.Mul(scale, by))
     return activated(op, y if bias is None else op.Add(y, bias), activation)
+
+
+def _nibbles(kernel: Value, columns: int) -> Any:
+    """Numbers of 4 bits, two to a byte along the last axis, the first in the low half."""
+    packed = static(kernel).view(np.uint8)
+    pairs = np.stack([packed & 15, packed >> 4], axis=-1).reshape(*packed.shape[:-1], -1)[..., :columns]
+    return (pairs.astype(np.int8) ^ 8) - 8
+
+
+@to_onnx("int4.Dense")
+def dense_of_nibbles(op: Builder, x: Value, kernel: Value, bias: Value | None, scale: Value, zero: Value | None = None,
+                     group: Value | None = None, *, units: int, activation: str = "linear",
+                     use_bias: bool = True) -> Any:
+    """With a scale for each unit as int8; with scales for groups of inputs by the real kernel."""
+    x = real(op, x)
+    whole_kernel = _nibbles(kernel, units)
+    if zero is None or group is None:
+        whole, by = _rounded(op, x, [rank(x) - 1])
+        y = op.Div(_product(op, whole, constant(whole_kernel)), op.Mul(scale, by))
+    else:
+        rows = static(group).astype(np.int64)
+        w = (whole_kernel - static(zero)[rows].astype(np.float32)) * static(scale)[rows]
+        y = op.MatMul(x, w.astype(x.dtype))
+    return activated(op, y if bias is None else op.Add(y, bias), activation)
+
+
+@to_onnx("float8.Dense")
+def dense_of_float8(op: Builder, x: Value, kernel: Value, bias: Value | None, x_scale: Value, history: Value,
+                    scale: Value, *, units: int, activation: str = "linear", use_bias: bool = True) -> Any:
+    """Both factors rounded to 8 bits in units of their scales; the bias to bfloat16."""
+    import ml_dtypes
+    most = float(ml_dtypes.finfo(ml_dtypes.float8_e4m3fn).max)
+    x = real(op, x)
+    small = op.Clip(op.Div(x, x_scale), number(x, -most), number(x, most))
+    rounded = op.Mul(op.Cast(op.Cast(small, to=17), to=1), x_scale)
+    s = static(scale)
+    w = np.clip(static(kernel) / s, -most, most).astype(ml_dtypes.float8_e4m3fn).astype(np.float32) * s
+    y = op.MatMul(rounded, w)
+    if bias is not None:
+        y = op.Add(y, static(bias).astype(ml_dtypes.bfloat16).astype(np.float32))
+    return activated(op, y, activation)
 
 
 @to_onnx("int8.EinsumDense")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub import symbols
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from .common import I32, axis_of, cast, dims, first, flip, i64, ints, number, promote, rank, tensor, to_onnx
@@ -130,24 +129,24 @@ def pad(op: Builder, x: Value, fill: Value | None = None, *, pad_width: Any, mod
 
 
 @to_onnx("ops.reshape")
-def reshape(op: Builder, x: Value, *, newshape: Any) -> Any:
-    if isinstance(newshape, Value):
-        return op.Reshape(x, i64(op, newshape), allowzero=1)
+def reshape(op: Builder, x: Value, computed: Value | None = None, *, newshape: Any = ()) -> Any:
+    if computed is not None:
+        return op.Reshape(x, i64(op, computed), allowzero=1)
     parts = list(newshape) if isinstance(newshape, (list, tuple)) else [newshape]
-    if all(d is None or isinstance(d, int) for d in parts):
-        known = [-1 if d is None else d for d in parts]
-        if known.count(-1) == 2 and parts[0] in (None, -1):  # the batch was not known when it was written
-            known[0] = 0
-        if known.count(-1) > 1:
-            raise Unsupported(f"newshape {parts}")
-        if known and known[0] == -1 and x.shape and len(known) > 1:
-            rest = symbols.product(x.shape[1:]) if hasattr(symbols, "product") else None
-            if rest is not None and rest == int(np.prod(known[1:])):
-                known[0] = 0
-        return op.Reshape(x, ints(known))
-    pieces = [i64(op, op.Reshape(d, ints([1]))) if isinstance(d, Value) else ints([-1 if d is None else d])
-              for d in parts]
-    return op.Reshape(x, op.Concat(*pieces, axis=0))
+    if any(d is not None and not isinstance(d, int) for d in parts):
+        raise Unsupported(f"newshape {parts}")
+    known = [-1 if d is None else d for d in parts]
+    if known.count(-1) == 2 and parts[0] in (None, -1):  # the batch was not known when it was written
+        known[0] = 0
+    if known.count(-1) > 1:
+        raise Unsupported(f"newshape {parts}")
+    return op.Reshape(x, ints(known))
+
+
+@to_onnx("ops.pack")
+def pack(op: Builder, *parts: Value) -> Any:
+    """Numbers as one list."""
+    return op.Concat(*(op.Reshape(i64(op, p), ints([1])) for p in parts), axis=0)
 
 
 @to_onnx("ops.transpose")
@@ -193,9 +192,9 @@ def ravel(op: Builder, x: Value) -> Any:
 
 
 @to_onnx("ops.tile")
-def tile(op: Builder, x: Value, *, repeats: Any) -> Any:
-    if isinstance(repeats, Value):
-        return op.Tile(x, i64(op, repeats))
+def tile(op: Builder, x: Value, computed: Value | None = None, *, repeats: Any = ()) -> Any:
+    if computed is not None:
+        return op.Tile(x, i64(op, computed))
     times = [repeats] if isinstance(repeats, int) else list(repeats)
     if any(not isinstance(t, int) for t in times):
         raise Unsupported("repeats that are computed")
@@ -304,9 +303,9 @@ def _parts(op: Builder, x: Value, axis: int, sizes: Sequence[int]) -> Any:
 
 
 @to_onnx("ops.broadcast_to")
-def broadcast_to(op: Builder, x: Value, *, shape: Any) -> Any:
-    if isinstance(shape, Value):
-        return op.Expand(x, i64(op, shape))
+def broadcast_to(op: Builder, x: Value, computed: Value | None = None, *, shape: Any = ()) -> Any:
+    if computed is not None:
+        return op.Expand(x, i64(op, computed))
     if any(not isinstance(d, int) and d is not None for d in shape):
         raise Unsupported(f"shape {shape!r}")
     return op.Expand(x, ints([1 if d is None else d for d in shape]))

@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import STRING
-from .common import i64, ints, rank, to_onnx
+from .common import I64, generation, i64, ints, rank, to_onnx
 from .preprocess import encoded
 
 
@@ -66,6 +66,8 @@ def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_to
     if pad_to_max_tokens and max_tokens:
         idf = None if idf is None else np.pad(idf, [0, max_tokens - depth])
         depth = max_tokens
+    if generation(op) == 3:  # whole numbers, whatever the policy of the layer says
+        op.compute = np.dtype(np.float32) if idf is not None else I64  # type: ignore[attr-defined]
     return encoded(op, y, output_mode, depth, idf=idf)
 
 
