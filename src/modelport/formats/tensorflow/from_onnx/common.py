@@ -4,7 +4,7 @@ A rule sees values as the dialect carries them (:mod:`..carriers`) and makes raw
 is cast to the type that carries the result, if it has another."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -117,9 +117,9 @@ def alike(tf: TF, values: Sequence[Value]) -> list[Value]:
     return [cast(tf, v, I64 if wide else I32) for v in values]
 
 
-def ints(values: Sequence[int]) -> Value:
+def ints(values: Iterable[int]) -> Value:
     """A constant list of 32-bit integers."""
-    return constant(np.asarray(values, I32).reshape(-1))
+    return constant(np.asarray(list(values), I32).reshape(-1))
 
 
 def known(x: Value | None, what: str) -> list[int]:

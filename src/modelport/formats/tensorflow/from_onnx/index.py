@@ -98,8 +98,11 @@ def scatter_nd(tf: TF, x: Value, where: Value, updates: Value, *, reduction: str
     if reduction == "add" and not tf.has(name):
         shape = sizes(tf, x, 0, rank(x))
         return tf.AddV2(x, tf.ScatterNd(at, updates, shape, type=x.type))
-    if name == "TensorScatterUpdate" and tf.dialect.operators is not None and x.dtype == BOOL:
-        return tf.NotEqual(tf.TensorScatterUpdate(cast(tf, x, I32), at, cast(tf, updates, I32)), constant(0, I32))
+    if name == "TensorScatterUpdate" and tf.dialect.operators is not None:  # its kernel writes into what comes in
+        if x.dtype == BOOL:
+            return tf.NotEqual(tf.TensorScatterUpdate(tf.Mul(cast(tf, x, I32), constant(1, I32)), at,
+                                                      cast(tf, updates, I32)), constant(0, I32))
+        x = tf.Mul(x, constant(1, x.dtype))
     return tf.add(name, x, at, updates)
 
 
@@ -119,8 +122,8 @@ def one_hot(tf: TF, where: Value, depth: Value, values: Value, *, axis: int = -1
     else:
         off, on = (tf.GatherV2(values, constant(k, I32), constant(0, I32)) for k in (0, 1))
     axis = axis % (n + 1)
-    if axis < n and tf.dialect.operators is not None:  # TensorFlow.js does not read the axis
-        raise Unsupported("along another axis than the last")
+    if tf.dialect.operators is not None and (axis < n or count.data is None or int(count.numpy()) < 2):
+        raise Unsupported("along another axis than the last, or not of two and more")  # TensorFlow.js wants both
     return tf.OneHot(where, count, on, off, axis=axis if axis < n else -1, type=Type(values.dtype, tf.out.shape))
 
 

@@ -37,7 +37,7 @@ def reduce(tf: TF, x: Value, axes: Value | None = None, *, keepdims: int = 1,
     if axes is None or not length:
         which = ints(range(n))
     else:
-        which = ints([int(a) % n for a in axes.numpy()]) if axes.data is not None else index(tf, axes)
+        which = ints(dict.fromkeys(int(a) % n for a in axes.numpy())) if axes.data is not None else index(tf, axes)
     y = tf.add(name, x, which, keep_dims=bool(keepdims), type=Type(x.dtype, tf.out.shape))
     if name in _NOTHING and is_float(x.dtype) and x.type.size == 0 and tf.out.static:  # whatever a kernel begins with
         return constant(np.full(tf.out.shape or (), _NOTHING[name]).astype(x.dtype))
