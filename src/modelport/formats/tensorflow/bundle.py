@@ -5,7 +5,7 @@ Source: tensorflow/core/util/tensor_bundle, tensorflow/core/lib/io/table_format.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,11 @@ class Bundle:
         stored = int.from_bytes(view[start + size + 1:start + size + 5], "little")
         if crc.masked(crc.crc32c(view[start:start + size + 1])) != stored:
             raise self._corrupt(f"the block at {start} of the index does not have its checksum")
-        if kind:
-            raise self._corrupt("a compressed block, which TensorFlow does not write")
+        if kind == 1:
+            block = memoryview(_unsnapped(bytes(block), self.limits, self._corrupt))
+            size = len(block)
+        elif kind:
+            raise self._corrupt(f"a block with compression {kind}")
         if size < 4:
             raise self._corrupt("a block without restarts")
         end = size - 4 * (int.from_bytes(block[-4:], "little") + 1)
@@ -222,6 +225,50 @@ class Bundle:
         return Tensor(whole, type)
 
 
+def _unsnapped(data: bytes, limits: Limits, corrupt: Callable[[str], CorruptFile]) -> bytes:
+    """A block that was compressed with Snappy (its format_description.txt): literals and copies of what was written."""
+    view = memoryview(data)
+    size, at = protobuf.varint(view, 0, len(view))
+    if size > len(data) * limits.ratio + (1 << 20):
+        raise corrupt(f"a compressed block of {len(data)} bytes that claims {size}")
+    out = bytearray()
+    try:
+        while at < len(data):
+            tag = data[at]
+            at += 1
+            kind = tag & 3
+            if kind == 0:
+                n = tag >> 2
+                if n >= 60:
+                    more = n - 59
+                    n = int.from_bytes(data[at:at + more], "little")
+                    at += more
+                n += 1
+                if at + n > len(data):
+                    raise IndexError
+                out += data[at:at + n]
+                at += n
+            else:
+                if kind == 1:
+                    n, back = (tag >> 2 & 7) + 4, (tag >> 5) << 8 | data[at]
+                    at += 1
+                else:
+                    width = 2 if kind == 2 else 4
+                    n, back = (tag >> 2) + 1, int.from_bytes(data[at:at + width], "little")
+                    at += width
+                if not 0 < back <= len(out):
+                    raise IndexError
+                for _ in range(n):
+                    out.append(out[-back])
+            if len(out) > size:
+                raise IndexError
+    except IndexError:
+        raise corrupt("a compressed block that is malformed") from None
+    if len(out) != size:
+        raise corrupt("a compressed block that ends too early")
+    return bytes(out)
+
+
 def _number(b: bytes, at: int) -> tuple[int, int]:
     n = b[at]
     if n > 8:
@@ -259,9 +306,5 @@ def _signed(b: bytes, at: int) -> tuple[int, int]:
     if at + n > len(b):
         raise IndexError
     v = int.from_bytes(b[at:at + n], "big")
-    mask = (1 << (7 * n)) - 1
-    if n == 1:
-        mask = 0x3F
-    else:
-        mask = (1 << (7 * n - 1)) - 1
+    mask = (1 << (7 * n - 1)) - 1
     return (-(~v & mask) - 1 if negative else v & mask), at + n

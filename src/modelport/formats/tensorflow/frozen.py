@@ -33,7 +33,7 @@ def read_model(model: Model, inputs: Sequence[str], outputs: Sequence[str], expl
     found = list(outputs) or _find_outputs(model)
     if not found:
         raise UsageError("no outputs are found in the graph", hint="name them with outputs")
-    given = list(inputs) or _find_inputs(model, found, bool(outputs))
+    given = list(inputs) or _decoded(model, _find_inputs(model, found))
     return model.trace({_label(i): (i, _type(model, i)) for i in given}, [(_label(o), o) for o in found], explicit)
 
 
@@ -67,6 +67,9 @@ def _type(model: Model, name: str) -> Type:
         d = definition(node.op)
         numbers = [] if d is None else types(d.outputs, Scope(model, model.names, Body()).attributes(node).numbers())
         dtype = dtype_of(numbers[k]) if k < len(numbers) else OPAQUE
+        if node.op == "DecodeWav":
+            sizes = [int(node.attr[a].i) if a in node.attr else -1 for a in ("desired_samples", "desired_channels")]
+            shape = tuple(d if d > 0 else None for d in sizes) if k == 0 else ()
     return input_type(_label(name), dtype, shape)
 
 
@@ -113,7 +116,26 @@ def _fed(model: Model) -> set[str]:
     return done
 
 
-def _find_inputs(model: Model, outputs: Sequence[str], named: bool) -> list[str]:
+_DECODERS = frozenset({"DecodeWav"})
+
+
+def _decoded(model: Model, inputs: list[str]) -> list[str]:
+    """In place of a file as text, which ONNX cannot take apart, what its decoder makes of it."""
+    out: list[str] = []
+    for name in inputs:
+        users = [n for n, node in model.names.nodes.items()
+                 if name in {i.partition(":")[0] for i in model.names.edges(n)[0]}]
+        if users and all(model.names.nodes[u].op in _DECODERS for u in users):
+            for u in users:
+                out += [u, f"{u}:1"]
+                model.note("changed", f"the inputs are the samples and the rate that {model.names.nodes[u].op} makes of "
+                                      f"the file '{name}'", u)
+        else:
+            out.append(name)
+    return out
+
+
+def _find_inputs(model: Model, outputs: Sequence[str]) -> list[str]:
     """The placeholders that the outputs need."""
     todo = [o.partition(":")[0] for o in outputs]
     done: set[str] = set()

@@ -23,6 +23,7 @@ class Variable(Handle):
         self.type = type
         self.value: Value | None = None
         self.tried = False
+        self.reference = False  # of the first generation: whatever reads it reads its value
 
 
 class Table(Handle):

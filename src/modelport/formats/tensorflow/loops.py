@@ -29,8 +29,18 @@ def stacked(raw: Graph) -> Graph:
             shape, n = first.node.inputs
             return Node("TensorListScatterV2", [node.inputs[1], node.inputs[2], shape, n], node.attrs,
                         [node.outputs[0].type], [node.outputs[0].name], node.name, node.origin).outputs
+        if node.op == "TensorListSetItem" and first is not None and first.op == "TensorListReserve" and not _shaped(
+                first):
+            assert first.node is not None
+            like = Node("TensorListReserveLike", [first.node.inputs[1], node.inputs[2]], {}, [first.type],
+                        [first.name], first.node.name, first.node.origin)
+            return node.with_(inputs=[like.outputs[0], *node.inputs[1:]]).outputs
         return None
     return rebuild(raw, rule)
+
+
+def _shaped(items: Value) -> bool:
+    return items.shape is not None and all(isinstance(d, int) for d in items.shape[1:])
 
 
 def _counter(body: Graph, k: int) -> bool:

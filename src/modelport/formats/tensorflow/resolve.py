@@ -61,7 +61,8 @@ def with_default(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> S
           "_Retval", "ReadVariableXlaSplitND", "RefIdentity", "DebugGradientIdentity", "DebugGradientRefIdentity",
           "EnsureShape", "Copy", "CopyHost", "PlaceholderWithDefaultV2")
 def identity(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
-    return [ins[0]]
+    v = ins[0]
+    return [scope.read(v) if isinstance(v, Variable) and v.reference and node.op != "RefIdentity" else v]
 
 
 @resolved("IdentityN", "TPUReplicatedInput", "TPUReplicatedOutput")
@@ -91,6 +92,7 @@ def variable(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Seque
     if key not in scope.model.variables:
         made = Variable(name, Type(dtype_of(number), a.value("shape")))
         made.node = node.name  # type: ignore[attr-defined]
+        made.reference = node.op != "VarHandleOp"
         scope.model.variables[key] = made
     return [scope.model.variables[key]]
 

@@ -241,6 +241,8 @@ class Scope:
         attributes = self.attributes(node)
         values: list[Value] = []
         for v in inputs:
+            if isinstance(v, Variable) and v.reference:
+                v = self.read(v)
             if not isinstance(v, Value):
                 what = "a handle" if isinstance(v, Handle) else "nothing"
                 raise Unsupported(f"reads {what} where the reader knows of none", self._place(node))

@@ -13,6 +13,7 @@ from ...ir.rules import Builder, apply, translate
 from ...ir.types import Type
 from .attributes import OPAQUE, element_of
 from .loops import stacked
+from .random import settled
 from .recurrent import recognised
 from .to_onnx import to_onnx
 from .to_onnx.signal import COMPLEX, lifted
@@ -26,7 +27,7 @@ def to_hub(raw: Graph) -> Graph:
     if problems:
         raise UnsupportedModel(problems, to_onnx.target)
     op = builder()
-    graph = stacked(recognised(raw))
+    graph = stacked(recognised(settled(raw)))
     return translate(graph, to_onnx, op, _around, enter=lambda node, body: _entered(op, node, body))
 
 

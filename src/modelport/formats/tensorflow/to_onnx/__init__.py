@@ -11,6 +11,7 @@ from . import (
     norm,
     pool,
     quant,
+    recurrent,
     reduce,
     shape,
     signal,
@@ -19,4 +20,4 @@ from . import (
 from .common import to_onnx
 
 __all__ = ["activation", "control", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant",
-           "reduce", "shape", "signal", "text", "to_onnx"]
+           "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]

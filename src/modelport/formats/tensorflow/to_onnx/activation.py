@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 
 from ....errors import Unsupported
 from ....ir.graph import Value
@@ -27,11 +28,16 @@ def leaky_relu(op: Builder, x: Value, *, alpha: float = 0.20000000298023224) -> 
 
 @to_onnx("Elu")
 def elu(op: Builder, x: Value) -> Any:
+    if x.dtype == np.float64:  # ONNX Runtime has the operator for float32 only, and so below
+        return op.Where(op.Less(x, one(x, 0)), op.Sub(op.Exp(x), one(x)), x)
     return op.Elu(x, alpha=1.0)
 
 
 @to_onnx("Selu")
 def selu(op: Builder, x: Value) -> Any:
+    if x.dtype == np.float64:
+        low = op.Mul(one(x, 1.6732632423543772), op.Sub(op.Exp(x), one(x)))
+        return op.Mul(one(x, 1.0507009873554805), op.Where(op.Less(x, one(x, 0)), low, x))
     return op.Selu(x)
 
 
@@ -52,6 +58,8 @@ def softplus(op: Builder, x: Value) -> Any:
 
 @to_onnx("Softsign")
 def softsign(op: Builder, x: Value) -> Any:
+    if x.dtype == np.float64:
+        return op.Div(x, op.Add(op.Abs(x), one(x)))
     return op.Softsign(x)
 
 

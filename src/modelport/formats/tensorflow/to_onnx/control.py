@@ -21,7 +21,7 @@ from .common import BOOL, I32, I64, cast, i64, ints, known, rank, to_onnx
 def if_(op: Builder, condition: Value, *values: Value, then_branch: Graph, else_branch: Graph) -> Any:
     assert op.node is not None
     return op.add("If", op.Reshape(condition, ints([])), *values, then_branch=own_outputs(op, then_branch),
-                  else_branch=own_outputs(op, else_branch), captures=len(values), outputs=len(op.node.outputs))
+                  else_branch=own_outputs(op, else_branch), captures=len(values) or None, outputs=len(op.node.outputs))
 
 
 @to_onnx("Case")
@@ -38,7 +38,7 @@ def case(op: Builder, index: Value, *values: Value, **branches: Graph) -> Any:
         test = op.Equal(which, constant(k, index.dtype))
         inner = list(ins.values())
         made = op.add("If", test, *inner, *([which] if k < n - 2 else []), then_branch=_wide(op, graphs[k], k < n - 2),
-                      else_branch=own_outputs(op, rest), captures=len(inner) + int(k < n - 2), outputs=many)
+                      else_branch=own_outputs(op, rest), captures=len(inner) + int(k < n - 2) or None, outputs=many)
         rest = Graph({**ins, "index": which}, {f"o{j}": v for j, v in enumerate(made)}, f"case_{k}")
     return _called(rest, [*values, at])
 
@@ -86,7 +86,7 @@ def _loop(op: Builder, values: Sequence[Value], cond: Graph, body: Graph, stacke
                     **{f"item_{k}": v for k, v in enumerate(results[count:])}}, body.name)
     first = op.Reshape(_called(cond, list(values))[0], ints([]))
     made = op.add("Loop", None, first, *(values[k] for k in moving), *(values[k] for k in fixed),
-                  body=own_outputs(op, closed), captures=len(fixed), outputs=len(moving) + stacked)
+                  body=own_outputs(op, closed), captures=len(fixed) or None, outputs=len(moving) + stacked)
     left = dict(zip(moving, made, strict=False))
     return (*(left[k] if k in left else values[k] for k in range(count)), *made[len(moving):])
 
@@ -122,6 +122,13 @@ def reserve(op: Builder, shape: Value, n: Value, *, element_dtype: DType) -> Any
         op.Reshape(i64(op, n), ints([1]))
     start = constant(np.array("", object)) if element_dtype.kind == "O" else constant(0, element_dtype)
     return op.Expand(start, size)
+
+
+@to_onnx("TensorListReserveLike")
+def reserve_like(op: Builder, n: Value, x: Value) -> Any:
+    """A list of elements like ``x``, which is the first to be written."""
+    size = op.Reshape(i64(op, n), ints([1]))
+    return op.Expand(constant(0, x.dtype), op.Concat(size, op.Shape(x), axis=0) if x.rank != 0 else size)
 
 
 @to_onnx("EmptyTensorList")

@@ -168,7 +168,7 @@ def right_shift(op: Builder, x: Value, y: Value) -> Any:
 def bitcast(op: Builder, x: Value, *, type: DType) -> Any:
     if type.itemsize != x.dtype.itemsize:
         raise Unsupported("a change of the size of elements")
-    return x if type == x.dtype else op.BitCast(x, to=NUMBER[type])
+    return op.Identity(x) if type == x.dtype else op.BitCast(x, to=NUMBER[type])
 
 
 @to_onnx("Cast")
@@ -250,10 +250,13 @@ def _wide(op: Builder, x: Value) -> Value:
 
 @to_onnx("Lgamma")
 def lgamma(op: Builder, x: Value) -> Any:
-    """Lanczos' sum for z >= 0.5, the reflection for the rest, in float64."""
+    return cast(op, _lgamma(op, _wide(op, x)), x.dtype)
+
+
+def _lgamma(op: Builder, z: Value) -> Any:
+    """Lanczos' sum for z >= 0.5, the reflection for the rest."""
     def f(v: float) -> Value:
         return constant(np.float64(v))
-    z = _wide(op, x)
     flip = op.Less(z, f(0.5))
     y = op.Sub(op.Where(flip, op.Sub(f(1), z), z), f(1))
     total: Any = f(0.99999999999980993)
@@ -264,16 +267,18 @@ def lgamma(op: Builder, x: Value) -> Any:
     low = op.Sub(f(np.log(np.pi)), op.Add(op.Log(op.Abs(op.Sin(op.Mul(f(np.pi), z)))), made))
     made = op.Where(flip, low, made)
     pole = op.And(op.LessOrEqual(z, f(0)), op.Equal(z, op.Floor(z)))
-    made = op.Where(op.Or(pole, op.IsInf(z)), f(np.inf), made)
-    return cast(op, made, x.dtype)
+    return op.Where(op.Or(pole, op.IsInf(z)), f(np.inf), made)
 
 
 @to_onnx("Digamma")
 def digamma(op: Builder, x: Value) -> Any:
-    """The asymptotic series behind six steps of the recurrence, the reflection for negative numbers, in float64."""
+    return cast(op, _digamma(op, _wide(op, x)), x.dtype)
+
+
+def _digamma(op: Builder, z0: Value) -> Any:
+    """The asymptotic series behind ten steps of the recurrence, the reflection for negative numbers."""
     def f(v: float) -> Value:
         return constant(np.float64(v))
-    z0 = _wide(op, x)
     flip = op.LessOrEqual(z0, f(0))
     z = op.Where(flip, op.Sub(f(1), z0), z0)
     total: Any = f(0)
@@ -286,9 +291,75 @@ def digamma(op: Builder, x: Value) -> Any:
         series = op.Add(f(c), op.Mul(i2, series))
     made = op.Sub(op.Sub(op.Log(y), op.Div(f(0.5), y)), op.Mul(i2, series))
     made = op.Add(made, total)
-    made = op.Where(flip, op.Sub(made, op.Div(f(np.pi), op.Tan(op.Mul(f(np.pi), z0)))), made)
+    made = op.Where(flip, op.Sub(made, op.Div(op.Mul(f(np.pi), op.Cos(op.Mul(f(np.pi), z0))), op.Sin(op.Mul(f(np.pi), z0)))), made)
     pole = op.And(flip, op.Equal(z0, op.Floor(z0)))
-    return cast(op, op.Where(pole, f(np.nan), made), x.dtype)
+    return op.Where(pole, f(np.nan), made)
+
+
+@to_onnx("Zeta", "Polygamma")
+def zeta(op: Builder, a: Value, b: Value) -> Any:
+    """Hurwitz' zeta function by nine terms and the series of Euler and Maclaurin, in float64 (Cephes' zeta.c)."""
+    def f(v: float) -> Value:
+        return constant(np.float64(v))
+    x, q = _wide(op, a), _wide(op, b)
+    if name_of(op) == "Polygamma":  # of order n: (-1)**(n+1) n! zeta(n + 1, x)
+        order = x
+        x = op.Add(x, f(1))
+    total: Any = None
+    for k in range(9):
+        term = op.Pow(op.Add(q, f(k)), op.Neg(x))
+        total = term if total is None else op.Add(total, term)
+    y = op.Add(q, f(9))
+    power = op.Pow(y, op.Neg(x))
+    total = op.Add(total, op.Add(op.Div(op.Mul(power, y), op.Sub(x, f(1))), op.Mul(power, f(0.5))))
+    factor, step = x, op.Div(power, y)
+    for k, bernoulli in enumerate(_BERNOULLI):
+        total = op.Add(total, op.Mul(op.Mul(factor, step), f(bernoulli)))
+        factor = op.Mul(factor, op.Mul(op.Add(x, f(2 * k + 1)), op.Add(x, f(2 * k + 2))))
+        step = op.Div(step, op.Mul(y, y))
+    total = op.Where(op.Equal(x, f(1)), f(np.inf), op.Where(op.Less(x, f(1)), f(np.nan), total))
+    if name_of(op) == "Zeta":
+        return cast(op, total, a.dtype)
+    odd = op.Equal(op.Mod(order, f(2), fmod=1), f(1))
+    size = op.Mul(op.Exp(_lgamma(op, op.Add(order, f(1)))), total)
+    made = op.Where(odd, size, op.Neg(size))
+    return cast(op, op.Where(op.Equal(order, f(0)), _digamma(op, q), made), a.dtype)
+
+
+_BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600,
+              -3617 / 10670622842880000)  # B2k / (2k)!
+
+
+@to_onnx("Igamma", "Igammac")
+def igamma(op: Builder, a: Value, x: Value) -> Any:
+    """The incomplete gamma functions, by a series for small x and a continued fraction for large (Numerical Recipes)."""
+    def f(v: float) -> Value:
+        return constant(np.float64(v))
+    s, z = _wide(op, a), _wide(op, x)
+    small = op.Less(z, op.Add(s, f(1)))
+    front = op.Exp(op.Sub(op.Sub(op.Mul(s, op.Log(z)), z), _lgamma(op, s)))
+    near = op.Where(small, z, f(1))
+    term = total = op.Reciprocal(s)
+    for k in range(1, _TERMS):  # the terms fall like z / (s + k), and z is below s + 1
+        term = op.Div(op.Mul(term, near), op.Add(s, f(k)))
+        total = op.Add(total, term)
+    far = op.Where(small, op.Add(s, f(2)), z)
+    fraction: Any = f(0)
+    for k in range(_TERMS, 0, -1):
+        numerator = op.Mul(f(k), op.Sub(s, f(k)))
+        fraction = op.Div(numerator, op.Add(op.Add(op.Sub(far, s), f(2 * k + 1)), fraction))
+    upper = op.Div(front, op.Add(op.Add(op.Sub(far, s), f(1)), fraction))
+    lower = op.Mul(front, total)
+    made = op.Where(small, lower, op.Sub(f(1), upper)) if name_of(op) == "Igamma" else \
+        op.Where(small, op.Sub(f(1), lower), upper)
+    zero = f(0.0 if name_of(op) == "Igamma" else 1.0)
+    made = op.Where(op.Equal(z, f(0)), zero, op.Where(op.IsInf(z), op.Sub(f(1), zero), made))
+    wrong = op.Or(op.LessOrEqual(s, f(0)), op.Less(z, f(0)))
+    op.note("approximated", f"{name_of(op)} by {_TERMS} terms: less exact where the order is above a hundred")
+    return cast(op, op.Where(wrong, f(np.nan), made), a.dtype)
+
+
+_TERMS = 96
 
 
 @to_onnx("Erfinv")

@@ -172,8 +172,36 @@ def mfcc(op: Builder, x: Value, rate: Value, *, upper_frequency_limit: float = 4
          lower_frequency_limit: float = 20.0, filterbank_channel_count: int = 40,
          dct_coefficient_count: int = 13) -> Any:
     from ..interpret.image import dct_matrix, mel_filters
-    filters = mel_filters(dims(x, [2])[0], float(known(rate, "the sample rate")[0]), lower_frequency_limit,
-                          upper_frequency_limit, filterbank_channel_count)
-    energies = op.MatMul(op.Sqrt(x), constant(filters.astype(np.float32)))
+    low, high, channels = lower_frequency_limit, upper_frequency_limit, filterbank_channel_count
+    bins = dims(x, [2])[0]
+    if rate.data is not None:
+        filters = constant(mel_filters(bins, float(known(rate, "the sample rate")[0]), low, high,
+                                       channels).astype(np.float32))
+    else:
+        filters = _mel(op, rate, bins, low, high, channels)
+    energies = op.MatMul(op.Sqrt(x), filters)
     logs = op.Log(op.Max(energies, constant(np.float32(1e-12))))
-    return op.MatMul(logs, constant(dct_matrix(filterbank_channel_count, dct_coefficient_count).astype(np.float32)))
+    return op.MatMul(logs, constant(dct_matrix(channels, dct_coefficient_count).astype(np.float32)))
+
+
+def _mel(op: Builder, rate: Value, bins: int, low: float, high: float, channels: int) -> Any:
+    """The filter bank for a sample rate that is known at run time: [bins, channels], in float64."""
+    def f(v: Any) -> Value:
+        return constant(np.asarray(v, np.float64))
+
+    def mel(v: float) -> float:
+        return float(1127.0 * np.log1p(v / 700.0))
+    f64 = np.dtype(np.float64)
+    step = (mel(high) - mel(low)) / (channels + 1)
+    centers = mel(low) + step * np.arange(channels + 2)
+    per_bin = op.Div(cast(op, op.Reshape(rate, ints([])), f64), f(2 * (bins - 1)))
+    index = f(np.arange(bins)[:, None])
+    at = op.Mul(f(1127.0), op.Log(op.Add(f(1), op.Div(op.Mul(index, per_bin), f(700.0)))))
+    # a triangle from one center to the next but one, its top at the center between
+    up = op.Div(op.Sub(at, f(centers[:-2])), f(centers[1:-1] - centers[:-2]))
+    down = op.Div(op.Sub(f(centers[2:]), at), f(centers[2:] - centers[1:-1]))
+    made = op.Max(op.Min(up, down), f(0))
+    first = op.Floor(op.Add(f(1.5), op.Div(f(low), per_bin)))
+    last = op.Floor(op.Div(f(high), per_bin))
+    used = op.And(op.GreaterOrEqual(index, first), op.LessOrEqual(index, last))
+    return cast(op, op.Where(used, made, f(0)), F32)
