@@ -12,11 +12,13 @@ outputs in ``tests/recorded/keras`` and writes the table.  Without them the reco
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import tarfile
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,10 +70,10 @@ def live(case: Case, K: Any, folder: Path) -> Any:
              "frozen": frozen}
     try:
         inputs = []
-        for k, g in enumerate(case.inputs):
-            shape = [None if a in g.dynamic else d for a, d in enumerate(g.array.shape)]
-            dtype = "string" if g.array.dtype == object else g.array.dtype.name
-            batch = None if g.batch else g.array.shape[0]
+        for k, (g, array) in enumerate(zip(case.inputs, case.arrays, strict=True)):
+            shape = [None if a in g.dynamic else d for a, d in enumerate(array.shape)]
+            dtype = "string" if array.dtype == object else array.dtype.name
+            batch = None if g.batch else array.shape[0]
             inputs.append(K.Input(shape=tuple(shape[1:]), batch_size=batch, dtype=dtype, name=f"x{k}"))
         made = eval(case.expression, names)
         if isinstance(made, K.layers.Layer):
@@ -80,17 +82,38 @@ def live(case: Case, K: Any, folder: Path) -> Any:
             y = made(*inputs)
         model = K.Model(inputs[0] if len(inputs) == 1 else inputs, y)
         weights(model, np.random.default_rng(seed(case.name)), kept)
-        given = [tf.constant(g.array.tolist(), tf.string) if g.array.dtype == object else tf.constant(g.array)
-                 for g in case.inputs]
+        given = [tf.constant(a.tolist(), tf.string) if a.dtype == object else tf.constant(a) for a in case.arrays]
         out = model(given[0] if len(given) == 1 else given, training=False)
         path = folder / f"model{case.suffix}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.save(path)
         flat = tf.nest.flatten(out)
-        return path.read_bytes(), [np.asarray(v) for v in flat]
+        return slim(path), [_plain(np.asarray(v)) for v in flat]
     except Exception as e:
         return f"refused: {type(e).__name__}: {' '.join(str(e).split())[:80]}"
+
+
+def slim(path: Path) -> bytes:
+    """The bytes of a file, without the numbers that are others at each saving and tell nothing."""
+    if path.suffix != ".keras":
+        return path.read_bytes()
+    out = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename.endswith(".json"):
+                data = json.dumps(_bare(json.loads(data))).encode()
+            new.writestr(zipfile.ZipInfo(info.filename), data)
+    return out.getvalue()
+
+
+def _bare(x: Any) -> Any:
+    if isinstance(x, dict):
+        drop = ("shared_object_id", "date_saved", "compile_config")
+        return {k: _bare(v) for k, v in x.items() if k not in drop and not k.endswith(("_initializer", "_regularizer",
+                                                                                       "_constraint"))}
+    return [_bare(y) for y in x] if isinstance(x, list) else x
 
 
 def weights(model: Any, rng: np.random.Generator, kept: set[int]) -> None:
@@ -105,7 +128,8 @@ def weights(model: Any, rng: np.random.Generator, kept: set[int]) -> None:
         elif value.dtype.kind in "iu":
             continue
         elif "variance" in path or "scale" in path.rpartition("/")[2]:
-            new = rng.integers(8, 32, value.shape) / 16 * (60 if "kernel_scale" in path or "embeddings_scale" in path else 1)
+            steps = 60 if "kernel_scale" in path or "embeddings_scale" in path else 1  # how many make one, of integers
+            new = rng.integers(8, 32, value.shape) / 16 * steps
         else:
             new = rng.integers(-16, 17, value.shape) / 16
         w.assign(new.astype(value.dtype))
@@ -193,7 +217,7 @@ def verdict(case: Case, data: bytes, want: list[np.ndarray], folder: Path, targe
         return f"error: {e.message.splitlines()[0]}"
     try:
         session = target.open("onnxruntime", onnx, optimize=False)
-        got = session.run({k: g.array for k, g in zip(session.inputs, case.inputs, strict=True)})
+        got = session.run(dict(zip(session.inputs, case.arrays, strict=True)))
     except RuntimeFailed as e:
         return "crash: ONNX Runtime" if "crashed" in e.message else f"error: {e.message.splitlines()[0]}"
     if len(got) != len(want):

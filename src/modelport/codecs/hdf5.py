@@ -70,14 +70,14 @@ class File:
 
     def stored(self, at: int, size: int) -> memoryview | Stored:
         """Bytes of the file, as a slice that the kernel can copy where the file is mapped."""
-        view = self.buffer.bytes(at, size)
+        view = self.buffer.span(at, size)
         return view if self._mapped is None else self._mapped.slice(self._start + at, self._start + at + size)
 
     def spend(self, made: int, stored: int) -> None:
         """Counts bytes that reading makes beyond those of the file."""
         self.spent = self.limits.check("expanded_bytes", self.spent + made)
         if made > _FREE and made > stored * self.limits.ratio:
-            raise LimitExceeded(f"{made:,} bytes from {stored:,} stored are more than {self.limits.ratio} times as many",
+            raise LimitExceeded(f"{made:,} bytes from {stored:,} stored are over {self.limits.ratio} times as many",
                                 hint="raise it with --limit ratio=NUMBER if you trust the file")
 
 
@@ -118,14 +118,14 @@ class _Object:
         sizes, at = (b.u16(2), b.u16(4), b.u16(6)), 9 if version == 3 else 8
         parts = []
         for size in sizes:
-            parts.append(b.bytes(at, size))
+            parts.append(b.span(at, size))
             at += size + (-size % 8 if version == 1 else 0)
         name = bytes(parts[0]).split(b"\0")[0].decode("utf-8", "replace")
         kind, shape = datatype(Buffer(parts[1], self.file.limits)), space(Buffer(parts[2], self.file.limits))
         if shape is None:
             return name, None
         count = self._count(shape)
-        raw = b.bytes(at, kind.size * count)
+        raw = b.span(at, kind.size * count)
         values: Any
         if kind.text:
             values = [self._text(kind.vlen, raw[k * kind.size:(k + 1) * kind.size]) for k in range(count)]
@@ -211,7 +211,7 @@ class Dataset(_Object):
             self.file.spend(self.nbytes, 0)
             raw = np.zeros(self.nbytes, np.uint8)
         else:
-            raw = np.frombuffer(self.file.buffer.bytes(layout.address, layout.size), np.uint8)
+            raw = np.frombuffer(self.file.buffer.span(layout.address, layout.size), np.uint8)
         if len(raw) < self.nbytes:
             raise CorruptFile(f"the dataset '{printable(self.name)}' has {len(raw)} bytes of {self.nbytes}")
         out: Array = raw[:self.nbytes].view(self.dtype).reshape(self.shape)
@@ -230,7 +230,7 @@ class Dataset(_Object):
         self.file.limits.check("expanded_bytes", size)
         out = np.zeros((*self.shape, self.kind.size), np.uint8)
         for start, mask, address, length in stored:
-            piece = self._unfiltered(bytes(b.bytes(address, length or size)), filters, mask, size)
+            piece = self._unfiltered(bytes(b.span(address, length or size)), filters, mask, size)
             if any(s >= n for s, n in zip(start, self.shape, strict=True)):
                 continue  # a chunk behind the end of a dataset that was made smaller
             box = np.frombuffer(piece, np.uint8, size).reshape(*layout.chunk[:-1], self.kind.size)

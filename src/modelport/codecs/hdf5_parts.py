@@ -47,7 +47,7 @@ class Layout:
     kind: str
     address: int = UNDEFINED
     size: int = 0
-    inline: memoryview = memoryview(b"")
+    inline: memoryview | bytes = b""
     chunk: tuple[int, ...] = ()
     single: tuple[int, int] | None = None  # the bytes and the filter mask of an only chunk
 
@@ -59,32 +59,32 @@ class Buffer:
         self.view, self.limits = view, limits
         self.parts = self.walked = 0
 
-    def bytes(self, at: int, size: int) -> memoryview:
+    def span(self, at: int, size: int) -> memoryview:
         if at < 0 or size < 0 or at + size > len(self.view):
             raise CorruptFile(f"{size} bytes of HDF5 at {at} are outside of its {len(self.view)} bytes")
         return self.view[at:at + size]
 
     def byte(self, at: int) -> int:
-        return self.bytes(at, 1)[0]
+        return self.span(at, 1)[0]
 
     def u16(self, at: int) -> int:
-        return int.from_bytes(self.bytes(at, 2), "little")
+        return int.from_bytes(self.span(at, 2), "little")
 
     def u32(self, at: int) -> int:
-        return int.from_bytes(self.bytes(at, 4), "little")
+        return int.from_bytes(self.span(at, 4), "little")
 
     def u64(self, at: int) -> int:
-        return int.from_bytes(self.bytes(at, 8), "little")
+        return int.from_bytes(self.span(at, 8), "little")
 
     def uint(self, at: int, size: int) -> int:
-        return int.from_bytes(self.bytes(at, size), "little")
+        return int.from_bytes(self.span(at, size), "little")
 
     def signed(self, at: int, magic: bytes, what: str) -> int:
         """Checks a four-byte signature; the offset behind it."""
         self.parts += 1
         if self.parts > _PARTS:
             raise CorruptFile("the structure of the HDF5 file does not end")
-        if bytes(self.bytes(at, 4)) != magic:
+        if bytes(self.span(at, 4)) != magic:
             raise CorruptFile(f"there is no {what} of HDF5", offset=at)
         return at + 4
 
@@ -120,7 +120,7 @@ class Buffer:
         while here + 16 <= end:
             number, size = self.u16(here), self.u64(here + 8)
             if number == index:
-                return self.bytes(here + 16, size)
+                return self.span(here + 16, size)
             if number == 0:
                 break
             here += 16 + size + -size % 8
@@ -142,7 +142,7 @@ class Buffer:
         """The objects of a fractal heap that a B-tree of version 2 lists; their ids are in its records."""
         read = _FractalHeap(self, heap)
         for record in self.records(index, kind):
-            yield read(self.bytes(record + at, size))
+            yield read(self.span(record + at, size))
 
     def records(self, at: int, kind: int) -> Iterator[int]:
         """The offset of each record of a B-tree of version 2."""
@@ -159,7 +159,7 @@ class Buffer:
     def _node(self, at: int, count: int, size: int, depth: int, node: int) -> Iterator[int]:
         self.signed(at, b"BTIN" if depth else b"BTLF", "node of an index")
         first = at + 6
-        self.bytes(first, count * size)
+        self.span(first, count * size)
         yield from range(first, first + count * size, size)
         if depth:
             width = _width((node - 10) // size)
@@ -197,7 +197,7 @@ class _FractalHeap:
             raise CorruptFile("an object of HDF5 that is not in its heap")
         where = int.from_bytes(heap_id[1:1 + self.offset], "little")
         size = int.from_bytes(heap_id[1 + self.offset:1 + self.offset + self.length], "little")
-        return self.b.bytes(self._address(self.root, self.rows, where, 0), size)
+        return self.b.span(self._address(self.root, self.rows, where, 0), size)
 
     def _address(self, block: int, rows: int, where: int, depth: int) -> int:
         """The address of an offset of the heap, below an indirect block of so many rows (0: a direct block)."""
@@ -225,7 +225,7 @@ class _FractalHeap:
 def header(b: Buffer, at: int) -> list[Message]:
     """The messages of an object header of either version."""
     out: list[Message] = []
-    if bytes(b.bytes(at, 4)) == b"OHDR":
+    if bytes(b.span(at, 4)) == b"OHDR":
         flags = b.byte(at + 5)
         first = at + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
         width = 1 << (flags & 3)
@@ -242,7 +242,7 @@ def header(b: Buffer, at: int) -> list[Message]:
         if here in seen:
             raise CorruptFile("an object header of HDF5 continues in itself", offset=here)
         seen.add(here)
-        b.bytes(here, size)
+        b.span(here, size)
         end = here + size
         while here + head <= end:
             b.parts += 1
@@ -250,7 +250,7 @@ def header(b: Buffer, at: int) -> list[Message]:
                 raise CorruptFile("the structure of the HDF5 file does not end")
             kind, length, flags = (b.byte(here), b.u16(here + 1), b.byte(here + 3)) if new else \
                 (b.u16(here), b.u16(here + 2), b.byte(here + 4))
-            data = b.bytes(here + head, length)
+            data = b.span(here + head, length)
             here += head + length
             if kind == 0x10:
                 if length < 16:
@@ -313,7 +313,7 @@ def layout_of(b: Buffer, name: str) -> Layout:
         at = 8 if kind == 0 else 16
         dims = tuple(b.u32(at + 4 * k) for k in range(rank))
         if kind == 0:
-            return Layout("compact", inline=b.bytes(at + 4 * rank + 4, b.u32(at + 4 * rank)))
+            return Layout("compact", inline=b.span(at + 4 * rank + 4, b.u32(at + 4 * rank)))
         if kind == 1:
             size = 1
             for d in dims:
@@ -324,7 +324,7 @@ def layout_of(b: Buffer, name: str) -> Layout:
     if version not in (3, 4):
         raise CorruptFile(f"a data layout of version {version}")
     if kind == 0:
-        return Layout("compact", inline=b.bytes(4, b.u16(2)))
+        return Layout("compact", inline=b.span(4, b.u16(2)))
     if kind == 1:
         return Layout("contiguous", b.u64(2), b.u64(10))
     if kind == 3:
@@ -383,7 +383,7 @@ def links_of(b: Buffer, messages: list[Message]) -> Iterator[tuple[str, int]]:
         elif m.kind == 17:
             tree, heap = here.u64(0), here.u64(8)
             b.signed(heap, b"HEAP", "heap of names")
-            names = b.bytes(b.u64(heap + 24), b.u64(heap + 8))
+            names = b.span(b.u64(heap + 24), b.u64(heap + 8))
             for _, node in b.tree(tree, 0, 8):
                 b.signed(node, b"SNOD", "symbol table")
                 for k in range(b.u16(node + 6)):
@@ -407,7 +407,7 @@ def _link(b: Buffer) -> tuple[str, int]:
     width = 1 << (flags & 3)
     size = b.uint(at, width)
     b.limits.check("name_bytes", size)
-    name = bytes(b.bytes(at + width, size)).decode("utf-8", "surrogateescape")
+    name = bytes(b.span(at + width, size)).decode("utf-8", "surrogateescape")
     if kind:
         what = {1: "a soft link", 64: "a link to another file"}.get(kind, "a link of a private kind")
         raise UnsafeModel(f"'{printable(name)}' is {what}; nothing was opened")

@@ -1,4 +1,4 @@
-"""Keras: models in Keras 3, those that only the older generation can open in tf_keras; code inside of files never runs."""
+"""Keras: Keras 3, or tf_keras for what only the older generation can open; code inside of files never runs."""
 from __future__ import annotations
 
 import os
@@ -89,8 +89,9 @@ class Keras(Session):
         arrays = self.checked(feeds)
         try:
             for layer in self._model.layers:
-                if getattr(layer, "stateful", False) and hasattr(layer, "reset_states" if self._kind == 2 else "reset_state"):
-                    (layer.reset_states if self._kind == 2 else layer.reset_state)()
+                reset = getattr(layer, "reset_states" if self._kind == 2 else "reset_state", None)
+                if getattr(layer, "stateful", False) and reset is not None:
+                    reset()
             given = [_fed(a) for a in arrays.values()]
             made = self._model(given[0] if len(given) == 1 else given, training=False)
             flat = _flat(made)

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -218,7 +219,7 @@ def _chain(name: str, layers: dict[str, Layer], config: Mapping[str, Any]) -> Ne
         shape = shape or config.get("build_input_shape")
         start = f"{order[0].name}_input"
         order.insert(0, Layer(start, "InputLayer", "", {"batch_shape": shape, "dtype": dtype, "name": start}))
-    for before, layer in zip(order, order[1:], strict=False):
+    for before, layer in pairwise(order):
         layer.calls = [Call([Ref(before.name)], {})]
     return Net(name, {layer.name: layer for layer in order}, [Ref(order[0].name)], [Ref(order[-1].name)], True)
 
@@ -360,7 +361,7 @@ def compute_dtype(config: Mapping[str, Any]) -> tuple[str, str]:
                                         "GPTQDTypePolicy", "AWQDTypePolicy") and isinstance(inside, dict):
             source = inside.get("source_name") or "float32"
             return compute_dtype({"dtype": source})[0], str(inside.get("mode") or "quantized")
-        policy = (inside or {}).get("name", (inside or {}).get("default_policy")) if isinstance(inside, dict) else inside
+        policy = inside.get("name", inside.get("default_policy")) if isinstance(inside, dict) else inside
     text = str(policy or "float32")
     if "_from_" in text:
         mode, _, text = text.partition("_from_")

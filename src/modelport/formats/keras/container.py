@@ -1,9 +1,10 @@
-"""Files of Keras: ``.keras`` archives and folders, ``.h5`` files of every generation, architecture JSON with weights."""
+"""Files of Keras: ``.keras`` archives and folders, ``.h5`` of every generation, architectures in JSON with weights."""
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _json(path: Path, limits: Limits, weights: str | None) -> Parts:
         raise CorruptFile("no architecture of Keras in JSON", path=path)
     if weights is None:
         raise UsageError(f"{printable(path.name)} is an architecture without weights",
-                         hint="name the file with the weights: weights=model.weights.h5 (on the command line --weights)")
+                         hint="name the file with the weights: weights=model.weights.h5")
     file = Path(weights)
     if not file.is_file():
         raise UsageError(f"there is no file {printable(weights)}")
@@ -153,8 +154,8 @@ def _archive(path: Path, limits: Limits) -> Parts:
             return hdf5.File(mapped, *place, limits=limits)
         texts = {n: archive.read(n) for n in names if n in ("config.json", "metadata.json")
                  or (n.endswith(".json") and n.startswith("model.weights"))}
-        assets = {n: archive.read(n) for n in names if n.startswith("assets/")}
-        return _keras(names, texts, h5, {k: (lambda v=v: v) for k, v in assets.items()}, limits)
+        assets = {n: partial(bytes, archive.read(n)) for n in names if n.startswith("assets/")}
+        return _keras(names, texts, h5, assets, limits)
 
 
 def _folder(path: Path, limits: Limits) -> Parts:
@@ -174,7 +175,7 @@ def _folder(path: Path, limits: Limits) -> Parts:
         return hdf5.File(Mapped(path / name, limits, fd=open_beneath(path, name)), limits=limits)
     texts = {n: content(n) for n in names if n in ("config.json", "metadata.json")
              or (n.endswith(".json") and n.startswith("model.weights"))}
-    assets = {n: (lambda n=n: content(n)) for n in names if n.startswith("assets/")}
+    assets = {n: partial(content, n) for n in names if n.startswith("assets/")}
     return _keras(tuple(names), texts, h5, assets, limits)
 
 

@@ -1,7 +1,7 @@
 """The raw graph of a model: a node for each call of a layer, nested models inlined, weights as inputs.
 
-A node's operator is the class of the layer (``Conv2D``), or ``ops.NAME`` for an operation; its inputs are the tensors of
-the call, then the weights.  Wrappers (:mod:`.wrappers`) and masks (:mod:`.masks`) are said in further nodes."""
+A node's operator is the class of the layer (``Conv2D``), or ``ops.NAME`` for an operation; its inputs are the tensors
+of the call, then the weights.  Wrappers (:mod:`.wrappers`) and masks (:mod:`.masks`) are said in further nodes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -69,8 +69,7 @@ class Reader:
                 outputs.update(self.next_states)
                 text = f"{len(self.states)} states are inputs state:<name> and outputs state:<name>:next"
             else:
-                text = f"the states of {len(self.next_states)} stateful variables start from zero in each run, as after " \
-                       "reset_states()"
+                text = f"{len(self.next_states)} states start from zero in each run, as after reset_states()"
             notes.append(Note("changed", text))
         meta = {"keras:version": self.version}
         return Graph(inputs, outputs, found.name or "main", meta, tuple(notes))
@@ -209,9 +208,8 @@ class Reader:
             return (wrapped or wrappers.recurrent)(self, layer, flat, kwargs, scope, here)
         mask = kwargs.pop("mask", None)
         tensors = self._tensors(kind, flat, kwargs, mask, here)
-        if kind in layers.IDENTITY or (kind in ("Activation",) and layer.config.get("activation") in (None, "linear")):
-            self.node("Identity", tensors[:1], {}, here)
-            return tensors[:1] if tensors[0] is not None else []
+        if kind in layers.IDENTITY or (kind == "Activation" and layer.config.get("activation") in (None, "linear")):
+            return self._same(kind, layer, tensors[0], mask, here)
         attrs, after = self._attributes(layer, kind, kwargs)
         if kind in ("StringLookup", "IntegerLookup", "TextVectorization"):
             attrs.update(self._vocabulary(kind, layer.config, scope))
@@ -222,6 +220,15 @@ class Reader:
         outs = list(self.node(kind, inputs, attrs, here, max(n, 1)))
         outs[:1] = self.activated(outs[0], after, scope, here)
         masks.propagate(self, kind, layer.config, [v for v in tensors if v is not None], outs, mask)
+        return outs
+
+    def _same(self, kind: str, layer: Layer, x: Value | None, mask: Any, here: str) -> list[Value]:
+        """A layer that does nothing while inferring: a node that says so, in the type of its policy."""
+        attrs: dict[str, Any] = {}
+        self.common(attrs, layer.config)
+        outs = list(self.node("Identity", [x], attrs, here))
+        if x is not None:
+            masks.propagate(self, kind, layer.config, [x], outs, mask)
         return outs
 
     def _nested(self, inside: Net, args: Sequence[Any], kwargs: dict[str, Any], scope: Scope, here: str) -> list[Value]:
@@ -254,7 +261,7 @@ class Reader:
         if names[0] == "query" and "Attention" in kind and len(flat) == 1 and isinstance(kwargs.get("inputs"), list):
             found = dict(zip(names, kwargs.pop("inputs"), strict=False))
         for name in names:
-            if name in kwargs and not (name == "mask"):
+            if name in kwargs and name != "mask":
                 found[name] = kwargs.pop(name)
         if mask is not None and kind in ("Attention", "AdditiveAttention"):
             for name, m in zip(("query_mask", "value_mask"), mask if isinstance(mask, list) else [mask], strict=False):
@@ -412,7 +419,7 @@ class Reader:
         if isinstance(record, str):
             record = parse(record, self.limits, "a TensorFlow node")
         kind = record.get("op") if isinstance(record, dict) else None
-        if kind not in operations.RAW:
+        if not isinstance(kind, str) or kind not in operations.RAW:
             raise Unsupported(f"the TensorFlow operator {printable(kind)}")
         inputs = [v for a in args for v in (a if isinstance(a, list) else [a])]
         for at, v in sorted((int(k), v) for k, v in (layer.config.get("constants") or {}).items() if str(k).isdigit()):

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 OLD_NAMES = {  # of Keras 1, of other spellings, and of layers that only differ in how they were computed
-    "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D", "Deconvolution2D": "Conv2DTranspose",
+    "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D",
+    "Deconvolution2D": "Conv2DTranspose",
     "Convolution1DTranspose": "Conv1DTranspose", "Convolution2DTranspose": "Conv2DTranspose",
     "Convolution3DTranspose": "Conv3DTranspose", "AtrousConvolution1D": "Conv1D", "AtrousConvolution2D": "Conv2D",
     "SeparableConvolution1D": "SeparableConv1D", "SeparableConvolution2D": "SeparableConv2D",
@@ -40,7 +41,8 @@ TENSORS: Mapping[str, str] = {
 """The tensors of the layers that take more than one; a call's own names where it names them."""
 
 _RNN = "cell/kernel cell/recurrent_kernel cell/bias"
-_ATTENTION = " ".join(f"{p}_dense|_{p}_dense/{w}" for p in ("query", "key", "value", "output") for w in ("kernel", "bias"))
+_ATTENTION = " ".join(f"{p}_dense|_{p}_dense/{w}" for p in ("query", "key", "gate", "value", "output")
+                      for w in ("kernel", "bias"))
 WEIGHTS: Mapping[str, str] = {
     **dict.fromkeys("Dense Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D "
                     "DepthwiseConv2D LocallyConnected1D LocallyConnected2D EinsumDense".split(), "kernel bias"),
@@ -58,7 +60,8 @@ WEIGHTS: Mapping[str, str] = {
 
 def slots(kind: str, config: Mapping[str, Any], quantized: str) -> list[tuple[str, str, bool]]:
     """Part, name and presence of each weight of a layer."""
-    out = [(*_parted(w), present(kind, config, w.rpartition("/")[2])) for w in WEIGHTS.get(kind, "").split()]
+    out = [(*_parted(w), present(kind, config, w.rpartition("/")[2]) and (not w.startswith("gate") or gated))
+           for gated in [bool(config.get("use_gate"))] for w in WEIGHTS.get(kind, "").split()]
     mode, _, block = quantized.partition("/")
     if mode in ("int8", "int4") and kind in ("Dense", "EinsumDense", "Embedding"):
         stem = "embeddings" if kind == "Embedding" else "kernel"

@@ -67,12 +67,14 @@ TENSORFLOW: Mapping[str, str] = {
     "nn.tanh": "tanh: x", "nn.gelu": "gelu: features ; approximate", "nn.silu": "silu: features ; beta",
     "nn.swish": "silu: features ; beta", "nn.bias_add": "add: value bias", "nn.sigmoid": "sigmoid: x",
     "nn.l2_normalize": "tf_l2_normalize: x ; axis epsilon", "math.l2_normalize": "tf_l2_normalize: x ; axis epsilon",
-    "linalg.l2_normalize": "tf_l2_normalize: x ; axis epsilon", "strided_slice": "tf_strided_slice: input_ ; begin end strides",
+    "linalg.l2_normalize": "tf_l2_normalize: x ; axis epsilon",
+    "strided_slice": "tf_strided_slice: input_ ; begin end strides",
     "slice": "tf_slice: input_ ; begin size", "gather": "take: params indices ; axis", "where": "where: condition x y",
     "pad": "pad: tensor constant_values ; paddings=pad_width mode", "image.resize": "tf_resize: images ; size method",
     "math.argmax": "argmax: input ; axis", "argmax": "argmax: input ; axis", "math.argmin": "argmin: input ; axis",
     "nn.depth_to_space": "depth_to_space: input ; block_size data_format",
-    "nn.space_to_depth": "space_to_depth: input ; block_size data_format", "one_hot": "one_hot: indices ; depth=num_classes axis",
+    "nn.space_to_depth": "space_to_depth: input ; block_size data_format",
+    "one_hot": "one_hot: indices ; depth=num_classes axis",
     "math.add_n": "add_n: *inputs", "add_n": "add_n: *inputs", "reverse": "flip: tensor ; axis",
     "einsum": "einsum: *inputs ; equation=subscripts", "ones_like": "ones_like: input ; dtype",
     "zeros_like": "zeros_like: input ; dtype", "compat.v1.shape": "shape: input", "shape": "shape: input",
@@ -85,16 +87,12 @@ TENSORFLOW: Mapping[str, str] = {
 """Functions of a ``TFOpLambda``: the operation, and the names of its parameters in TensorFlow."""
 
 RAW: Mapping[str, str] = {
-    **{n: o for n, o in (("Add", "add"), ("AddV2", "add"), ("Sub", "subtract"), ("Mul", "multiply"),
-                         ("RealDiv", "divide"), ("Maximum", "maximum"), ("Minimum", "minimum"), ("Pow", "power"),
-                         ("BiasAdd", "add"), ("Relu", "relu"), ("Relu6", "relu6"), ("Sigmoid", "sigmoid"),
-                         ("Tanh", "tanh"), ("Exp", "exp"), ("Log", "log"), ("Sqrt", "sqrt"), ("Rsqrt", "rsqrt"),
-                         ("Square", "square"), ("Abs", "abs"), ("Neg", "negative"), ("Softmax", "softmax"),
-                         ("Floor", "floor"), ("Greater", "greater"), ("Less", "less"), ("Equal", "equal"),
-                         ("NotEqual", "not_equal"), ("LogicalAnd", "logical_and"), ("LogicalOr", "logical_or"),
-                         ("LogicalNot", "logical_not"), ("Identity", "identity"), ("Erf", "erf"),
-                         ("SquaredDifference", "squared_difference"))},
-}
+    "Add": "add", "AddV2": "add", "Sub": "subtract", "Mul": "multiply", "RealDiv": "divide", "Maximum": "maximum",
+    "Minimum": "minimum", "Pow": "power", "BiasAdd": "add", "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid",
+    "Tanh": "tanh", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Square": "square", "Abs": "abs",
+    "Neg": "negative", "Softmax": "softmax", "Floor": "floor", "Greater": "greater", "Less": "less", "Equal": "equal",
+    "NotEqual": "not_equal", "LogicalAnd": "logical_and", "LogicalOr": "logical_or", "LogicalNot": "logical_not",
+    "Identity": "identity", "Erf": "erf", "SquaredDifference": "squared_difference"}
 """The operators of a ``TensorFlowOpLayer`` that have tensors only."""
 
 
@@ -120,8 +118,7 @@ class Signature:
         else:
             if len(args) > len(order):
                 raise ValueError(f"{len(args)} arguments")
-            for name, value in zip(order, args, strict=False):
-                given[name] = value
+            given.update(zip(order, args, strict=False))
             found = [given.pop(name, None) for name in self.tensors]
             while found and found[-1] is None:
                 found.pop()

@@ -14,7 +14,6 @@ from ...ir.types import is_float
 from .to_onnx import to_onnx
 from .to_onnx.common import KerasBuilder, cast
 
-
 MISMADE = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
 
 
@@ -41,7 +40,8 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
         want = np.dtype(ml_dtypes.bfloat16) if small else np.dtype(computed)
         here.compute = np.dtype(np.float32) if small else want
         if is_float(want):
-            inputs = [v if v is None or not is_float(v.dtype) or v.dtype == want else cast(here, v, want) for v in inputs]
+            inputs = [v if v is None or not is_float(v.dtype) or v.dtype == want else cast(here, v, want)
+                      for v in inputs]
         if small:  # no runtime computes in it: values are rounded to it, and computed with in 32 bits
             inputs = [v if v is None or v.dtype != want else cast(here, v, here.compute) for v in inputs]
     if quantized:

@@ -127,8 +127,8 @@ class Names:
         elif len(here) == len(wanted):  # other names for the same: Keras 1, Theano
             chosen = list(self.found)
         else:
-            raise CorruptFile(f"the layer '{printable(where)}' needs the weights {', '.join(wanted) or 'none'}, the file "
-                              f"has {printable(', '.join(n for n, _ in self.found)) or 'none'}")
+            raise CorruptFile(f"the layer '{printable(where)}' needs the weights {', '.join(wanted) or 'none'}, the "
+                              f"file has {printable(', '.join(n for n, _ in self.found)) or 'none'}")
         return [self._value(dataset, f"{where}/{name}") for (_, dataset), name in zip(chosen, wanted, strict=True)]
 
     def _value(self, found: Dataset, name: str) -> Value:

@@ -77,18 +77,17 @@ def _merged(op: Builder, y: Value, kernel: Value, bias: Value | None, inner: int
 def multi_head_attention(
         op: Builder, query: Value, value: Value, key: Value | None, query_mask: Value | None, value_mask: Value | None,
         key_mask: Value | None, attention_mask: Value | None, wq: Value, bq: Value | None, wk: Value, bk: Value | None,
-        wv: Value, bv: Value | None, wo: Value, bo: Value | None = None, *, num_heads: int, key_dim: int,
+        wg: Value | None, bg: Value | None, wv: Value, bv: Value | None, wo: Value, bo: Value | None = None, *,
+        num_heads: int, key_dim: int,
         value_dim: int | None = None, use_bias: bool = True, output_shape: Any = None, attention_axes: Any = None,
         sliding_window: Any = None, flash_attention: Any = None, use_gate: bool = False, use_causal_mask: bool = False,
         return_attention_scores: bool = False, query_shape: Any = None, key_shape: Any = None,
         value_shape: Any = None, softmax_robust_masking: Any = None) -> Any:
-    if use_gate:
-        raise Unsupported("use_gate")
     key = value if key is None else key
     axes = [attention_axes] if isinstance(attention_axes, int) else attention_axes
     if rank(query) != 3 or (axes is not None and [a % 3 for a in axes] != [1]):
-        if any(m is not None for m in (query_mask, value_mask, key_mask, sliding_window)) or use_causal_mask:
-            raise Unsupported("masks of an attention over other axes than the second of three")
+        if any(m is not None for m in (query_mask, value_mask, key_mask, sliding_window, wg)) or use_causal_mask:
+            raise Unsupported("masks or a gate of an attention over other axes than the second of three")
         return _over_axes(op, query, value, key, attention_mask, [wq, wk, wv, wo], [bq, bk, bv, bo], num_heads, key_dim,
                           axes)
     q, k, v = (_projected(op, x, w, b, num_heads, dims(w)[2])
@@ -96,8 +95,10 @@ def multi_head_attention(
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(key_dim))), op.Transpose(k, perm=[0, 1, 3, 2]))
     mask = _padding(op, query_mask, value_mask, key_mask, attention_mask, sliding_window, scores, use_causal_mask)
     weights = op.Softmax(_masked(op, scores, mask), axis=-1)
-    y = _merged(op, op.MatMul(weights, v), wo, bo, num_heads * dims(wv)[2])
-    return y, weights
+    y = op.MatMul(weights, v)
+    if wg is not None:
+        y = op.Mul(y, op.Sigmoid(_projected(op, query, wg, bg, num_heads, dims(wg)[2])))
+    return _merged(op, y, wo, bo, num_heads * dims(wv)[2]), weights
 
 
 def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value | None, kernels: list[Value],
@@ -117,8 +118,7 @@ def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value 
         y = op.Einsum(x, w, equation=f"{left},{left[-1]}yz->{left[:-1]}yz")
         y = y if b is None else op.Add(y, b)
         # batch, axes apart, heads, axes along as one, size
-        y = op.Transpose(y, perm=[0, *apart, n - 1, *along, n])
-        return y
+        return op.Transpose(y, perm=[0, *apart, n - 1, *along, n])
 
     def joined(y: Value) -> Any:
         head = op.Shape(y, start=0, end=2 + len(apart))
@@ -128,7 +128,8 @@ def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value 
     m = 3 + len(apart)
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(size))), op.Transpose(k, perm=[*range(m - 1), m, m - 1]))
     if mask is not None:
-        flat = op.Reshape(mask, op.Concat(op.Shape(mask, start=0, end=1), ints([1]), op.Shape(scores, start=-2), axis=0))
+        flat = op.Reshape(mask, op.Concat(op.Shape(mask, start=0, end=1), ints([1]), op.Shape(scores, start=-2),
+                                          axis=0))
         scores = _masked(op, scores, flat)
     weights = op.Softmax(scores, axis=-1)
     y = op.MatMul(weights, v)
@@ -150,11 +151,10 @@ def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value 
 def group_query_attention(
         op: Builder, query: Value, value: Value, key: Value | None, query_mask: Value | None, value_mask: Value | None,
         key_mask: Value | None, attention_mask: Value | None, wq: Value, bq: Value | None, wk: Value, bk: Value | None,
-        wv: Value, bv: Value | None, wo: Value, bo: Value | None = None, *, head_dim: int, num_query_heads: int,
+        wg: Value | None, bg: Value | None, wv: Value, bv: Value | None, wo: Value, bo: Value | None = None, *,
+        head_dim: int, num_query_heads: int,
         num_key_value_heads: int, use_bias: bool = True, flash_attention: Any = None, use_gate: bool = False,
         sliding_window: Any = None, use_causal_mask: bool = False, return_attention_scores: bool = False) -> Any:
-    if use_gate:
-        raise Unsupported("use_gate")
     key = value if key is None else key
     q = _projected(op, query, wq, bq, num_query_heads, head_dim)
     k, v = (_projected(op, x, w, b, num_key_value_heads, head_dim) for x, w, b in ((key, wk, bk), (value, wv, bv)))
@@ -165,7 +165,10 @@ def group_query_attention(
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(head_dim))), op.Transpose(k, perm=[0, 1, 3, 2]))
     mask = _padding(op, query_mask, value_mask, key_mask, attention_mask, sliding_window, scores, use_causal_mask)
     weights = op.Softmax(_masked(op, scores, mask), axis=-1)
-    return _merged(op, op.MatMul(weights, v), wo, bo, num_query_heads * head_dim), weights
+    y = op.MatMul(weights, v)
+    if wg is not None:
+        y = op.Mul(y, op.Sigmoid(_projected(op, query, wg, bg, num_query_heads, head_dim)))
+    return _merged(op, y, wo, bo, num_query_heads * head_dim), weights
 
 
 def _attended(op: Builder, scores: Value, value: Value, query_mask: Value | None, value_mask: Value | None,
@@ -205,7 +208,8 @@ def attention(op: Builder, query: Value, value: Value, key: Value | None = None,
 
 @to_onnx("AdditiveAttention")
 def additive_attention(op: Builder, query: Value, value: Value, key: Value | None = None,
-                       query_mask: Value | None = None, value_mask: Value | None = None, scale: Value | None = None, *, use_scale: bool = True,
+                       query_mask: Value | None = None, value_mask: Value | None = None,
+                       scale: Value | None = None, *, use_scale: bool = True,
                        use_causal_mask: bool = False, causal: bool = False,
                        return_attention_scores: bool = False, score_mode: str = "dot") -> Any:
     query, value = real(op, query), real(op, value)

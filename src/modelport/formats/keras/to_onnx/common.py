@@ -246,7 +246,7 @@ _ORDER = [BOOL, *(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "u8"
 
 
 def promote(op: Builder, *xs: Value) -> list[Value]:
-    """Operands in one element type, as Keras finds it: Python's numbers (constants of 64 bits without axes) give way."""
+    """Operands in one element type, as Keras finds it; Python's numbers (64-bit constants without axes) give way."""
     firm = [x for x in xs if not weak(x)]
     if not firm:
         kind = np.result_type(*(x.dtype for x in xs))

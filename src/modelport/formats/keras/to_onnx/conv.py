@@ -142,7 +142,8 @@ def locally_connected(op: Builder, x: Value, kernel: Value, bias: Value | None =
     else:
         rows, columns = grid
         flat = (rows[:, None, :, None] * old[1] + columns[None, :, None, :]).reshape(new[0] * new[1], -1)
-    pieces = op.Gather(op.Reshape(x, ints([0, -1, channels])), flat.astype(np.int64), axis=1)  # batch, place, k, channel
+    rows_of = op.Reshape(x, ints([0, -1, channels]))
+    pieces = op.Gather(rows_of, flat.astype(np.int64), axis=1)  # batch, place, piece, channel
     width = int(np.prod(size)) * channels
     rows_ = op.Reshape(pieces, ints([0, flat.shape[0], 1, width]))
     y = op.Reshape(op.MatMul(rows_, kernel), ints([0, *new, filters]))

@@ -1,6 +1,7 @@
 """Resizing, cropping and blocks of pixels."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,7 @@ def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, 
     size = ints([height, width])
     if interpolation == "nearest":  # floor((i + 0.5) * scale): ONNX takes 0.5 away before it rounds
         axes = spatial(x, data_format)
-        old = [(x.shape or ())[a] for a in axes]
-        if any(not isinstance(d, int) for d in old):
+        if any(not isinstance((x.shape or ())[a], int) for a in axes):
             return to.Resize(x, None, None, size, axes=[2, 3], mode="nearest", nearest_mode="round_prefer_ceil",
                              coordinate_transformation_mode="half_pixel")
         for axis, new in zip(axes, (height, width), strict=True):
@@ -66,8 +66,9 @@ def _filter(kind: str, antialias: bool, old: int, new: int) -> Any:
         for k in range(4):
             np.add.at(out, (np.arange(new), np.clip(near[:, k], 0, old - 1).astype(int)), taps[:, k])
         return out / out.sum(axis=1, keepdims=True)
-    kernels = {"bilinear": (1, lambda x: np.maximum(0, 1 - np.abs(x))), "bicubic": (2, _cubic),
-               "lanczos3": (3, lambda x: _lanczos(x, 3)), "lanczos5": (5, lambda x: _lanczos(x, 5))}
+    kernels: dict[str, tuple[int, Callable[[Any], Any]]] = {
+        "bilinear": (1, lambda x: np.maximum(0, 1 - np.abs(x))), "bicubic": (2, _cubic),
+        "lanczos3": (3, lambda x: _lanczos(x, 3)), "lanczos5": (5, lambda x: _lanczos(x, 5))}
     if kind not in kernels:
         raise Unsupported(f"interpolation '{kind}'")
     radius, kernel = kernels[kind]

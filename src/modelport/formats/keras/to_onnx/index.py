@@ -22,7 +22,12 @@ def get_item(op: Builder, x: Value, *, key: Any) -> Any:
     if Ellipsis in parts:
         at = parts.index(Ellipsis)
         parts[at:at + 1] = [slice(None)] * (n - taken)
-    starts, ends, axes, steps, gone, new = [], [], [], [], [], []
+    starts: list[int] = []
+    ends: list[int] = []
+    axes: list[int] = []
+    steps: list[int] = []
+    gone: list[int] = []
+    new: list[int] = []
     axis = 0
     for p in parts:
         if p is None:

@@ -39,7 +39,7 @@ def einsum_dense(op: Builder, x: Value, kernel: Value, bias: Value | None = None
 
 
 def einsum_of(op: Builder, x: Value, kernel: Value, equation: str) -> Any:
-    """A product that an equation names; as a matrix product where the last axes of ``x`` meet the first of the kernel."""
+    """A product by equation; as a matrix product where the last axes of ``x`` meet the first of the kernel."""
     plain = equation.replace(" ", "")
     left, _, out = plain.partition("->")
     a, _, b = left.partition(",")

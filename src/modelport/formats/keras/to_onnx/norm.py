@@ -32,9 +32,9 @@ def batch_normalization(op: Builder, x: Value, gamma: Value | None, beta: Value 
     n, axes = rank(x), axes_of(x, axis)
     size = mean.shape or ()
     if len(axes) == 1 and len(size) == 1 and n > 1:
-        one = once(op, ("ones", size, x.dtype), lambda: constant(np.ones([d for d in size if isinstance(d, int)], x.dtype)))
-        none = once(op, ("zeros", size, x.dtype),
-                    lambda: constant(np.zeros([d for d in size if isinstance(d, int)], x.dtype)))
+        shape = [d for d in size if isinstance(d, int)]
+        one = once(op, ("ones", size, x.dtype), lambda: constant(np.ones(shape, x.dtype)))
+        none = once(op, ("zeros", size, x.dtype), lambda: constant(np.zeros(shape, x.dtype)))
         weights = (one if gamma is None else gamma, none if beta is None else beta, mean, variance)
         if axes == [1]:
             return op.BatchNormalization(x, *weights, epsilon=epsilon)

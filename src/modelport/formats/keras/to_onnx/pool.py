@@ -85,7 +85,8 @@ def adaptive_pooling(op: Builder, x: Value, *, output_size: Any, data_format: st
     wanted = listed(output_size, len(axes), "output_size")
     if all(old % new == 0 for old, new in zip(sizes, wanted, strict=True)):
         window = [old // new for old, new in zip(sizes, wanted, strict=True)]
-        return pooled(op, x, "AveragePool" if reduce == "ReduceMean" else "MaxPool", window, window, "valid", data_format)
+        kind = "AveragePool" if reduce == "ReduceMean" else "MaxPool"
+        return pooled(op, x, kind, window, window, "valid", data_format)
     for axis, old, new in zip(axes, sizes, wanted, strict=True):
         pieces = []
         for i in range(new):

@@ -157,8 +157,8 @@ def scanned(op: Builder, seq: _Sequence, states: Sequence[Value], step: Step) ->
         new = [op.Where(going, a, b) for a, b in zip(new, list(inner.values())[:len(states)], strict=True)]
         inputs.append(op.Unsqueeze(lens, ints([1])))
         outputs = {"t_next": op.Sub(inner["t"], np.int32(1))}
-    body = Graph({**inner, "x": x}, {**{f"s{k}_next": v for k, v in enumerate(new)}, **outputs, "y": op.Identity(new[0])},
-                 "step")
+    after = {f"s{k}_next": v for k, v in enumerate(new)}
+    body = Graph({**inner, "x": x}, {**after, **outputs, "y": op.Identity(new[0])}, "step")
     way = int(seq.reverse)
     made = op.add("Scan", *inputs, seq.x, body=body, num_scan_inputs=1, scan_input_axes=[1], scan_output_axes=[1],
                   scan_input_directions=[way], scan_output_directions=[way], outputs=len(inputs) + 1)

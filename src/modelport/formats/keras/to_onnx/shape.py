@@ -218,9 +218,9 @@ def repeat(op: Builder, x: Value, *, repeats: Any, axis: Any = None) -> Any:
         return op.Gather(x, np.repeat(np.arange(size), repeats).astype(np.int64), axis=at)
     if not isinstance(repeats, int):
         raise Unsupported("repeats that are computed")
-    size = (x.shape or ())[at]
-    if isinstance(size, int):
-        return op.Gather(x, np.repeat(np.arange(size, dtype=np.int64), repeats), axis=at)
+    known = (x.shape or ())[at]
+    if isinstance(known, int):
+        return op.Gather(x, np.repeat(np.arange(known, dtype=np.int64), repeats), axis=at)
     n = rank(x)
     wide = op.Tile(op.Unsqueeze(x, ints([at + 1])), ints([repeats if k == at + 1 else 1 for k in range(n + 1)]))
     head = [op.Shape(x, start=0, end=at)] if at else []

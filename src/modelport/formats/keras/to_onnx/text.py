@@ -45,13 +45,11 @@ def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_to
         values = {"values_strings": [str(w) for w in table.values()], "default_string": str(oov_token)} if text else \
             {"values_int64s": [int(w) for w in table.values()], "default_int64": int(oov_token)}
         return op.ml.LabelEncoder(i64(op, x), **keys, **values)
-    if text:
-        if x.dtype != STRING:
-            raise Unsupported(f"words looked up by {x.dtype}")
-        keys_ = {"keys_strings": [str(w) for w in words]}
-    else:
-        x = i64(op, x)
-        keys_ = {"keys_int64s": [int(w) for w in words]}
+    keys_: dict[str, Any] = {"keys_strings": [str(w) for w in words]} if text else \
+        {"keys_int64s": [int(w) for w in words]}
+    if text and x.dtype != STRING:
+        raise Unsupported(f"words looked up by {x.dtype}")
+    x = x if text else i64(op, x)
     y = op.ml.LabelEncoder(x, **keys_, values_int64s=numbers, default_int64=unknown if num_oov_indices else -1)
     if output_mode == "int":
         return y
@@ -88,8 +86,8 @@ def lookup(op: Builder, x: Value, *, vocabulary: Any = None, mask_token: Any = N
 
 
 @to_onnx("TextVectorization")
-def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tokens: Any = None, standardize: Any = None,
-                       split: Any = None, ngrams: Any = None, output_mode: str = "int",
+def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tokens: Any = None,
+                       standardize: Any = None, split: Any = None, ngrams: Any = None, output_mode: str = "int",
                        output_sequence_length: Any = None, pad_to_max_tokens: bool = False, idf_weights: Any = None,
                        sparse: bool = False, ragged: bool = False, encoding: str = "utf-8",
                        special_tokens: bool = False, vocabulary_size: Any = None) -> Any:
