@@ -36,18 +36,8 @@ def converted(case: Case, target: Path, name: str = "tensorflow") -> tuple[str, 
     """What keeps a case from being written at ``target`` (empty if nothing does), and the names of its outputs."""
     source = target.with_name("source.onnx")
     source.write_bytes(case.model)
-    try:
-        spec = registry.named(name)
-        module = spec.load()
-        module.write
-    except Exception:
-        import types
-        if name == "tfjs":
-            from modelport.formats.tfjs import lower, writer
-        else:
-            from modelport.formats.tensorflow import lower, writer
-        spec = registry.Format(name, name, (), "")
-        module = types.SimpleNamespace(from_hub=lower.from_hub, write=writer.write)
+    spec = registry.named(name)
+    module = spec.load()
     try:
         hub = format_onnx.to_hub(format_onnx.read(source))
         module.write(module.from_hub(api.prepare(hub, spec)), target)

@@ -63,7 +63,11 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("--float16", action="store_true", default=None,
                          help="TensorFlow Lite: store weights in half precision")
     convert.add_argument("--float32", action="store_true", default=None,
-                         help="TensorFlow Lite: compute doubles in float32")
+                         help="TensorFlow Lite, TensorFlow.js: compute doubles in float32")
+    convert.add_argument("--trainable", action="store_true", default=None,
+                         help="TensorFlow: weights as variables that can be trained on")
+    convert.add_argument("--quantize", choices=("uint8", "uint16", "float16"), default=None,
+                         help="TensorFlow.js: store large weights in fewer bits")
     convert.add_argument("--recurrent", choices=("exact", "fused"), default=None,
                          help="TensorFlow Lite: 'fused' recurrent operators, which keep their state between runs until "
                               "it is reset")

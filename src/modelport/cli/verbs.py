@@ -79,7 +79,8 @@ def convert(options: Namespace) -> int:
     _check_report(options)
     progress = Progress()
     write = {"opset": options.opset, "external_data": options.external_data, "float16": options.float16,
-             "float32": options.float32, "recurrent": options.recurrent}
+             "float32": options.float32, "recurrent": options.recurrent, "trainable": options.trainable,
+             "quantize": options.quantize}
     try:
         done = api.convert(
             options.source, options.target, to=options.to, format=options.format, passes=options.passes,

@@ -1,7 +1,7 @@
 """Random ONNX graphs, written as TensorFlow or TensorFlow.js and run beside ONNX Runtime.
 
-``python tests/formats/tensorflow/fuzz_tf.py tensorflow|tfjs [FIRST [COUNT]]`` tries the graphs of these seeds and prints
-each defect: a difference, a crash, a graph that the runtime refuses, an exception that is no ModelportError."""
+``python tests/formats/tensorflow/fuzz_tf.py tensorflow|tfjs [FIRST [COUNT]]`` tries the graphs of these seeds and
+prints each defect: a difference, a crash, a graph that the runtime refuses, an exception that is no ModelportError."""
 from __future__ import annotations
 
 import os
@@ -12,10 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from written_tf import Runner  # first: it makes the folder of the next two known
-
 from fuzz_target import degenerate, differs
 from random_graphs import F32, SIZES, Random, graph_of, model_of, sample, session, text
+from written_tf import Runner  # first: it makes the folder of the next two known
 
 from modelport.errors import ModelportError, RuntimeFailed
 
@@ -50,7 +49,7 @@ def trial(model: bytes, g: Random, runner: Runner, folder: Path) -> str:
             return f"{'crash' if 'crashed' in e.message or 'ended' in e.message else 'fails'} {turn}: {e.message}"
         for out, w, other in zip(oracle.get_outputs(), want, near, strict=True):
             made = got[out.name]
-            if runner.target == "tfjs" and (made.dtype.kind == w.dtype.kind or {made.dtype.kind, w.dtype.kind} <= set("iu")):
+            if runner.target == "tfjs" and {made.dtype.kind, w.dtype.kind} in ({"f"}, {"i"}, {"i", "u"}):
                 made = made.astype(w.dtype)
             if (what := differs(made, w, other, b"QuantizeLinear" in model)) and not degenerate(model, g, feeds):
                 return f"wrong {turn}: {out.name} {what}"

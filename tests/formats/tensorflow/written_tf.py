@@ -37,7 +37,7 @@ class Runner:
 
     def lowered(self, model: bytes, folder: Path, **options: Any) -> Graph:
         (folder / "a.onnx").write_bytes(model)
-        hub = api.prepare(format_onnx.to_hub(format_onnx.read(folder / "a.onnx")), registry.named("tflite"))
+        hub = api.prepare(format_onnx.to_hub(format_onnx.read(folder / "a.onnx")), registry.named(self.target))
         return (lower if self.target == "tensorflow" else js_lower).from_hub(hub, **options)
 
     def open(self, raw: Graph, folder: Path) -> Any:

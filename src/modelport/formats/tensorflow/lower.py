@@ -24,6 +24,7 @@ from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
 from .carriers import Carrier, carried, constant, stated, widened
+from .exact import exact
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
 from .halve import F16, halve
@@ -58,7 +59,7 @@ def from_hub(hub: Graph, *, trainable: bool = False) -> Graph:
     """The graph in TensorFlow's operators, or :class:`UnsupportedModel` with all that is in the way.
 
     With ``trainable`` a SavedModel keeps its weights as variables that can be trained on."""
-    raw = lowered(hub, TENSORFLOW)
+    raw = exact(lowered(hub, TENSORFLOW))
     if any(v.dtype == F16 for v in hub.constants):
         raw = halve(raw)
     return raw.with_(meta={**raw.meta, "tensorflow:trainable": "1"}) if trainable else raw

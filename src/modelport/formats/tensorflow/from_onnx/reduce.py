@@ -40,5 +40,5 @@ def reduce(tf: TF, x: Value, axes: Value | None = None, *, keepdims: int = 1,
         which = ints(dict.fromkeys(int(a) % n for a in axes.numpy())) if axes.data is not None else index(tf, axes)
     y = tf.add(name, x, which, keep_dims=bool(keepdims), type=Type(x.dtype, tf.out.shape))
     if name in _NOTHING and is_float(x.dtype) and x.type.size == 0 and tf.out.static:  # whatever a kernel begins with
-        return constant(np.full(tf.out.shape or (), _NOTHING[name]).astype(x.dtype))
+        return constant(np.full([d for d in tf.out.shape or () if isinstance(d, int)], _NOTHING[name]).astype(x.dtype))
     return y

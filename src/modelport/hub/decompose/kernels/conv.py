@@ -114,10 +114,10 @@ def conv_transpose(op: Builder, x: Value, w: Value, b: Value | None = None, *, s
     if any(d != 1 for d in dilations):
         w, kernel = spread(op, w, dilations), [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
         return op.ConvTranspose(x, w, b, kernel_shape=kernel, group=group, dilations=[1] * n, **again)
-    if group == 1:
+    if group == 1 and (auto_pad != "NOTSET" or output_shape):
         raise Unsupported("not as its kernel wants it")
-    if group > _FEW and n == 2 and len(set(strides)) == 1 and auto_pad == "NOTSET" and not output_shape:
-        return _by_zeros(op, x, w, b, kernel, strides[0], pads or (0,) * 4, output_padding or (0, 0), group)
+    if group == 1 or (group > _FEW and n == 2 and len(set(strides)) == 1 and auto_pad == "NOTSET" and not output_shape):
+        return _by_zeros(op, x, w, b, kernel, strides, pads or (0,) * (2 * n), output_padding or (0,) * n, group)
     each = [op.ConvTranspose(*v, kernel_shape=kernel, group=1, dilations=[1] * n, **again) for v in zip(
         parts(op, x, group, 1), parts(op, w, group, 0), parts(op, b, group, 0), strict=True)]
     return op.Concat(*each, axis=1)
@@ -137,25 +137,40 @@ def spread(op: Builder, w: Value, dilations: Ints) -> Value:
     return w
 
 
-def _by_zeros(op: Builder, x: Value, w: Value, b: Value | None, kernel: Ints, stride: int, pads: Ints, more: Ints,
+def _apart(op: Builder, x: Value, strides: Ints) -> Value:
+    """``x`` with zeros behind each element of its spatial axes."""
+    n, quick = len(strides), eager(op)
+    if n == 2 and len(set(strides)) == 1:  # the pixel and stride^2 - 1 zeros as channels, then as a block
+        if x.shape is None or not isinstance(x.shape[1], int):
+            raise Unsupported("channels only known at run time")
+        x = op.Pad(x, i64(0, x.shape[1] * (strides[0] ** 2 - 1)), np.zeros((), x.dtype), i64(1))
+        made: Value = op.DepthToSpace(x, blocksize=strides[0], mode="DCR")
+        return made
+    for a, s in enumerate(strides, 2):
+        if s > 1:
+            longer = quick.Mul(quick.Shape(x, start=a, end=a + 1), i64(s))
+            shape = [quick.Shape(x, end=a), longer] + ([quick.Shape(x, start=a + 1)] if a < n + 1 else [])
+            wide = op.Pad(op.Unsqueeze(x, i64(a + 1)), i64(0, s - 1), np.zeros((), x.dtype), i64(a + 1))
+            x = op.Reshape(wide, quick.Concat(*shape, axis=0), allowzero=1)
+    return x
+
+
+def _by_zeros(op: Builder, x: Value, w: Value, b: Value | None, kernel: Ints, strides: Ints, pads: Ints, more: Ints,
               group: int) -> Value:
     """The gradient's definition: zeros between the pixels, then a convolution with the weight turned round."""
-    if x.shape is None or not isinstance(x.shape[1], int):
-        raise Unsupported("channels only known at run time")
-    channels = x.shape[1]
-    quick = eager(op)
-    if stride > 1:  # the pixel and stride^2 - 1 zeros as channels, then as a block
-        x = op.Pad(x, i64(0, channels * (stride * stride - 1)), np.zeros((), x.dtype), i64(1))
-        x = op.DepthToSpace(x, blocksize=stride, mode="DCR")
+    n, quick = len(kernel), eager(op)
+    if any(s > 1 for s in strides):
+        x = _apart(op, x, strides)
     first, out, *_ = [d for d in w.shape or () if isinstance(d, int)]
-    turned = quick.Slice(w, i64(-1, -1), i64(-END, -END), i64(2, 3), i64(-1, -1))
+    turned = quick.Slice(w, i64(*[-1] * n), i64(*[-END] * n), i64(*range(2, n + 2)), i64(*[-1] * n))
     turned = quick.Reshape(turned, i64(group, first // group, out, *kernel))
-    turned = quick.Reshape(quick.Transpose(turned, perm=[0, 2, 1, 3, 4]), i64(group * out, first // group, *kernel))
-    before = [k - 1 - p for k, p in zip(kernel, pads[:2], strict=True)]
-    after = [k - stride - p + m for k, p, m in zip(kernel, pads[2:], more, strict=True)]
+    order = [0, 2, 1, *range(3, n + 3)]
+    turned = quick.Reshape(quick.Transpose(turned, perm=order), i64(group * out, first // group, *kernel))
+    before = [k - 1 - p for k, p in zip(kernel, pads[:n], strict=True)]
+    after = [k - s - p + m for k, s, p, m in zip(kernel, strides, pads[n:], more, strict=True)]
     x, left = cropped(op, x, [*before, *after])
-    made: Value = op.Conv(x, turned, b, pads=left, group=group, kernel_shape=kernel, strides=[1, 1],
-                          dilations=[1, 1])
+    made: Value = op.Conv(x, turned, b, pads=left, group=group, kernel_shape=kernel, strides=[1] * n,
+                          dilations=[1] * n)
     return made
 
 

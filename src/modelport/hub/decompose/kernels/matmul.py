@@ -23,7 +23,7 @@ def matmul(op: Builder, a: Value, b: Value) -> Any:
     if not is_float(a.dtype):  # products, and their sums
         return op.ReduceSum(op.Mul(op.Unsqueeze(a, i64(a.rank)), op.Unsqueeze(b, i64(b.rank - 2))), i64(-2), keepdims=0)
     quick = eager(op)
-    if max(a.rank, b.rank) <= 2 or (b.data is not None and a.rank <= 5):
+    if max(a.rank, b.rank) <= 2 or (b.data is not None and b.rank == 2 and a.rank <= 5):
         raise Unsupported(f"element type {a.dtype}")
     last = quick.Shape(b, start=b.rank - 1)
     if b.rank == 2:
@@ -32,7 +32,7 @@ def matmul(op: Builder, a: Value, b: Value) -> Any:
     ahead = [v.shape[:-2] if v.shape else () for v in (a, b)]
     if ahead[0] != ahead[1] and "Expand" not in (a.op, b.op):  # each in the batch of both
         one = i64(1, 1)
-        wide = [op.Expand(v, quick.Concat(quick.Shape(u, end=u.rank - 2), one, axis=0)) for v, u in ((a, b), (b, a))]
+        wide = [op.Expand(v, quick.Concat(quick.Shape(u, end=-2), one, axis=0)) for v, u in ((a, b), (b, a))]
         return op.MatMul(*wide)
     if max(a.rank, b.rank) <= 5 or ahead[0] != ahead[1] or any(d is None for d in ahead[0]):
         raise Unsupported(f"{max(a.rank, b.rank)} axes that are broadcast")
