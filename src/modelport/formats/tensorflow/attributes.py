@@ -90,7 +90,8 @@ class Attributes:
                     if found is not None and found.WhichOneof("value") == "list":
                         out[name] = [plain_number(int(t)) for t in found.list.type]
                     elif found is None:
-                        out[name] = self._default_number(name)
+                        if (stated := self._default_number(name)) is not None:
+                            out[name] = stated
                     else:
                         out[name] = self.number(name)
         return out
@@ -98,9 +99,7 @@ class Attributes:
     def _default_number(self, name: str) -> Any:
         assert self.definition is not None
         stated = self.definition.attributes[name].default if name in self.definition.attributes else REQUIRED
-        if stated is REQUIRED:
-            raise CorruptFile(f"node '{self.node.name}' ({self.node.op}) lacks the attribute '{name}'")
-        return stated
+        return None if stated is REQUIRED else stated  # fusing leaves out what only inputs need
 
     def value(self, name: str, default: Any = None) -> Any:
         found = self.proto(name)

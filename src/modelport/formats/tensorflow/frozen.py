@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import UsageError, printable
-from ...ir.graph import Graph
+from ...ir.graph import Graph, Value
 from ...ir.types import Type
 from .attributes import OPAQUE, dtype_of, shape_of
 from .model import Model
@@ -34,7 +34,30 @@ def read_model(model: Model, inputs: Sequence[str], outputs: Sequence[str], expl
     if not found:
         raise UsageError("no outputs are found in the graph", hint="name them with outputs")
     given = list(inputs) or _decoded(model, _find_inputs(model, found))
-    return model.trace({_label(i): (i, _type(model, i)) for i in given}, [(_label(o), o) for o in found], explicit)
+    graph = model.trace({_label(i): (i, _type(model, i)) for i in given}, [(_label(o), o) for o in found], explicit)
+    _rank(graph)
+    return graph
+
+
+_RANKS = {"Conv2D": 4, "DepthwiseConv2dNative": 4, "MaxPool": 4, "AvgPool": 4, "Conv3D": 5, "MatMul": 2}
+
+
+def _rank(graph: Graph) -> None:
+    """Gives inputs whose rank the file does not state the rank that the first operator of a fixed one tells."""
+    for name, v in graph.inputs.items():
+        at: Value | None = v if v.shape is None else None
+        more = 0
+        for _ in range(8):
+            if at is None:
+                break
+            users = [n for n in graph.nodes if n.inputs and n.inputs[0] is at]
+            found = next((n for n in users if n.op in _RANKS), None)
+            if found is not None and _RANKS[found.op] > more:
+                v.type = input_type(name, v.dtype, (None,) * (_RANKS[found.op] - more))
+                break
+            step = next((n for n in users if n.op in ("ExpandDims", "Relu", "Mul", "Sub")), None)
+            more += int(step is not None and step.op == "ExpandDims")
+            at = None if step is None else step.outputs[0]
 
 
 def _label(name: str) -> str:
@@ -80,7 +103,9 @@ def _find_outputs(model: Model) -> list[str]:
         data, control = model.names.edges(name)
         read.update(i.partition(":")[0] for i in data)
     fed = _fed(model)
-    leaves = [n for n, node in model.names.nodes.items() if n not in read and node.op not in _NO_OUTPUTS]
+    leaves = [n for n, node in model.names.nodes.items() if n not in read and node.op not in _NO_OUTPUTS
+              and "Apply" not in node.op and not n.startswith(("gradients/", "save/", "report_uninitialized"))
+              and "grad" not in n.rpartition("/")[2]]
     leaves = [n for n in leaves if n in fed] or leaves
     leaves = [n for n in leaves if not model.names.control.conditions(n)]
     if not leaves:  # variables that are updated, or constants

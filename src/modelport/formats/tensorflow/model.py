@@ -149,8 +149,9 @@ class Model:
 
     # ------------------------------------------------------------------------------------------- graphs
 
-    def trace(self, inputs: Mapping[str, tuple[str, Type]], outputs: Sequence[Asked], explicit: bool) -> Graph:
-        """The raw graph from inputs (name -> tensor and type) to outputs.
+    def trace(self, inputs: Mapping[str, tuple[str, Type]], outputs: Sequence[Asked], explicit: bool,
+              handles: Mapping[str, Result] | None = None) -> Graph:
+        """The raw graph from inputs (name -> tensor and type) to outputs; ``handles`` are nodes that are tables.
 
         Variables that it assigns become inputs and outputs if ``explicit``, else each run starts from what they
         were saved with."""
@@ -162,6 +163,7 @@ class Model:
             given = {name: Value(type, name) for name, (_, type) in inputs.items()}
             body = Body()
             scope = Scope(self, self.names, body)
+            scope.memo.update({k: [v] for k, v in (handles or {}).items()})
             for name, (tensor, _) in inputs.items():
                 node, _, port = tensor.partition(":")
                 k = int(port) if port.isdigit() else 0

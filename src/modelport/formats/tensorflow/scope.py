@@ -250,7 +250,7 @@ class Scope:
         shapes = self._shapes(node)
         d = attributes.definition
         if d is None:
-            outs = [Type(OPAQUE, None)] * max(1, len(shapes))
+            outs = [Type(values[0].dtype if node.op in _OF_ITS_INPUT and values else OPAQUE, None)] * max(1, len(shapes))
         else:
             try:
                 numbers = types(d.outputs, attributes.numbers())
@@ -317,5 +317,7 @@ class Scope:
                 for o in function.signature.output_arg]
 
 
+_OF_ITS_INPUT = frozenset({"FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "Prelu", "FusedConv2D"})
+"""Operators of TensorFlow.js that TensorFlow does not define; the result has the element type of the first input."""
 _STRUCTURE = frozenset("Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration "
                        "LoopCond".split())

@@ -323,7 +323,8 @@ def zeta(op: Builder, a: Value, b: Value) -> Any:
     odd = op.Equal(op.Mod(order, f(2), fmod=1), f(1))
     size = op.Mul(op.Exp(_lgamma(op, op.Add(order, f(1)))), total)
     made = op.Where(odd, size, op.Neg(size))
-    return cast(op, op.Where(op.Equal(order, f(0)), _digamma(op, q), made), a.dtype)
+    whole = op.And(op.Equal(order, op.Floor(order)), op.GreaterOrEqual(order, f(0)))
+    return cast(op, op.Where(op.Equal(order, f(0)), _digamma(op, q), op.Where(whole, made, f(np.nan))), a.dtype)
 
 
 _BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600,
