@@ -48,10 +48,10 @@ def _archive(made: Net, path: Path) -> None:
 
 
 def _functional(made: Net, layers: list[Any]) -> dict[str, Any]:
-    def ends(outs: list[Out]) -> list[Any]:
-        return [[o.part.name, 0, o.index] for o in outs]
-    return {"name": made.name, "trainable": True, "layers": layers,
-            "input_layers": [[p.name, 0, 0] for p in made.inputs], "output_layers": ends(made.outputs)}
+    ins = [[p.name, 0, 0] for p in made.inputs]
+    outs = [[o.part.name, 0, o.index] for o in made.outputs]
+    return {"name": made.name, "trainable": True, "layers": layers,  # one is no list: then the model takes an array
+            "input_layers": ins[0] if len(ins) == 1 else ins, "output_layers": outs[0] if len(outs) == 1 else outs}
 
 
 def _record(part: Part) -> dict[str, Any]:

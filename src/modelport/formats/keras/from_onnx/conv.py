@@ -54,7 +54,12 @@ def padded(k: Builder, x: Value, pairs: tuple[tuple[int, int], ...], fill: Any =
                            pad_width=((0, 0), *pairs, (0, 0)))
         return made
     name = f"ZeroPadding{len(pairs)}D"
-    return k.add(name, x, padding=pairs[0] if len(pairs) == 1 else pairs, data_format="channels_last", type=out)
+    return k.add(name, x, padding=pairs[0] if len(pairs) == 1 else pairs, type=out, **_last(len(pairs)))
+
+
+def _last(n: int) -> dict[str, Any]:
+    """Channels last, said where the layer has a word for it: those of one axis have none."""
+    return {} if n == 1 else {"data_format": "channels_last"}
 
 
 def _spread(w: np.ndarray[Any, Any], dilations: Ints) -> np.ndarray[Any, Any]:
@@ -138,8 +143,7 @@ def conv_transpose(k: Builder, x: Value, w: Value, b: Value | None = None, *, st
                      type=Type(x.dtype, None) if crop else k.out)
     if not crop:
         return y
-    return k.add(f"Cropping{n}D", y, cropping=crops[0] if n == 1 else tuple(crops), data_format="channels_last",
-                 type=k.out)
+    return k.add(f"Cropping{n}D", y, cropping=crops[0] if n == 1 else tuple(crops), type=k.out, **_last(n))
 
 
 @from_onnx("nhwc.BatchNormalization")

@@ -23,11 +23,27 @@ def reshape_(k: Builder, x: Value, _: Value | None = None, *, allowzero: int = 0
     if out is None or any(d is None for d in out):
         raise Unsupported("a shape that is computed at run time")
     assert k.node is not None
+    x = _unmoved(x)
+    pool = x.node
+    if pool is not None and pool.op.startswith("Global") and pool.attrs.get("keepdims") and x.shape is not None \
+            and out == (x.shape[0], x.shape[-1]):
+        return k.add(pool.op, *pool.inputs, **{**pool.attrs, "keepdims": False}, type=k.out)
     if k.node.op in ("Squeeze", "Unsqueeze") and sum(not isinstance(d, int) for d in out) > 1:
         return _axes(k, x)
     if k.node.op == "Flatten" and axis == 1 and rank(x) > 1 and x.dtype == F32:
         return k.Flatten(x, data_format="channels_last", type=k.out)
     return reshape(k, x, out) if x.shape != out else x
+
+
+def _unmoved(x: Value) -> Value:
+    """A value before its axes of length one were moved, which a change of shape does not see."""
+    while x.node is not None and x.op in ("Permute", "ops.transpose") and (before := x.node.inputs[0]) is not None:
+        perm = x.node.attrs.get("axes") or (0, *x.node.attrs["dims"])
+        wide = [p for p in perm if before.shape is None or before.shape[p] != 1]
+        if wide != sorted(wide):
+            break
+        x = before
+    return x
 
 
 def _axes(k: Builder, x: Value) -> Any:
