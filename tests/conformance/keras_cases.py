@@ -167,7 +167,7 @@ def _plain(a: np.ndarray) -> np.ndarray:
         return np.array([s.decode() if isinstance(s, bytes) else s for s in a.ravel()], "U").reshape(a.shape)
     if a.dtype.name == "bfloat16":
         return a.astype(np.float32)
-    if a.dtype == np.float32 and a.size and np.isfinite(a).all() and a.any():
+    if a.dtype == np.float32 and a.size and np.isfinite(a).all() and np.abs(a).max() > 1e-6:
         # in steps of 2^-19 or less of the largest: a tenth of what a comparison allows, and a fifth less to record
         step = 2.0 ** (np.floor(np.log2(np.abs(a).max())) - 19)
         return (np.rint(a / step) * step).astype(np.float32)

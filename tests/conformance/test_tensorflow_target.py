@@ -1,0 +1,84 @@
+"""ONNX -> hub -> TensorFlow over every case of the onnx package, compared with the table on record.
+
+``MODELPORT_UPDATE=1`` writes it anew; a change is a diff in review.  wrong, crash and error are 0."""
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tensorflow_target import LACKING, OUTSIDE, cases, converted, verdicts
+
+from modelport.runtimes import isolated
+
+EXPECTED = Path(__file__).parent / "expected" / "tensorflow-target.txt"
+
+
+def recorded() -> dict[str, str]:
+    return dict(line.split(" ", 1) for line in EXPECTED.read_text().splitlines())
+
+
+@pytest.mark.oracle
+def test_every_case() -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow is the oracle")
+    found = dict(verdicts(cases()))
+    if os.environ.get("MODELPORT_UPDATE"):
+        EXPECTED.write_text("".join(f"{name} {what}\n" for name, what in found.items()))
+    assert {k: (v, recorded().get(k)) for k, v in found.items() if recorded().get(k) != v} == {}
+    assert found.keys() == recorded().keys()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("loader", ["v2", "v1"])
+def test_some_cases_as_saved_models(loader: str, tmp_path: Path) -> None:
+    """Every 29th that passes, by both loaders of SavedModels; a graph without inputs or with text too."""
+    pytest.importorskip("tensorflow", reason="TensorFlow is the oracle")
+    passing = {k for k, v in recorded().items() if v == "pass"}
+    with isolated.Worker() as worker:
+        for k, case in enumerate([c for c in cases() if c.name in passing][::29]):
+            what, names = converted(case, tmp_path / f"{k}")
+            assert not what, case.name
+            session = worker.open("tensorflow", tmp_path / f"{k}", loader=loader)
+            ran = session.run({n: np.asarray(v) for n, v in case.inputs.items() if n in session.inputs})
+            for name, want in zip(names, case.expected, strict=True):
+                _near(ran[name], want, case.name)
+
+
+def _near(got: Any, want: Any, where: str) -> None:
+    w = np.asarray(want)
+    assert got.shape == w.shape, where
+    if w.dtype.kind in "OUS":
+        assert got.astype(str).tolist() == w.astype(str).tolist(), where
+    else:
+        kind = np.float64 if w.dtype.kind in "fV" else w.dtype
+        np.testing.assert_allclose(got.astype(kind), w.astype(kind), rtol=1e-2 if w.dtype.itemsize == 2 else 1e-3,
+                                   atol=1e-5, err_msg=where)
+
+
+def test_some_cases_are_written() -> None:
+    """Every 16th: what is refused, and nothing else, is refused again; without TensorFlow."""
+    import tempfile
+    want = recorded()
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases()[3::16]:
+            what, _ = converted(case, Path(folder) / "a.pb")
+            assert what == (want[case.name] if want[case.name].startswith("unsupported") else ""), case.name
+
+
+def test_nothing_on_record_is_wrong() -> None:
+    kinds = Counter(v.split()[0] for v in recorded().values())
+    assert kinds.keys() <= {"pass", "unsupported"}
+
+
+def test_most_of_what_the_format_can_hold_passes() -> None:
+    """Of the cases of inference whose element types the format has, at least 85 of 100."""
+    held = [v for k, v in recorded().items() if not OUTSIDE.search(v) and not LACKING.search(k + v)]
+    passed = sum(v == "pass" for v in held)
+    assert len(held) > 1700
+    assert passed >= 0.85 * len(held), f"{passed} of {len(held)}"
