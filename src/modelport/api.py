@@ -251,9 +251,14 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     return Conversion(path, report, notes, clock.seconds)
 
 
+_STORED = {"uint8": "int8 weights", "uint16": "float16", "float16": "float16"}
+"""What ``quantize`` may say, and the precision that weights of so many bits come to."""
+
+
 def _lowered(options: Mapping[str, Any]) -> str | None:
     """The precision that the options of a target lower to, if any."""
-    return next((name for name in ("float16", "float32") if options.get(name)), None)
+    return next((name for name in ("float16", "float32") if options.get(name)), None) \
+        or _STORED.get(str(options.get("quantize", "")))
 
 
 def _check_options(given: Mapping[str, Any], known: Sequence[str], who: str) -> None:
