@@ -110,7 +110,8 @@ def crop_and_resize(x: Array, boxes: Array, index: Array, size: Array, *, method
         (ys, oky), (xs, okx) = grids
         image = x[int(index[b])].astype(F32)
         if method == "nearest":
-            made = image[np.round(np.where(oky, ys, 0)).astype(int)][:, np.round(np.where(okx, xs, 0)).astype(int)]
+            rows, columns = (np.floor(np.where(ok, at, 0) + F32(0.5)).astype(int) for at, ok in ((ys, oky), (xs, okx)))
+            made = image[rows][:, columns]
         else:
             ys, xs = np.where(oky, ys, 0), np.where(okx, xs, 0)
             t, l = np.floor(ys).astype(int), np.floor(xs).astype(int)
@@ -152,8 +153,7 @@ def suppress(boxes: Array, scores: Array, most: int, iou: float, least: float, s
         hard = False
         for j in reversed(range(begin, len(kept))):
             s = similar(k, kept[j])
-            weight = math.exp(scale * s * s) if s <= iou else 0.0
-            score *= weight if sigma > 0 else (1.0 if s <= iou else 0.0)
+            score *= math.exp(scale * s * s) if sigma > 0 else 1.0
             if sigma == 0 and s > iou:
                 hard = True
                 break

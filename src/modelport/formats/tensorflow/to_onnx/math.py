@@ -363,22 +363,28 @@ def igamma(op: Builder, a: Value, x: Value) -> Any:
 _TERMS = 96
 
 
+_GILES = ((2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
+           -0.00417768164, 0.246640727, 1.50140941),
+          (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613,
+           0.00943887047, 1.00167406, 2.83297682))
+"""M. Giles, "Approximating the erfinv function" (2010): the polynomials of the single-precision version."""
+
+
 @to_onnx("Erfinv")
-def erfinv(op: Builder, y: Value) -> Any:
-    """Winitzki's approximation and three steps of Newton's method in float64."""
-    def f(v: float) -> Value:
-        return constant(np.float64(v))
-    w = _wide(op, y)
-    ln = op.Log(op.Mul(op.Sub(f(1), w), op.Add(f(1), w)))
-    t = op.Add(f(2 / (np.pi * 0.147)), op.Mul(ln, f(0.5)))
-    x = op.Mul(op.Sign(w), op.Sqrt(op.Sub(op.Sqrt(op.Sub(op.Mul(t, t), op.Div(ln, f(0.147)))), t)))
-    for _ in range(3):
-        slope = op.Mul(f(2 / np.sqrt(np.pi)), op.Exp(op.Neg(op.Mul(x, x))))
-        error = op.Sub(cast(op, op.Erf(x), np.dtype(np.float64)), w)
-        step = op.Where(op.Greater(slope, f(0)), op.Div(error, slope), f(0))
-        x = op.Sub(x, op.Div(step, op.Add(f(1), op.Mul(x, step))))
-    ends = op.Equal(op.Abs(w), f(1))
-    return cast(op, op.Where(ends, op.Mul(w, f(np.inf)), x), y.dtype)
+def erfinv(op: Builder, x: Value) -> Any:
+    if x.dtype != F32:
+        raise Unsupported(f"{x.dtype}: the approximation is one of float32")
+    w = op.Neg(op.Log(op.Mul(op.Sub(one(x), x), op.Add(one(x), x))))
+    central = op.Less(w, one(x, 5))
+    made = []
+    for y, coefficients in zip((op.Sub(w, one(x, 2.5)), op.Sub(op.Sqrt(op.Max(w, one(x, 5))), one(x, 3))), _GILES,
+                               strict=True):
+        total: Any = one(x, coefficients[0])
+        for c in coefficients[1:]:
+            total = op.Add(one(x, c), op.Mul(total, y))
+        made.append(op.Mul(total, x))
+    ends = op.Equal(op.Abs(x), one(x))
+    return op.Where(ends, op.Mul(x, one(x, np.inf)), op.Where(central, made[0], made[1]))
 
 
 @to_onnx("Bincount")

@@ -16,11 +16,9 @@ from .common import I64, cast, i64, ints, known, name_of, to_onnx
 def change_case(op: Builder, x: Value, *, encoding: str = "") -> Any:
     if encoding not in ("", "utf-8"):
         raise Unsupported(f"encoding {encoding}")
-    if encoding == "":
-        op.note("approximated", f"{name_of(op)} of bytes changes ASCII letters only; ONNX changes all letters")
     flat = op.Reshape(x, ints([-1]))
     made = op.StringNormalizer(flat, case_change_action="LOWER" if name_of(op) == "StringLower" else "UPPER",
-                               is_case_sensitive=1)
+                               is_case_sensitive=1, locale="C" if encoding == "" else "C.UTF-8")  # C: ASCII only
     return op.Reshape(made, op.Shape(x))
 
 
