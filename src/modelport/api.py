@@ -240,7 +240,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                 if shapes or batch is not None:
                     resized = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch) if perms else hub
                 report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=resized,
-                               sample=sample, golden=golden, perms=perms, lower=_lowered(options))
+                               sample=sample, golden=golden, perms=perms, lower=_lowered(options) or _retyped(hub, raw))
                 if not report.ok:
                     raise VerificationFailed(report.text(), report,
                                              hint="nothing was written; --no-verify writes it all the same")
@@ -259,6 +259,12 @@ def _lowered(options: Mapping[str, Any]) -> str | None:
     """The precision that the options of a target lower to, if any."""
     return next((name for name in ("float16", "float32") if options.get(name)), None) \
         or _STORED.get(str(options.get("quantize", "")))
+
+
+def _retyped(hub: Graph, raw: Graph) -> str | None:
+    """The precision to compare in where the target's interface has other element types than the source's."""
+    ends = [(hub.inputs, raw.inputs), (hub.outputs, raw.outputs)]
+    return "float32" if any(k in new and new[k].dtype != v.dtype for old, new in ends for k, v in old.items()) else None
 
 
 def _check_options(given: Mapping[str, Any], known: Sequence[str], who: str) -> None:

@@ -20,6 +20,7 @@ from ...hub.opset import NHWC
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
 from ...ir.types import Type, dtype_name
+from ...notes import Note
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
@@ -27,6 +28,7 @@ from .carriers import Carrier, carried, constant, stated, widened
 from .exact import exact
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
+from .graphdef import legal
 from .halve import F16, halve
 from .raw import RawBuilder, builder
 
@@ -62,6 +64,8 @@ def from_hub(hub: Graph, *, trainable: bool = False) -> Graph:
     raw = exact(lowered(hub, TENSORFLOW))
     if any(v.dtype == F16 for v in hub.constants):
         raw = halve(raw)
+    raw = raw.noted(*(Note("info", f"a frozen graph has '{legal(k)}' for '{k}', as TensorFlow names nodes")
+                      for k in (*raw.inputs, *raw.outputs) if legal(k) != k))
     return raw.with_(meta={**raw.meta, "tensorflow:trainable": "1"}) if trainable else raw
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...ir.graph import Graph
-from ...notes import Note
-from .graphdef import Encoder, graph_def, legal
+from .graphdef import Encoder, graph_def
 from .tensors import message
 
 FROZEN = (".pb", ".pbtxt")
@@ -35,9 +34,3 @@ def frozen(raw: Graph, path: Path) -> None:
     whole = BytesIO()
     parts.write(whole)
     path.write_text(text_format.MessageToString(message("GraphDef").FromString(whole.getvalue())), "utf-8")
-
-
-def renamed(raw: Graph) -> tuple[Note, ...]:
-    """Notes on the inputs and outputs of a frozen graph whose names TensorFlow does not take for nodes."""
-    return tuple(Note("changed", f"'{k}' is named '{legal(k)}', as TensorFlow names nodes")
-                 for k in (*raw.inputs, *raw.outputs) if legal(k) != k)

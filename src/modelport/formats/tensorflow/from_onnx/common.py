@@ -207,8 +207,19 @@ def transpose(tf: TF, x: Value, perm: Sequence[int]) -> Value:
         data = x.data
         type = Type(x.dtype, tuple((x.shape or ())[p] for p in perm))
         return Value(type, x.name, data=Tensor(lambda: data.numpy().transpose(perm), type))
-    made: Value = tf.Transpose(x, ints(perm))
+    made: Value
+    if _stored(x) and x.node is not None:  # a weight of fewer bits: its parts are permuted where they are stored
+        ins = [v if v is None or v.rank != len(perm) else transpose(tf, v, perm) for v in x.node.inputs]
+        made = tf.add(x.op, *ins, **x.node.attrs)
+        return made
+    made = tf.Transpose(x, ints(perm))
     return made
+
+
+def _stored(x: Value) -> bool:
+    """Whether a value is computed from constants alone, by arithmetic of elements."""
+    return x.data is not None or (x.node is not None and x.op in ("Mul", "Sub", "Cast") and all(
+        v is not None and _stored(v) for v in x.node.inputs))
 
 
 def concat(tf: TF, values: Sequence[Value], axis: int = 0) -> Value:
