@@ -93,13 +93,11 @@ def net(graph: Graph) -> Net:
                                                "ragged": False, "name": name}, shape=dims)
         inputs.append(part)
         places[v] = Out(part, 0, v)
-    taken = {}
-    for v, key in reserved.items():  # outputs have their names first
-        taken[v] = named(key, v.op)
+    taken = {v: named(key, v.op) for v, key in reserved.items()}  # outputs have their names first
     problems: list[Unsupported] = []
     parts = [*inputs]
     for node in graph.nodes:
-        name = next((taken[o] for o in node.outputs if o in taken), "") or named(
+        name = next((taken[o] for o in node.outputs if o in taken and not node.op.startswith("ops.")), "") or named(
             node.name or node.origin or node.outputs[0].name, node.op)
         try:
             part = _part(node, name, places)
@@ -117,9 +115,11 @@ def net(graph: Graph) -> Net:
             problems.append(Unsupported("an output that is a constant", Node("output", [], {}, [], name=key)))
         if place is None:
             continue
-        if place.part in inputs or reserved.get(v, key) != key:  # an input, or an output under a second name
-            part = Part(named(key, "identity"), "Identity", None, {"dtype": "float32"}, [place])
-            part.config["name"] = part.name
+        if place.part in inputs or place.part.operation or reserved.get(v, key) != key:
+            # an input, a function (which forgets its name), or an output under a second name
+            name = taken[v] if place.part.operation and reserved.get(v) == key else named(key, "identity")
+            dtype = v.dtype.name if is_float(v.dtype) else "float32"
+            part = Part(name, "Identity", None, {"name": name, "trainable": True, "dtype": dtype}, [place])
             parts.append(part)
             place = Out(part, 0, v)
         outputs.append(place)
@@ -143,7 +143,7 @@ def _part(node: Node, name: str, places: Mapping[Value, Out]) -> Part:
     attrs = {k: v for k, v in node.attrs.items() if k not in ("states", "kind")}
     states = int(node.attrs.get("states", 0))
     if node.op.startswith("ops."):
-        part = Part(name, node.op, node, {"name": name, **attrs})
+        part = Part(name, node.op, node, attrs)  # the name stands beside: older versions take none in here
         key = part.config.pop("key", None)
         tensors = [_tensor(v, places) for v in node.inputs if v is not None]
         part.args = [tensors] if node.op.removeprefix("ops.") in _LISTS else tensors

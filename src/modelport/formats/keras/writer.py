@@ -17,8 +17,8 @@ from ...ir.graph import Graph
 from .config import snake
 from .net import RECURRENT, VARS, Net, Out, Part, dtype_name, net, operation_class, plain, sources
 
-VERSION = "3.0.0"
-"""The oldest Keras 3, which all others read."""
+VERSION = "3.6.0"
+"""The oldest Keras that reads the files as they are written; all newer ones do."""
 _SAVED = "2026-01-01@00:00:00"  # the same bytes for the same model
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEGACY = {"LeakyReLU": {"negative_slope": "alpha"}}
