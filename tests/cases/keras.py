@@ -109,15 +109,19 @@ for n, shape in ((1, (2, 9, 3)), (2, (2, 7, 8, 3)), (3, (1, 5, 6, 5, 2))):
             add(f"DepthwiseConv{n}D/{pad}", f"L.DepthwiseConv{n}D(3, depth_multiplier=2, padding='{pad}')", f(*shape), both=n == 2)
             add(f"DepthwiseConv{n}D/{pad}_strided", f"L.DepthwiseConv{n}D(3, strides=2, padding='{pad}', activation='relu')", f(*shape))
             add(f"SeparableConv{n}D/{pad}", f"L.SeparableConv{n}D(4, 3, depth_multiplier=2, padding='{pad}')", f(*shape), both=True)
-        add(f"Conv{n}DTranspose/{pad}", f"L.Conv{n}DTranspose(4, 3, padding='{pad}')", f(*shape), both=n == 2)
+    small = (1, 2, 3, 2, 2) if n == 3 else shape
+    for pad in ("same", "valid"):
+        add(f"Conv{n}DTranspose/{pad}", f"L.Conv{n}DTranspose(4, 3, padding='{pad}')", f(*small), both=n == 2)
         for stride in (2, 3):
             for size in (2, 3):
-                add(f"Conv{n}DTranspose/{pad}_{size}_{stride}", f"L.Conv{n}DTranspose(3, {size}, strides={stride}, padding='{pad}')", f(*shape), both=n == 2 and stride == 2)
-    add(f"Conv{n}DTranspose/output_padding", f"L.Conv{n}DTranspose(3, 3, strides=2, padding='same', output_padding=1)", f(*shape), both=n == 2)
+                add(f"Conv{n}DTranspose/{pad}_{size}_{stride}", f"L.Conv{n}DTranspose(2, {size}, strides={stride}, padding='{pad}')", f(*small), both=n == 2 and stride == 2)
+    add(f"Conv{n}DTranspose/output_padding", f"L.Conv{n}DTranspose(2, 3, strides=2, padding='same', output_padding=1)", f(*small), both=n == 2)
     add(f"Conv{n}D/groups", f"L.Conv{n}D(4, 3, groups=2)", f(*shape[:-1], 4))
     add(f"Conv{n}D/dynamic", f"L.Conv{n}D(4, 3, strides=2, padding='same')", f(*shape, dynamic=range(1, n + 1)))
 add("Conv2D/asymmetric", "L.Conv2D(4, (2, 4), strides=(1, 2), padding='same')", f(2, 7, 8, 3), both=True)
 add("Conv2D/even_same", "L.Conv2D(4, 4, strides=3, padding='same')", f(2, 8, 9, 3))
+add("Conv2D/first", "L.Conv2D(4, 3, strides=2, padding='same', data_format='channels_first')", f(2, 3, 7, 8))
+add("AveragePooling2D/first", "L.AveragePooling2D(2, padding='same', data_format='channels_first')", f(2, 3, 7, 8))
 add("Conv1D/causal", "L.Conv1D(4, 3, padding='causal')", f(2, 9, 3), both=True)
 add("Conv1D/causal_dilated", "L.Conv1D(4, 2, padding='causal', dilation_rate=3)", f(2, 9, 3))
 add("Conv1D/causal_strided", "L.Conv1D(4, 3, padding='causal', strides=2)", f(2, 9, 3))
@@ -230,7 +234,7 @@ add("SpatialDropout2D", "L.SpatialDropout2D(0.5)", f(2, 4, 3, 2))
 add("SpatialDropout3D", "L.SpatialDropout3D(0.5)", f(2, 2, 2, 2, 2))
 for layer in ("RandomBrightness(0.5)", "RandomContrast(0.5)", "RandomFlip()", "RandomRotation(0.5)", "RandomTranslation(0.5, 0.5)", "RandomZoom(0.5)"):
     add(layer.partition("(")[0], f"L.{layer}", f(2, 4, 4, 3, low=0, high=2), both=True)
-for layer in ("RandomShear(0.5, 0.5)", "RandomPerspective(0.5)", "RandomInvert()", "RandomErasing()", "RandomElasticTransform()", "RandomGaussianBlur()", "RandomGrayscale()", "RandomColorDegeneration(0.5)", "RandomColorJitter()", "RandomHue(0.5)", "RandomPosterization(4)", "RandomSaturation(0.5)", "RandomSharpness(0.5)", "Solarization()", "RandAugment()", "AugMix()", "MixUp()", "CutMix()", "RandomCrop(4, 4)"):
+for layer in ("RandomShear(0.5, 0.5)", "RandomPerspective(0.5)", "RandomInvert()", "RandomErasing()", "RandomElasticTransform()", "RandomGaussianBlur()", "RandomGrayscale()", "RandomColorDegeneration(0.5)", "RandomColorJitter()", "RandomHue(0.5)", "RandomPosterization(4)", "RandomSaturation(0.5)", "RandomSharpness(0.5)", "Solarization()", "RandAugment()", "AugMix()", "MixUp()", "CutMix()", "RandomCrop(3, 3)"):
     add(layer.partition("(")[0], f"L.{layer}", f(2, 4, 4, 3, low=0, high=2))
 add("AutoContrast", "L.AutoContrast(value_range=(0, 2))", f(2, 4, 4, 3, low=0, high=2))
 add("AutoContrast/255", "L.AutoContrast()", f(2, 4, 4, 3, low=0, high=200))

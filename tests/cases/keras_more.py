@@ -264,6 +264,8 @@ add("model/concatenated_masks", "lambda x: (lambda e: L.LSTM(3)(L.Concatenate()(
 add("model/added_masks", "lambda x, y: L.LSTM(3)(L.Add()([L.Embedding(6, 3, mask_zero=True)(x), L.Embedding(6, 3, mask_zero=True)(y)]))", given([[1, 2, 0, 0], [0, 3, 0, 5]], "int32"), given([[1, 0, 2, 0], [0, 3, 4, 5]], "int32"), both=True)
 add("model/nested_mask", "lambda x: K.Sequential([L.Dense(3), L.LSTM(4)])(L.Masking()(x))", holes(), both=True)
 add("model/residual", "lambda x: L.ReLU()(L.Add()([L.BatchNormalization()(L.Conv2D(3, 3, padding='same')(x)), x]))", f(2, 5, 5, 3), both=True)
+for k, body in enumerate(("ops.mean(ops.add(x, 1) * 2, axis=1)", "L.Add()([x, x + 1])", "ops.concatenate([x, x[:, ::-1]], axis=-1)", "L.Concatenate()([x, ops.reshape(x, (-1, 4, 3))])", "ops.softmax(L.Softmax()(x), axis=1)", "L.LSTM(3)(L.Masking()(x))", "L.MultiHeadAttention(2, 3)(x, x)", "L.Bidirectional(L.GRU(3, return_sequences=True))(x)", "L.TimeDistributed(L.Dense(3))(x)", "L.RNN([L.LSTMCell(3), L.GRUCell(2)])(x)", "L.PReLU()(L.Normalization(mean=0.5, variance=2.0)(x))", "L.SeparableConv1D(3, 2)(x)", "L.GroupQueryAttention(3, 4, 2)(x, x)", "L.Dense(3, activation=L.ReLU(max_value=0.5))(x)")):
+    add(f"h5/{k}", f"lambda x: {body}", f(2, 4, 3), h5=True)
 add("model/lambda", "L.Lambda(lambda x: x * 2)", f(2, 3))
 add("model/input_is_output", "lambda x: (x, L.Dense(2)(x))", f(2, 3))
 add("policy/mixed_float16", "K.Sequential([L.Dense(4, dtype='mixed_float16', activation='relu'), L.Dense(3, dtype='float32')])", f(2, 3))

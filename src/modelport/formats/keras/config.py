@@ -337,7 +337,7 @@ _BOOKKEEPING = frozenset(
     "name trainable dtype batch_input_shape batch_shape input_shape input_dtype autocast seed noise_shape "
     "kernel_initializer bias_initializer implementation unroll unit_forget_bias init W_regularizer b_regularizer "
     "U_regularizer W_constraint b_constraint U_constraint inner_init forget_bias_init weights input_dim input_length "
-    "activity_regularizer quantization_config build_config module registered_name class_name "
+    "activity_regularizer build_config module registered_name class_name "
     "gptq_unpacked_column_size synchronized momentum renorm_momentum virtual_batch_size fused "
     "dropout recurrent_dropout p dropout_W dropout_U l1 l2 lora_alpha lora_enabled experimental_run_tf_function "
     "force_generator rng_type ragged sparse optional shared_object_id consume_less".split())

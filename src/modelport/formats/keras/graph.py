@@ -140,8 +140,8 @@ class Reader:
                     continue
                 stack.pop()
                 self.limits.check("nodes", self._counted())
-                done[key_] = self._call(layer, call, done, scope.layer(layer.name, paths[layer.name]), prefix,
-                                        outputs.get(key_, 0) + 1)
+                below = scope.layer(layer.name, paths[layer.name], layer.net is not None)
+                done[key_] = self._call(layer, call, done, below, prefix, outputs.get(key_, 0) + 1)
         return [self._output(done, r) for r in found.outputs]
 
     def _counted(self) -> int:
@@ -201,7 +201,7 @@ class Reader:
                 raise lambda_layer(here)
             raise UnsafeModel(f"the layer '{printable(here)}' is {layers.CODE[layer.kind]}, which is never run",
                               hint="save the model as a SavedModel (model.export) and convert that")
-        if ".ops" in layer.module or layer.kind in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+        if self._is_operation(layer):
             return self._operation(layer, args, kwargs, here, outputs)
         flat = [v for a in args for v in (a if isinstance(a, list) else [a])]
         if (wrapped := wrappers.WRAPPERS.get(kind)) is not None or kind in layers.RECURRENT:
@@ -221,6 +221,11 @@ class Reader:
         outs[:1] = self.activated(outs[0], after, scope, here)
         masks.propagate(self, kind, layer.config, [v for v in tensors if v is not None], outs, mask)
         return outs
+
+    def _is_operation(self, layer: Layer) -> bool:
+        """Whether a node is a function; an .h5 of Keras 3 does not say so, but functions have nothing to train."""
+        return ".ops" in layer.module or layer.kind in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer") or \
+            not (self.legacy or layer.module or "trainable" in layer.config or layer.kind == "InputLayer")
 
     def _same(self, kind: str, layer: Layer, x: Value | None, mask: Any, here: str) -> list[Value]:
         """A layer that does nothing while inferring: a node that says so, in the type of its policy."""

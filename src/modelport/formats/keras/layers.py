@@ -22,10 +22,11 @@ OLD_NAMES = {  # of Keras 1, of other spellings, and of layers that only differ 
 
 IDENTITY = frozenset(
     "Identity Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianDropout GaussianNoise AlphaDropout "
-    "ActivityRegularization AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
-    "RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue "
-    "RandomHeight RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-    "RandomShear RandomTranslation RandomWidth RandomZoom Solarization Equalization".split())
+    "ActivityRegularization AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration "
+    "RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur "
+    "RandomGrayscale RandomHue StochasticDepth RandomHeight RandomInvert RandomPerspective RandomPosterization "
+    "RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom "
+    "Solarization Equalization".split())
 """Layers that do nothing but while training."""
 
 CODE = {"Lambda": "Python bytecode inside of the file",
@@ -52,7 +53,7 @@ WEIGHTS: Mapping[str, str] = {
     "Embedding": "embeddings", "ReversibleEmbedding": "embeddings reverse_embeddings",
     "BatchNormalization": "gamma beta moving_mean moving_variance",
     "LayerNormalization": "gamma beta", "GroupNormalization": "gamma beta", "RMSNormalization": "scale",
-    "PReLU": "alpha", "Attention": "scale concat_score_weight", "AdditiveAttention": "scale",
+    "PReLU": "alpha", "LayerScale": "gamma", "Attention": "scale concat_score_weight", "AdditiveAttention": "scale",
     "Normalization": "mean variance", "MultiHeadAttention": _ATTENTION, "GroupQueryAttention": _ATTENTION,
     "STFTSpectrogram": "real_kernel imag_kernel", "Maxout": "W b", "Highway": "W W_carry b b_carry"}
 """Weights in the order that the rules take them: names, with the part of the layer that has them in front."""

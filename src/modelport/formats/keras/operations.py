@@ -96,6 +96,13 @@ RAW: Mapping[str, str] = {
 """The operators of a ``TensorFlowOpLayer`` that have tensors only."""
 
 
+_HARMLESS: Mapping[str, tuple[Any, ...]] = {
+    "batch_dims": (0,), "conjugate": (False,), "validate_indices": (True, False), "out_type": ("int32", "int64"),
+    "on_value": (1, 1.0), "off_value": (0, 0.0), "adjoint_a": (False,), "adjoint_b": (False,), "a_is_sparse": (False,),
+    "b_is_sparse": (False,), "output_type": ("int64",)}
+"""Arguments of TensorFlow's functions that change nothing, with the values that do not."""
+
+
 @dataclass(frozen=True)
 class Signature:
     """What an operation is called with: tensors by name (or all), and which other arguments it has."""
@@ -123,6 +130,8 @@ class Signature:
             while found and found[-1] is None:
                 found.pop()
         for name, value in given.items():
+            if name in _HARMLESS and value in _HARMLESS[name]:
+                continue
             if value is not None or name == "axis":
                 attrs[self.attrs.get(name, name)] = value
         return found, attrs

@@ -20,8 +20,8 @@ Spec = Sequence[tuple[str, str]]
 class Scope(Protocol):
     """The weights below one layer or net."""
 
-    def layer(self, name: str, path: str) -> Scope:
-        """Those of a layer of this net: its name, and its key among the paths."""
+    def layer(self, name: str, path: str, net: bool = False) -> Scope:
+        """Those of a layer of this net: its name, its key among the paths, and whether it is a net itself."""
 
     def part(self, path: str, name: str) -> Scope:
         """Those of what a wrapper holds: at a path (or alternatives), in older files by a piece of the name."""
@@ -45,7 +45,7 @@ class Paths:
         below = [g for g in (top.group(path) for top in self.groups) if g is not None]
         return Paths(below, self.cache, f"{self.path}/{path}".lstrip("/"))
 
-    def layer(self, name: str, path: str) -> Paths:
+    def layer(self, name: str, path: str, net: bool = False) -> Paths:
         for top in ("layers", "_layer_checkpoint_dependencies"):  # the second in Keras 2.13
             if any(g.group(top) is not None for g in self.groups):
                 return self._at(f"{top}/{path}")
@@ -95,10 +95,12 @@ class Names:
         self.found, self.layers = found, layers
         self.cache: dict[str, Value] = {} if cache is None else cache
 
-    def layer(self, name: str, path: str) -> Names:
+    def layer(self, name: str, path: str, net: bool = False) -> Names:
         if self.layers is not None:
             return Names(self.layers.get(name, ()), None, self.cache)
         inside = [(n, d) for n, d in self.found if name in n.split("/")[:-1]]
+        if net and not inside:  # Keras 2 names the weights of a nested model by its layers alone
+            return self
         if not inside:  # Keras 1 joined the names
             inside = [(n, d) for n, d in self.found if n.rpartition("/")[2].startswith(f"{name}_")]
         return Names(inside, None, self.cache)
@@ -120,6 +122,9 @@ class Names:
     def take(self, spec: Spec, where: str) -> list[Value]:
         wanted = [name for _, name in spec]
         here = [_last(n) for n, _ in self.found]
+        if set(here[len(wanted):]) & set(wanted):
+            raise CorruptFile(f"the weights of the layer '{printable(where)}' are there twice: "
+                              f"{printable(', '.join(n for n, _ in self.found))}")
         if len(here) >= len(wanted) and here[:len(wanted)] == wanted:
             chosen = list(self.found[:len(wanted)])
         elif len(set(here)) == len(here) and set(wanted) <= set(here):

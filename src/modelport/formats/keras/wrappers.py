@@ -141,8 +141,8 @@ class _Cell:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    def layer(self, name: str, path: str) -> Scope:
-        return self.scope.layer(name, path)
+    def layer(self, name: str, path: str, net: bool = False) -> Scope:
+        return self.scope.layer(name, path, net)
 
     def part(self, path: str, name: str) -> Scope:
         return self.scope if path == "cell" else self.scope.part(path, name)

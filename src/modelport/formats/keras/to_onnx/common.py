@@ -91,6 +91,17 @@ def i64(op: Builder, x: Value) -> Value:
     return cast(op, x, I64)
 
 
+def room(*sizes: int) -> None:
+    """Refuses to make a constant whose size is no more than a number in a configuration, if it is a large one."""
+    count = 1
+    for n in sizes:
+        if not isinstance(n, int) or n < 0:
+            raise Unsupported(f"a size of {n!r}")
+        count *= n
+    if count > 1 << 24:
+        raise Unsupported(f"{count:,} elements made from nothing but a number")
+
+
 def rank(x: Value, what: str = "the input") -> int:
     if x.rank is None:
         raise Unsupported(f"the rank of {what} is not known")

@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from .activation import activated
-from .common import dims, first, ints, layout, listed, padding_of, rank, real, to_onnx, transposed
+from .common import dims, first, ints, layout, listed, padding_of, rank, real, room, to_onnx, transposed
 
 
 def _biased(op: Builder, y: Value, bias: Value | None, data_format: str) -> Any:
@@ -136,6 +136,7 @@ def locally_connected(op: Builder, x: Value, kernel: Value, bias: Value | None =
         raise Unsupported("another implementation than the first")
     *old, channels = dims(x, range(1, n + 2))
     new = [(o - k) // s + 1 for o, k, s in zip(old, size, strides, strict=True)]
+    room(*new, *size)
     grid = [np.arange(m)[:, None] * s + np.arange(k)[None, :] for m, k, s in zip(new, size, strides, strict=True)]
     if n == 1:
         flat = grid[0].reshape(new[0], -1)

@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import is_float
-from .common import axis_of, dims, first, flip, generation, ints, layout, number, rank, real, spatial, to_onnx
+from .common import axis_of, dims, first, flip, generation, ints, layout, number, rank, real, room, spatial, to_onnx
 
 
 def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, antialias: bool,
@@ -27,6 +27,7 @@ def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, 
                              coordinate_transformation_mode="half_pixel")
         for axis, new in zip(axes, (height, width), strict=True):
             n = dims(x, [axis])[0]
+            room(new)
             scale = np.float32(n) / np.float32(new)  # chosen here: which is nearest depends on the last bit
             at = np.floor((np.arange(new, dtype=np.float32) + np.float32(0.5)) * scale).astype(np.int64)
             if not np.array_equal(at, np.arange(n)):
@@ -37,6 +38,7 @@ def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, 
         return to.Resize(x, None, None, size, axes=[2, 3], mode="linear", coordinate_transformation_mode="half_pixel")
     for axis, new in zip(spatial(x, data_format), (height, width), strict=True):
         old = dims(x, [axis], "the image")[0]
+        room(old, new)
         weights = constant(_filter(interpolation, antialias, old, new).astype(x.dtype))
         if axis == 3:
             x = op.MatMul(x, constant(np.ascontiguousarray(weights.numpy().T)))

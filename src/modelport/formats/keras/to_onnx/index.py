@@ -8,7 +8,22 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import F32, I32, INT_MAX, INT_MIN, axis_of, cast, generation, i64, ints, numpy_dtype, rank, tensor, to_onnx
+from .common import (
+    F32,
+    I32,
+    INT_MAX,
+    INT_MIN,
+    axis_of,
+    cast,
+    generation,
+    i64,
+    ints,
+    numpy_dtype,
+    rank,
+    room,
+    tensor,
+    to_onnx,
+)
 
 
 @to_onnx("ops.get_item")
@@ -133,6 +148,7 @@ def one_hot(op: Builder, x: Value, *, num_classes: int, axis: int = -1, dtype: A
             sparse: bool = False) -> Any:
     """A row without a one where the class does not exist, also if it is negative."""
     want = F32 if dtype is None else numpy_dtype(dtype)
+    room(num_classes)
     x = i64(op, x)
     shape = [1] * (rank(x) + 1)
     at = axis_of(x, axis, 1)

@@ -156,6 +156,12 @@ def group_normalization(op: Builder, x: Value, gamma: Value | None = None, beta:
     return y if beta is None else op.Add(y, _spread(op, beta, n, [at]))
 
 
+@to_onnx("LayerScale")
+def layer_scale(op: Builder, x: Value, gamma: Value, *, init_values: Any = None, projection_dim: Any = None) -> Any:
+    """A factor for each channel, of the ConvNeXt networks of keras.applications."""
+    return op.Mul(x, gamma)
+
+
 @to_onnx("ops.batch_norm")
 def batch_norm(op: Builder, x: Value, mean: Value, variance: Value, offset: Value | None = None,
                scale: Value | None = None, *, axis: int, epsilon: float = 1e-3) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import cast, dims, first, ints, layout, listed, padding_of, rank, real, spatial, to_onnx
+from .common import cast, dims, first, ints, layout, listed, padding_of, rank, real, room, spatial, to_onnx
 
 
 def pooled(op: Builder, x: Value, kind: str, pool_size: Any, strides: Any, padding: str, data_format: str) -> Any:
@@ -88,6 +88,7 @@ def adaptive_pooling(op: Builder, x: Value, *, output_size: Any, data_format: st
         kind = "AveragePool" if reduce == "ReduceMean" else "MaxPool"
         return pooled(op, x, kind, window, window, "valid", data_format)
     for axis, old, new in zip(axes, sizes, wanted, strict=True):
+        room(new, 4096)
         pieces = []
         for i in range(new):
             start, stop = i * old // new, -(-(i + 1) * old // new)

@@ -8,7 +8,23 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
-from .common import F32, I32, I64, KerasBuilder, axes_of, cast, dims, generation, i64, ints, number, rank, real, to_onnx
+from .common import (
+    F32,
+    I32,
+    I64,
+    KerasBuilder,
+    axes_of,
+    cast,
+    dims,
+    generation,
+    i64,
+    ints,
+    number,
+    rank,
+    real,
+    room,
+    to_onnx,
+)
 
 _EPSILON = 1e-7  # keras.backend.epsilon(): below no standard deviation goes
 
@@ -55,6 +71,7 @@ def encoded(op: Builder, x: Value, mode: str, depth: int, weights: Value | None 
     assert isinstance(op, KerasBuilder)
     if mode == "int":
         return x
+    room(depth)
     mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(mode, mode)
     n = rank(x)
     if mode == "one_hot":
@@ -118,6 +135,7 @@ def mel_spectrogram(op: Builder, x: Value, *, fft_length: int = 2048, sequence_s
     n = rank(x)
     if n not in (1, 2):
         raise Unsupported(f"a signal of {n} dimensions")
+    room(num_mel_bins, fft_length)
     flat = op.Unsqueeze(x, ints([0])) if n == 1 else x
     spectrum = magnitudes(op, flat, sequence_length or fft_length, sequence_stride, fft_length, window)
     if mag_exp != 1:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value, constant
+from ....ir.graph import Value
 from ....ir.rules import Builder, static
 from .activation import activated
 from .common import F32, I32, cast, dims, ints, number, rank, real, reshaped, to_onnx
@@ -48,12 +48,11 @@ def _nibbles(kernel: Value, columns: int) -> Any:
 def dense_of_nibbles(op: Builder, x: Value, kernel: Value, bias: Value | None, scale: Value, zero: Value | None = None,
                      group: Value | None = None, *, units: int, activation: str = "linear",
                      use_bias: bool = True) -> Any:
-    """With a scale for each unit as int8; with scales for groups of inputs by the real kernel."""
+    """Activations stay real: a scale for each unit, or scales and zeros for groups of inputs."""
     x = real(op, x)
     whole_kernel = _nibbles(kernel, units)
     if zero is None or group is None:
-        whole, by = _rounded(op, x, [rank(x) - 1])
-        y = op.Div(_product(op, whole, constant(whole_kernel)), op.Mul(scale, by))
+        y = op.Div(op.MatMul(x, whole_kernel.astype(x.dtype)), scale)
     else:
         rows = static(group).astype(np.int64)
         w = (whole_kernel - static(zero)[rows].astype(np.float32)) * static(scale)[rows]

@@ -16,7 +16,23 @@ from ....ir.graph import Graph, Value, constant
 from ....ir.rules import Builder, static
 from ....ir.types import Type
 from .activation import activated
-from .common import I32, I64, INT_MAX, axis_of, cast, dims, flip, generation, ints, number, once, rank, real, to_onnx
+from .common import (
+    I32,
+    I64,
+    INT_MAX,
+    axis_of,
+    cast,
+    dims,
+    flip,
+    generation,
+    ints,
+    number,
+    once,
+    rank,
+    real,
+    room,
+    to_onnx,
+)
 from .conv import convolve
 
 ONNX = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "linear": "Affine", "hard_sigmoid": "HardSigmoid",
@@ -169,6 +185,7 @@ def _zeros(op: Builder, x: Value, units: int) -> Value:
     """A state of zeros for the batch of ``x``."""
     batch = (x.shape or (None,))[0]
     if isinstance(batch, int):
+        room(batch, units)
         return constant(np.zeros((batch, units), x.dtype))
     made: Value = op.Expand(constant(np.zeros((1, 1), x.dtype)), op.Concat(op.Shape(x, start=0, end=1), ints([units]),
                                                                           axis=0))

@@ -9,7 +9,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import I32, axis_of, cast, dims, first, flip, i64, ints, number, promote, rank, tensor, to_onnx
+from .common import I32, axis_of, cast, dims, first, flip, i64, ints, number, promote, rank, room, tensor, to_onnx
 
 
 @to_onnx("Flatten")
@@ -115,9 +115,14 @@ def pad(op: Builder, x: Value, fill: Value | None = None, *, pad_width: Any, mod
         pairs = list(pairs) * n
     if len(pairs) != n or any(not isinstance(v, int) for p in pairs for v in p):
         raise Unsupported(f"pad_width {pad_width!r}")
-    names = {"constant": "constant", "reflect": "reflect", "edge": "edge", "symmetric": ""}
-    kind = names.get(str(mode).lower(), "")
-    if not kind:
+    kind = str(mode).lower()
+    if kind == "symmetric":
+        for axis, (a, b) in enumerate(pairs):
+            if a or b:
+                size = dims(x, [axis])[0]
+                x = op.Gather(x, np.pad(np.arange(size, dtype=np.int64), (a, b), mode="symmetric"), axis=axis)
+        return x
+    if kind not in ("constant", "reflect", "edge"):
         raise Unsupported(f"padding mode {mode}")
     pads = ints([p[0] for p in pairs] + [p[1] for p in pairs])
     if kind == "constant":
@@ -213,6 +218,7 @@ def repeat(op: Builder, x: Value, *, repeats: Any, axis: Any = None) -> Any:
         repeats = repeats[0]
     if isinstance(repeats, (list, tuple)):
         size = dims(x, [at])[0]
+        room(sum(r for r in repeats if isinstance(r, int)))
         if len(repeats) != size:
             raise Unsupported(f"{len(repeats)} repeats for {size} elements")
         return op.Gather(x, np.repeat(np.arange(size), repeats).astype(np.int64), axis=at)
@@ -220,6 +226,7 @@ def repeat(op: Builder, x: Value, *, repeats: Any, axis: Any = None) -> Any:
         raise Unsupported("repeats that are computed")
     known = (x.shape or ())[at]
     if isinstance(known, int):
+        room(known, repeats)
         return op.Gather(x, np.repeat(np.arange(known, dtype=np.int64), repeats), axis=at)
     n = rank(x)
     wide = op.Tile(op.Unsqueeze(x, ints([at + 1])), ints([repeats if k == at + 1 else 1 for k in range(n + 1)]))
@@ -272,6 +279,7 @@ def split(op: Builder, x: Value, *, indices_or_sections: Any = None, axis: int =
     at = axis_of(x, axis)
     if op.node.op == "ops.unstack":
         size = dims(x, [at])[0]
+        room(size, 4096)
         parts = _parts(op, x, at, [1] * size)
         return [op.Squeeze(p, ints([at])) for p in parts]
     if op.node.op == "ops.tf_split":
@@ -289,6 +297,7 @@ def split(op: Builder, x: Value, *, indices_or_sections: Any = None, axis: int =
 
 
 def _equal(total: int, n: int) -> list[int]:
+    room(n, 4096)
     if n < 1 or total % n:
         raise Unsupported(f"{total} elements in {n} equal parts")
     return [total // n] * n

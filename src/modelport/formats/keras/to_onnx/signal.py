@@ -8,7 +8,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import dims, first, ints, number, rank, to_onnx
+from .common import dims, first, ints, number, rank, room, to_onnx
 from .conv import convolve
 
 
@@ -23,6 +23,7 @@ def _window(name: str | None, size: int) -> Any:
 
 def magnitudes(op: Builder, x: Value, length: int, stride: int, fft: int, window: str | None) -> Any:
     """``[batch, frames, fft / 2 + 1]``: signals ``[batch, time]`` are mirrored at their ends first."""
+    room(fft, fft)
     pad = fft // 2
     x = op.Unsqueeze(op.Pad(x, ints([0, pad, 0, pad]), mode="reflect"), ints([1]))
     left = (fft - length) // 2
@@ -84,5 +85,6 @@ def stft_spectrogram(op: Builder, x: Value, real: Value | None = None, imaginary
 def extract_sequences(op: Builder, x: Value, *, sequence_length: int, sequence_stride: int) -> Any:
     size = dims(x, [-1])[0]
     count = 1 + (size - sequence_length) // sequence_stride
+    room(count, sequence_length)
     at = np.arange(count)[:, None] * sequence_stride + np.arange(sequence_length)
     return op.Gather(x, at.astype(np.int64), axis=rank(x) - 1)

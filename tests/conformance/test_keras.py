@@ -1,0 +1,56 @@
+"""The reader's verdict on every Keras case is the one on record; wrong and crash do not occur."""
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from keras_cases import CASES, EXPECTED, RECORDED, frameworks, live, recorded, run
+
+from modelport.formats.keras import layers
+from modelport.formats.keras.to_onnx import to_onnx
+
+
+def table() -> dict[str, str]:
+    return {line[:64].strip(): line[64:].strip() for line in EXPECTED.read_text().splitlines()}
+
+
+def test_verdicts_are_those_on_record() -> None:
+    """From files and outputs that Keras made; no framework is needed."""
+    assert dict(run(recorded())) == table(), "python tests/conformance/keras_cases.py --recorded writes the new table"
+
+
+def test_nothing_on_record_is_wrong() -> None:
+    assert len(table()) == len(CASES) > 1000
+    assert not {k: v for k, v in table().items() if v != "pass" and not v.startswith("unsupported: ")}
+
+
+def test_the_recording_is_small() -> None:
+    assert RECORDED.stat().st_size < 420_000
+
+
+def test_every_layer_has_a_case() -> None:
+    """Every class of layers that a rule translates, or that is the identity, is in the name of a case that passes."""
+    passed = {n.partition("/")[0].partition("@")[0] for n, v in table().items() if v == "pass"}
+    made = {op for op in to_onnx if op[0].isupper() and "." not in op} | layers.IDENTITY
+    other = {  # tested elsewhere, or names of the oldest generation only (test_keras_container.py), or never exact
+        "CuDNNLSTM", "CuDNNGRU", "Highway", "LayerScale", "StochasticDepth", "Hashing", "HashedCrossing",
+        "RandomHeight", "RandomWidth", "Equalization"}
+    assert made - passed - other == set()
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+def test_live_models(tmp_path: Path) -> None:
+    """The same cases made anew: what Keras computes now is what was recorded, or at least what we compute."""
+    if find_spec("keras") is None or find_spec("tf_keras") is None:
+        pytest.skip("Keras and tf_keras are not installed")
+    by = frameworks()
+    chosen = [c for k, c in enumerate(CASES.values()) if k % 4 == 0]
+    made = {c.name: live(c, by[c.old], tmp_path) for c in chosen}
+    expected = table()
+    different = {k: v for k, v in run(made) if v != expected[k]}
+    assert not different
