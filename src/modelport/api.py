@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import tempfile
 import time
@@ -19,6 +20,7 @@ from .describe import Difference, Summary, difference, summarize
 from .errors import (
     CorruptFile,
     StrictFailure,
+    UnsafeModel,
     Unsupported,
     UnsupportedModel,
     UsageError,
@@ -134,7 +136,8 @@ def _located(path: object) -> Iterator[None]:
 
 
 def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **options: Any) -> Model:
-    """The model of a file, or of an ``onnx.ModelProto`` in memory.
+    """The model of a file or folder, or of an object in memory: an ``onnx.ModelProto``, a Keras model, a TensorFlow
+    module or function.
 
     ``format`` overrides what the content says (``onnx``, ``tflite``); ``options`` are the format's own, such as
     ``signature`` for TensorFlow Lite.  Raises :class:`UnknownFormat`, :class:`CorruptFile`, :class:`UnsafeModel`,
@@ -148,7 +151,7 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
             model = load(path, format="onnx", limits=limits)
         return Model(model.graph, model.raw, "onnx")
     if not isinstance(source, (str, Path)):
-        raise UsageError(f"cannot load a {type(source).__name__}", hint="give a path or an onnx.ModelProto")
+        return _live(source, limits, options)
     path = Path(source)
     spec = registry.named(format) if format else registry.detect(path)
     if not (path.is_file() or (spec.folder and path.is_dir())):
@@ -159,6 +162,27 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
         limits.check("file_bytes", size(path))
         raw = module.read(path, limits, **options)
         return Model(module.to_hub(raw), raw, spec.name, path)
+
+
+def _live(source: Any, limits: Limits, options: Mapping[str, Any]) -> Model:
+    """A model of a framework in memory, by way of a file in a temporary folder."""
+    family = {c.__module__.split(".")[0] for c in type(source).__mro__}
+    if family & {"keras", "tf_keras", "tensorflow"}:
+        for name in ("keras", "tensorflow"):
+            spec = registry.named(name)
+            live = importlib.import_module(f"{spec.module}.live")
+            if not (live.is_live(source) or (name == "tensorflow" and family & {"keras"})):
+                continue
+            _check_options(options, spec.read_options, f"{spec.title} files have")
+            module = spec.load()
+            try:
+                raw = live.load(source, limits, **options)
+                return Model(module.to_hub(raw), raw, name)
+            except (UnsafeModel, UnsupportedModel):
+                if name == "tensorflow" or not hasattr(source, "export"):
+                    raise  # what layers can't say, a graph may
+    raise UsageError(f"cannot load a {type(source).__name__}",
+                     hint="give a path, an onnx.ModelProto, a Keras model, or a TensorFlow module or function")
 
 
 def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",
