@@ -39,6 +39,21 @@ def stacked(raw: Graph) -> Graph:
     return rebuild(raw, rule)
 
 
+def _made_for(items: Value, count: int) -> bool:
+    n = items.node.inputs[1] if items.node is not None and items.op == "TensorListReserve" else None
+    return n is not None and n.data is not None and int(n.numpy().reshape(())) == count
+
+
+def _single(items: Value) -> bool:
+    """Whether a list is made for one element."""
+    return _made_for(items, 1)
+
+
+def _none(items: Value) -> bool:
+    """Whether a list is made empty, to grow."""
+    return items.op == "EmptyTensorList" or _made_for(items, 0)
+
+
 def _shaped(items: Value) -> bool:
     return items.shape is not None and all(isinstance(d, int) for d in items.shape[1:])
 
@@ -59,6 +74,7 @@ def _rewritten(node: Node) -> Made:
     body, cond = node.attrs["body"], node.attrs["cond"]
     ins, outs, asked = (list(g.values()) for g in (body.inputs, body.outputs, cond.inputs))
     found: dict[int, Value] = {}
+    only_last: set[int] = set()
     for k, (v, after) in enumerate(zip(ins, outs, strict=True)):
         start = node.inputs[k]
         if element_of(v.dtype) is None or after.node is None or start is None or after.node.inputs[0] is not v \
@@ -70,9 +86,15 @@ def _rewritten(node: Node) -> Made:
             index = after.node.inputs[1]
             c = next((j for j, w in enumerate(ins) if w is index), None)
             begin = None if c is None else node.inputs[c]
+            grows = bool(after.node.attrs.get("resize_if_index_out_of_bounds"))
+            if grows and not _none(start):
+                continue  # as long as it was made, or longer
             if c is not None and _counter(body, c) and begin is not None and begin.data is not None \
                     and begin.type.size == 1 and int(begin.numpy().reshape(())) == 0:
-                found[k] = after.node.inputs[1 + 1]
+                found[k] = after.node.inputs[2]
+            elif index is not None and index.data is not None and int(index.numpy().reshape(())) == 0 and _single(start):
+                found[k] = after.node.inputs[2]
+                only_last.add(k)
     if not found:
         return None
     kept = [k for k in range(len(ins)) if k not in found]
@@ -92,7 +114,10 @@ def _rewritten(node: Node) -> Made:
         assert start is not None and start.node is not None
         listed = Node("TensorListFromTensor", [collected, constant(-1, I32)], {}, [node.outputs[k].type],
                       [node.outputs[k].name], node.name, node.origin).outputs[0]
-        if start.op == "TensorListReserve" and not _whole(node, found, k):
+        if k in only_last:
+            listed = Node("TensorListKeepLast", [listed], {}, [node.outputs[k].type], [""], node.name,
+                          node.origin).outputs[0]
+        elif start.op == "TensorListReserve" and not _none(start) and not _whole(node, found, k):
             listed = Node("TensorListResize", [listed, start.node.inputs[1]], {}, [node.outputs[k].type], [""],
                           node.name, node.origin).outputs[0]
         results[k] = listed

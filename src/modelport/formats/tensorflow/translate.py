@@ -16,7 +16,7 @@ from .loops import stacked
 from .random import settled
 from .recurrent import recognised
 from .to_onnx import to_onnx
-from .to_onnx.signal import COMPLEX, lifted
+from .to_onnx.signal import COMPLEX, is_complex, lifted, mark
 
 _TURNS = 4
 
@@ -41,8 +41,6 @@ def _interface(raw: Graph) -> Iterator[Unsupported]:
 
 
 def _complex(raw: Graph) -> Iterator[Unsupported]:
-    def is_complex(v: Value | None) -> bool:
-        return v is not None and v.dtype.kind == "c"
     for node in raw.walk():
         if node.op not in COMPLEX and any(map(is_complex, (*node.inputs, *node.outputs))):
             yield Unsupported("complex numbers", node)
@@ -53,8 +51,7 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
     try:
         here = node
         made = None
-        kinds = [v is not None and v.dtype.kind == "c" for v in node.inputs]
-        if any(kinds) or (node.outputs and node.outputs[0].dtype.kind == "c"):
+        if any(map(is_complex, node.inputs)) or any(o.dtype.kind == "c" for o in node.outputs):
             here = node.with_(inputs=[_pairs(v) for v in node.inputs])
             if node.op not in _OWN:
                 made = lifted(op, list(here.inputs), dict(node.attrs))
@@ -65,6 +62,8 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
         raise Unsupported(f"the operator is not as its kernel wants it ({type(e).__name__}: {e})") from e
     outs = (made,) if isinstance(made, Value) else tuple(made)
     for out, raw in zip(outs, node.outputs, strict=False):
+        if raw.dtype.kind == "c":
+            mark(out)
         want = element_of(raw.dtype) or raw.dtype
         if out.dtype != want and want.kind != "c" and want != OPAQUE:
             raise Unsupported(f"a result of {out.dtype} where {want} is stated")
@@ -79,7 +78,9 @@ def _pairs(v: Value | None) -> Value | None:
     if v is None or v.data is None or v.dtype.kind != "c":
         return v
     x = v.numpy()
-    return constant(np.stack([x.real, x.imag], -1), name=v.name)
+    made = constant(np.stack([x.real, x.imag], -1), name=v.name)
+    mark(made)
+    return made
 
 
 def _entered(op: Builder, node: Node, body: Graph) -> Mapping[str, Value]:

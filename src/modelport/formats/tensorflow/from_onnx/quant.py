@@ -19,7 +19,7 @@ _SMALL = 1 << 10  # elements below which integers save nothing
 def dequantize_linear(tf: TF, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1, block_size: int = 0,
                       output_dtype: int = 0) -> Any:
     """Weights of 8 bits and fewer stay stored as such where the runtime folds constants; others become real numbers."""
-    if x.dtype.kind not in "iu" and x.dtype not in BITS or tf.out.dtype != F32:
+    if (x.dtype.kind not in "iu" and x.dtype not in BITS) or tf.out.dtype != F32:
         raise Unsupported(f"element type {x.dtype}")
     if x.data is None:
         if x.dtype != I32:

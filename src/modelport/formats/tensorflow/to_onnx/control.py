@@ -191,6 +191,11 @@ def resize(op: Builder, items: Value, n: Value) -> Any:
     return op.Slice(op.Concat(items, more, axis=0), ints([0]), wanted, ints([0]))
 
 
+@to_onnx("TensorListKeepLast")
+def keep_last(op: Builder, items: Value) -> Any:
+    return op.Slice(items, ints([-1]), ints([np.iinfo(np.int64).max]), ints([0]))
+
+
 @to_onnx("TensorListGather")
 def gather(op: Builder, items: Value, index: Value, shape: Value, *, element_dtype: DType | None = None) -> Any:
     return op.Gather(items, i64(op, index), axis=0)

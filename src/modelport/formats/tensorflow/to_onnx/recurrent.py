@@ -8,7 +8,7 @@ from ....errors import Unsupported
 from ....ir.graph import Graph, Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
-from .common import I64, i64, ints, name_of, one, to_onnx
+from .common import I32, I64, i64, ints, name_of, one, to_onnx
 
 
 def _cell(op: Builder, x: Value, cs: Value, h: Value, w: Value, wci: Value, wcf: Value, wco: Value, b: Value,
@@ -69,3 +69,45 @@ def gru_block_cell(op: Builder, x: Value, h: Value, w_ru: Value, w_c: Value, b_r
     r, u = op.add("Split", both, axis=1, num_outputs=2, outputs=2)
     c = op.Tanh(op.Add(op.MatMul(op.Concat(x, op.Mul(h, r), axis=1), w_c), b_c))
     return r, u, c, op.Add(op.Mul(u, h), op.Mul(op.Sub(one(x), u), c))
+
+
+@to_onnx("recurrent.LSTM", "recurrent.GRU", "recurrent.RNN")
+def layer(op: Builder, x: Value, h: Value, *more: Value, w: Any, r: Any, b: Any, reset_after: bool, functions: Any,
+          masked: str) -> Any:
+    """A whole layer, time first.  A mask moves the steps that count to the front, in their order, and their results
+    back to their places: every mask is said so, not only one of sequences that end early."""
+    kind = name_of(op).rpartition(".")[2]
+    units = r.shape[1]
+    carry = more[0] if kind == "LSTM" else None
+    mask = more[-1] if masked else None
+    attrs: dict[str, Any] = {"hidden_size": units, "activations": [f[0] for f in functions]}
+    if any(f[0] in ("HardSigmoid", "Elu") for f in functions):
+        attrs["activation_alpha"] = [f[1] for f in functions if f[0] in ("HardSigmoid", "Elu")]
+        attrs["activation_beta"] = [f[2] for f in functions if f[0] == "HardSigmoid"] or None
+    if kind == "GRU":
+        attrs["linear_before_reset"] = int(reset_after)
+    lengths = order = on = None
+    if mask is not None:
+        on = op.Cast(op.Reshape(mask, op.Shape(x, end=2)), to=7)  # [time, batch]
+        time = op.Shape(x, end=1)
+        place = op.Unsqueeze(op.Range(constant(0, I64), op.Squeeze(time, ints([0])), constant(1, I64)), ints([1]))
+        key = op.Add(place, op.Mul(time, op.Sub(constant(1, I64), on)))
+        _, order = op.add("TopK", key, time, axis=0, largest=0, outputs=2)
+        x = op.GatherElements(x, op.Expand(op.Unsqueeze(order, ints([2])), op.Shape(x)), axis=0)
+        lengths = op.Cast(op.ReduceSum(on, ints([0]), keepdims=0), to=6)
+    batch = op.Concat(op.Shape(x, start=1, end=2), ints([units]), axis=0)
+    starts = [op.Unsqueeze(op.Expand(v, batch), ints([0])) for v in (h, carry) if v is not None]
+    made = op.add(kind, x, constant(w[None]), constant(r[None]), constant(b[None]), lengths, *starts,
+                  outputs=1 + len(starts), **attrs)
+    y = op.Squeeze(made[0], ints([1]))
+    last = [op.Squeeze(v, ints([0])) for v in made[1:]]
+    if on is None or lengths is None:
+        return (y, *last)
+    some = op.Unsqueeze(op.Greater(lengths, constant(0, I32)), ints([1]))
+    last = [op.Where(some, v, op.Squeeze(s, ints([0]))) for v, s in zip(last, starts, strict=True)]
+    at = op.Sub(op.CumSum(on, constant(0, I64)), constant(1, I64))
+    wide = op.Unsqueeze(op.Max(at, constant(0, I64)), ints([2]))
+    back = op.GatherElements(y, op.Expand(wide, op.Shape(y)), axis=0)
+    keep = op.Greater(on, constant(0, I64)) if masked == "zero" else op.GreaterOrEqual(at, constant(0, I64))
+    before = op.Squeeze(starts[0], ints([0])) if masked == "state" else one(x, 0)
+    return (op.Where(op.Unsqueeze(keep, ints([2])), back, before), *last)

@@ -4,6 +4,7 @@ Source: tensorflow/core/kernels/fft_ops.cc, spectrogram_op.cc, mfcc_op.cc."""
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -19,11 +20,18 @@ COMPLEX = frozenset(
 """The operators whose rules know complex values."""
 
 
-def is_complex(op: Builder, k: int | None = None) -> bool:
-    """Whether the node's first output (or its input ``k``) is complex in TensorFlow."""
-    assert op.node is not None
-    v = op.node.outputs[0] if k is None else op.node.inputs[k]
-    return v is not None and v.dtype.kind == "c"
+_PAIRS: WeakSet[Value] = WeakSet()
+"""The values of hub graphs that stand for complex ones."""
+
+
+def mark(v: Value) -> None:
+    """States that a value is complex in TensorFlow."""
+    _PAIRS.add(v)
+
+
+def is_complex(v: Value | None) -> bool:
+    """Whether a value is complex in TensorFlow."""
+    return v is not None and (v.dtype.kind == "c" or v in _PAIRS)
 
 
 def pair(op: Builder, a: Value, b: Value) -> Any:
@@ -122,7 +130,7 @@ def lifted(op: Builder, values: list[Value | None], attrs: dict[str, Any]) -> An
     """The operators of other families on complex values; ``None`` where the family's own rule will do."""
     name = name_of(op)
     ins = [v for v in values if v is not None]
-    if name == "Mul" and is_complex(op, 0) and is_complex(op, 1):
+    if name == "Mul":
         a, b, c, d = part(op, ins[0], 0), part(op, ins[0], 1), part(op, ins[1], 0), part(op, ins[1], 1)
         return pair(op, op.Sub(op.Mul(a, c), op.Mul(b, d)), op.Add(op.Mul(a, d), op.Mul(b, c)))
     if name == "Reshape":
@@ -132,23 +140,35 @@ def lifted(op: Builder, values: list[Value | None], attrs: dict[str, Any]) -> An
         perm = known(ins[1], "the permutation")
         return op.Transpose(ins[0], perm=[*perm, len(perm)])
     if name == "Cast":
-        if not is_complex(op):
+        if attrs["DstT"].kind != "c":
             return cast(op, part(op, ins[0], 0), attrs["DstT"])
         to = F32 if attrs["DstT"] == np.complex64 else np.dtype(np.float64)
-        if is_complex(op, 0):
+        if is_complex(ins[0]):
             return cast(op, ins[0], to)
         x = cast(op, ins[0], to)
         return pair(op, x, op.Expand(one(x, 0), op.Shape(x)))
     if name == "Abs":
         return op.ReduceL2(ins[0], ints([-1]), keepdims=0)
-    if name in ("ExpandDims", "Squeeze", "ConcatV2", "Pack", "StridedSlice", "GatherV2"):
-        axis = {"ExpandDims": lambda: known(ins[1], "the axis")[0], "Squeeze": lambda: min(
-            attrs.get("squeeze_dims") or (-1,)), "ConcatV2": lambda: known(ins[-1], "the axis")[0],
-                "Pack": lambda: attrs.get("axis", 0), "GatherV2": lambda: known(ins[2], "the axis")[0],
-                "StridedSlice": lambda: 0 if not attrs.get("ellipsis_mask") else -1}[name]()
-        if axis < 0:
-            raise Unsupported("an axis of complex values that is counted from the end")
-        return None
+    n = rank(ins[0]) - 1  # the axes that TensorFlow sees
+    if name == "ExpandDims":
+        return op.Unsqueeze(ins[0], ints([known(ins[1], "the axis")[0] % (n + 1)]))
+    if name == "Squeeze" and attrs.get("squeeze_dims"):
+        return op.Squeeze(ins[0], ints([a % n for a in attrs["squeeze_dims"]]))
+    if name == "ConcatV2":
+        return op.Concat(*ins[:-1], axis=known(ins[-1], "the axis")[0] % n)
+    if name == "Pack":
+        at = int(attrs.get("axis", 0)) % (n + 1)
+        return op.Concat(*(op.Unsqueeze(v, ints([at])) for v in ins), axis=at)
+    if name == "GatherV2" and not attrs.get("batch_dims"):
+        return op.Gather(ins[0], ins[1], axis=known(ins[2], "the axis")[0] % n)
+    if name == "StridedSlice" and attrs.get("ellipsis_mask"):  # one more axis behind those that the slice names
+        from .shape import strided_slice
+        begin, end, step = (known(v, "a slice") for v in ins[1:4])
+        bit = 1 << len(begin)
+        more = {k: int(attrs.get(k, 0)) | bit for k in ("begin_mask", "end_mask")}
+        return strided_slice(op, ins[0], ints([*begin, 0]), ints([*end, 0]), ints([*step, 1]), **{**attrs, **more})
+    if name in ("Squeeze", "GatherV2"):
+        raise Unsupported("complex values")
     return None
 
 
