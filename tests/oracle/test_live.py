@@ -9,7 +9,7 @@ import pytest
 import modelport
 from modelport.errors import UsageError
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # Keras's own
 X = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
 
 
