@@ -18,6 +18,17 @@ def version() -> str:
     return version("modelport")
 
 
+def _read_options(p: argparse.ArgumentParser) -> None:
+    """What a format may want to know of a file: see ``Format.read_options``."""
+    p.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow or TensorFlow Lite model")
+    p.add_argument("--tags", metavar="LIST", help="which graph of a SavedModel, by its tags with commas between")
+    p.add_argument("--inputs", metavar="LIST", help="inputs of a frozen graph, names with commas between")
+    p.add_argument("--outputs", metavar="LIST", help="outputs of a frozen graph, names with commas between")
+    p.add_argument("--weights", metavar="FILE", help="the weights that belong to a Keras architecture in JSON")
+    p.add_argument("--state", choices=("reset", "explicit"),
+                   help="variables of a model: reset before each run, or inputs and outputs")
+
+
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
         print(f"modelport {version()}")
@@ -50,9 +61,7 @@ def parser() -> argparse.ArgumentParser:
                          help="the source's format, if its content is not enough")
     convert.add_argument("--to", metavar="FORMAT", help="the target's format, if the suffix is not enough")
     convert.add_argument("--force", action="store_true", help="overwrite DST")
-    convert.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow Lite file")
-    convert.add_argument("--state", choices=("reset", "explicit"),
-                         help="variables of a TensorFlow Lite file: reset before each run, or inputs and outputs")
+    _read_options(convert)
     convert.add_argument("--shape", action="append", default=[], metavar="INPUT=1,3,224,224",
                          help="new shape of an input; a word in place of a number stays dynamic")
     convert.add_argument("--batch", metavar="N|NAME", help="first dimension of every input: a number, or a name "
@@ -89,8 +98,7 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("source", metavar="FILE")
     inspect.add_argument("--for", dest="target", metavar="FORMAT", help="say which layers that format can't take")
     inspect.add_argument("--opset", type=int, metavar="N", help="with --for onnx: the opset to write")
-    inspect.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow Lite file")
-    inspect.add_argument("--state", choices=("reset", "explicit"), help="as for convert")
+    _read_options(inspect)
     inspect.add_argument("--graph", action="store_true", help="print every node, as the file has it")
     inspect.add_argument("--hub", action="store_true", help="with --graph: every node in ONNX's terms")
     reading(inspect)

@@ -49,7 +49,8 @@ def _shapes(items: list[str]) -> dict[str, tuple[int | str, ...]]:
 
 
 def _read_options(options: Namespace) -> dict[str, Any]:
-    return {k: v for k in ("signature", "state") if (v := getattr(options, k)) is not None}
+    lists = {k: tuple(v.split(",")) for k in ("tags", "inputs", "outputs") if (v := getattr(options, k)) is not None}
+    return {**{k: v for k in ("signature", "weights", "state") if (v := getattr(options, k)) is not None}, **lists}
 
 
 def _save(text: str, path: str) -> None:
@@ -180,7 +181,6 @@ def diff(options: Namespace) -> int:
     return 0 if found.same else 1
 
 
-_RUNTIMES = {"onnxruntime": "ONNX Runtime", "tflite": "LiteRT"}
 
 
 def formats(options: Namespace) -> int:
@@ -189,9 +189,11 @@ def formats(options: Namespace) -> int:
         print(json.dumps([{"name": f.name, "title": f.title, "suffixes": f.suffixes, "reads": f.reads,
                            "writes": f.writes, "runtime": f.runtime} for f in known], indent=2, sort_keys=True))
         return 0
-    print(f"{'format':<10} {'files':<18} {'reads':<6} {'writes':<7} proven with")
+    from ..runtimes.isolated import TITLES
+    print(f"{'format':<10} {'files':<28} {'reads':<6} {'writes':<7} proven with")
     for f in known:
-        print(f"{f.name:<10} {' '.join(f.suffixes):<18} {'yes' if f.reads else 'no':<6} "
-              f"{'yes' if f.writes else 'no':<7} {_RUNTIMES.get(f.runtime, f.runtime)}")
+        print(f"{f.name:<10} {' '.join(f.suffixes):<28} {'yes' if f.reads else 'no':<6} "
+              f"{'yes' if f.writes else 'no':<7} "
+              f"{', '.join(TITLES.get(r, r) for r in (f.runtime, f.framework) if r)}")
     print("docs/formats/ says which operators of each are supported, measured case by case.")
     return 0
