@@ -48,8 +48,7 @@ def given(array: Any, dtype: Any = None, static: bool = False) -> Given:
 
 
 def text(values: Any) -> np.ndarray:
-    flat = np.asarray(values, object)
-    return flat
+    return np.asarray(values, object)
 
 
 def tensor_proto(proto: Any, array: np.ndarray) -> None:

@@ -23,7 +23,7 @@ from modelport.runtimes import start
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from cases.tensorflow import CASES, Case
+from cases.tensorflow import CASES, Case  # noqa: E402
 
 RECORDED = ROOT / "recorded" / "tensorflow.npz"
 EXPECTED = Path(__file__).parent / "expected" / "tensorflow.txt"

@@ -53,6 +53,7 @@ class Attributes:
     def __init__(self, node: Any, definition: Definition | None, bound: Mapping[str, Any],
                  tensor: Callable[[Any, str], Any]) -> None:
         self.node, self.definition, self._bound, self._tensor = node, definition, bound, tensor
+        self._numbers: dict[str, Any] | None = None
 
     def proto(self, name: str) -> Any:
         """The AttrValue of that name, a placeholder of a function replaced by what its call gives; or ``None``."""
@@ -80,10 +81,13 @@ class Attributes:
 
     def numbers(self) -> dict[str, Any]:
         """The attributes that say types and numbers of inputs and outputs, as :func:`.ops.types` wants them."""
-        if self.definition is None:
-            return {}
+        if self._numbers is None:
+            self._numbers = {} if self.definition is None else self._told(self.definition)
+        return self._numbers
+
+    def _told(self, definition: Definition) -> dict[str, Any]:
         out: dict[str, Any] = {}
-        for a in (*self.definition.inputs, *self.definition.outputs):
+        for a in (*definition.inputs, *definition.outputs):
             for name in (a.type, a.several):
                 if isinstance(name, str) and name not in ("", "*") and name not in out:
                     found = self.proto(name)

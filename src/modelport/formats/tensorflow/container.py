@@ -6,6 +6,7 @@ inputs), attributes those that the inputs do not tell and that differ from their
 reading of the operators that restore and initialise a model."""
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,10 @@ def _starts(buf: memoryview, start: int, end: int, numbers: Sequence[int]) -> bo
 
 def _node_or_info(buf: memoryview, start: int, end: int) -> str:
     """A NodeDef begins with its name and its operator; a MetaInfoDef with a version, or its list of operators."""
-    inside = []
-    try:
-        for f in fields(buf, start, min(end, len(buf))):
-            inside.append((f.number, f.kind, bytes(buf[f.body:min(f.end, f.body + 64)])))
-    except CorruptFile:
-        pass
+    inside: list[tuple[int, int, bytes]] = []
+    with contextlib.suppress(CorruptFile):  # the message runs past what is seen of the file
+        inside.extend((f.number, f.kind, bytes(buf[f.body:min(f.end, f.body + 64)]))
+                      for f in fields(buf, start, min(end, len(buf))))
     if len(inside) >= 2 and inside[0][:2] == (1, LEN) and inside[1][:2] == (2, LEN) and inside[1][2][:1].isalpha() \
             and inside[1][2].isascii() and b"\n" not in inside[1][2][:1]:
         return "GraphDef"

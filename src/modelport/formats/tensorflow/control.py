@@ -31,20 +31,19 @@ def choose(scope: Scope, index: Result, sides: Sequence[Callable[[Body], list[Re
         raise Unsupported("branches with different numbers of results")
     fixed: dict[int, Result] = {}
     flowing: list[int] = []
-    for k, row in enumerate(zip(*results, strict=True)):
-        if all(isinstance(r, Value) for r in row):
+    for k, across in enumerate(zip(*results, strict=True)):
+        if all(isinstance(r, Value) for r in across):
             flowing.append(k)
-        elif all(r is row[0] for r in row):
-            fixed[k] = row[0]
+        elif all(r is across[0] for r in across):
+            fixed[k] = across[0]
         else:
             raise Unsupported("branches that result in different handles")
     captured = list(dict.fromkeys(v for b in bodies for v in b.captured))
-    graphs, types = [], []
+    graphs = []
     for body, row in zip(bodies, results, strict=True):
         outs = [row[k] for k in flowing]
         graphs.append(_closed(body, [], captured, outs, name))
-    for k in flowing:
-        types.append(_joined([row[k] for row in results]))
+    types = [_joined([row[k] for row in results]) for k in flowing]
     if not types:
         return [fixed[k] for k in range(len(results[0]))]
     if len(sides) == 2 and index.dtype.kind == "b":

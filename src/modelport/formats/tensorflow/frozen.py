@@ -22,7 +22,7 @@ _NO_OUTPUTS = frozenset({
     "HistogramSummary", "ImageSummary"}) | ASSIGNS
 _FIRST = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "LSTMBlockCell", "GRUBlockCell",
                     "BlockLSTM", "BlockLSTMV2", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"})
-"""Operators of whose outputs only the first one (of an LSTMBlockCell the last) is a result, the rest is for training."""
+"""Operators of whose outputs only the first (of an LSTMBlockCell the last) is a result, the rest is for training."""
 
 
 def read_model(model: Model, inputs: Sequence[str], outputs: Sequence[str], explicit: bool) -> Graph:
@@ -100,8 +100,7 @@ def _find_outputs(model: Model) -> list[str]:
     """What nothing reads, and which depends on an input if anything does."""
     read: set[str] = set()
     for name in model.names.nodes:
-        data, control = model.names.edges(name)
-        read.update(i.partition(":")[0] for i in data)
+        read.update(i.partition(":")[0] for i in model.names.edges(name)[0])
     fed = _fed(model)
     leaves = [n for n, node in model.names.nodes.items() if n not in read and node.op not in _NO_OUTPUTS
               and "Apply" not in node.op and not n.startswith(("gradients/", "save/", "report_uninitialized"))
@@ -153,8 +152,8 @@ def _decoded(model: Model, inputs: list[str]) -> list[str]:
         if users and all(model.names.nodes[u].op in _DECODERS for u in users):
             for u in users:
                 out += [u, f"{u}:1"]
-                model.note("changed", f"the inputs are the samples and the rate that {model.names.nodes[u].op} makes of "
-                                      f"the file '{name}'", u)
+                model.note("changed", f"the inputs are the samples and the rate that {model.names.nodes[u].op} makes "
+                                      f"of the file '{name}'", u)
         else:
             out.append(name)
     return out

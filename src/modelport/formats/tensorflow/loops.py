@@ -92,7 +92,8 @@ def _rewritten(node: Node) -> Made:
             if c is not None and _counter(body, c) and begin is not None and begin.data is not None \
                     and begin.type.size == 1 and int(begin.numpy().reshape(())) == 0:
                 found[k] = after.node.inputs[2]
-            elif index is not None and index.data is not None and int(index.numpy().reshape(())) == 0 and _single(start):
+            elif index is not None and index.data is not None and _single(start) and int(
+                    index.numpy().reshape(())) == 0:
                 found[k] = after.node.inputs[2]
                 only_last.add(k)
     if not found:

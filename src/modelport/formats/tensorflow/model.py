@@ -116,8 +116,8 @@ class Model:
     def asset_lines(self, path: str) -> list[str]:
         """The lines of a vocabulary among the model's assets."""
         if path not in self.assets:
-            raise UnsafeModel(f"the model reads the file '{printable(path, 200)}', which is none of its assets; nothing "
-                              "was opened")
+            raise UnsafeModel(f"the model reads the file '{printable(path, 200)}', which is none of its assets; "
+                              "nothing was opened")
         if self.folder is None:
             raise CorruptFile(f"the asset '{path}' is beside no file")
         name = f"assets/{self.assets[path]}"

@@ -233,7 +233,7 @@ class _Probe:
     # ----------------------------------------------------------------------------------------- the result
 
     def _masked(self, found: _Found) -> str | None:
-        """What a masked step gives: ``zero``, ``state`` or ``previous``; ``None`` if it is no mask as layers have it."""
+        """What a masked step gives: ``zero``, ``state`` or ``previous``; ``None`` if no layer has such a mask."""
         weights = found.cell.weights
         given = self._given(weights.w.shape[1], weights.r.shape[1], False, 1.0, self.mask_form)
         after = call(self.body, given)
@@ -349,42 +349,42 @@ def _is_length(v: Value | None, x: Value) -> bool:
             return False
         if v.data is not None:
             return x.shape is not None and bool(x.shape) and x.shape[0] == int(v.numpy().reshape(-1)[0])
-        if v.node is None:
+        node = v.node
+        if node is None:
             return False
-        if v.op in ("Max", "Min", "Maximum", "Minimum", "Cast", "Reshape", "Identity"):
-            # of a single number: the greatest of several lengths is none
-            if v.op in ("Maximum", "Minimum"):
-                return all(_is_length(i, x) for i in v.node.inputs)
-            v = v.node.inputs[0]
+        if node.op in ("Maximum", "Minimum"):
+            return all(_is_length(i, x) for i in node.inputs)
+        if node.op in ("Max", "Min", "Cast", "Reshape", "Identity"):  # of a single number
+            v = node.inputs[0]
             continue
-        if v.op == "TensorListLength":
-            source = v.node.inputs[0]
+        if node.op == "TensorListLength":
+            source = node.inputs[0]
             return source is not None and source.node is not None and source.node.inputs[0] is x
-        if v.op != "StridedSlice":
+        if node.op != "StridedSlice":
             return False
-        shape, begin, end, _ = v.node.inputs
+        shape, begin, end, _ = node.inputs
         if shape is None or shape.op != "Shape" or shape.node is None or begin is None or begin.data is None or \
-                end is None or end.data is None or v.node.attrs.get("shrink_axis_mask") != 1:
+                end is None or end.data is None or node.attrs.get("shrink_axis_mask") != 1:
             return False
         return _axis_of(shape.node.inputs[0], x, int(begin.numpy().reshape(-1)[0]))
     return False
 
 
-def _axis_of(y: Value | None, x: Value, axis: int) -> bool:
-    """Whether axis ``axis`` of ``y`` is as long as the first of ``x``: they are the same, or one is the other turned."""
-    if y is None:
-        return False
+def _axis_of(y: Value | None, x: Value | None, axis: int) -> bool:
+    """Whether axis ``axis`` of ``y`` is as long as the first of ``x``: the same value, or one is the other turned."""
     for _ in range(8):
+        if y is None or x is None:
+            return False
         if y is x:
             return axis == 0
-        if x.node is None:
+        node = x.node
+        if node is None:
             return False
-        if x.op == "ReverseV2" or x.op == "Identity":
-            x = x.node.inputs[0]  # type: ignore[assignment]
-        elif x.op == "Transpose" and x.node.inputs[1] is not None and x.node.inputs[1].data is not None:
-            perm = [int(p) for p in x.node.inputs[1].numpy()]
-            inner = x.node.inputs[0]
-            return inner is y and axis == perm[0]
+        if node.op in ("ReverseV2", "Identity"):
+            x = node.inputs[0]
+        elif node.op == "Transpose" and node.inputs[1] is not None and node.inputs[1].data is not None:
+            perm = [int(p) for p in node.inputs[1].numpy()]
+            return node.inputs[0] is y and axis == perm[0]
         else:
             return False
     return False

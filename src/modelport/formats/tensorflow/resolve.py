@@ -324,7 +324,7 @@ def array_close(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Se
 def listed(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
     """Lists flow as values whose type says what they hold."""
     values = [_value(v) for v in ins]
-    element = dtype_of(a.number("element_dtype")) if node.op not in ("TensorListResize",) else None
+    element = dtype_of(a.number("element_dtype")) if node.op != "TensorListResize" else None
     if element is not None and element == OPAQUE:
         raise Unsupported("a list of lists or of handles")
     kind = list_dtype(element) if element is not None else values[0].dtype
@@ -333,9 +333,8 @@ def listed(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequenc
     if stated is not None and values[stated].data is not None:
         listed = values[stated].numpy()
         shape = (None, *(None if d < 0 else int(d) for d in listed)) if listed.ndim == 1 else None
-    if node.op == "TensorListFromTensor" and shape is None:
-        shape = values[0].shape
-    elif node.op in ("TensorListSetItem", "TensorListResize", "TensorListPushBack"):
+    if (node.op == "TensorListFromTensor" and shape is None) or node.op in (
+            "TensorListSetItem", "TensorListResize", "TensorListPushBack"):
         shape = values[0].shape
     attrs = a.raw()
     if node.op == "TensorListPopBack":
@@ -354,12 +353,8 @@ def _bound(a: Attributes, name: str) -> dict[str, Any]:
 @resolved("PartitionedCall", "StatefulPartitionedCall", "SymbolicGradient", "TPUPartitionedCall")
 def call(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
     if node.op in ("SymbolicGradient", "TPUPartitionedCall"):
-        return None if node.op == "SymbolicGradient" else _tpu()
+        raise Unsupported("a gradient" if node.op == "SymbolicGradient" else "a call that runs on a TPU")
     return scope.call(a.value("f") or "", ins, _bound(a, "f"), node.name)
-
-
-def _tpu() -> Sequence[Result]:
-    raise Unsupported("a call that runs on a TPU")
 
 
 @resolved("If", "StatelessIf")
@@ -432,7 +427,7 @@ def restore(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequen
 
 def _cut(scope: Scope, tensor: Any, text: str) -> Value:
     """A part of a variable that was saved whole: ``4 6 0,2:0,6`` is its shape, then start and length by axis."""
-    *shape, extents = text.split(" ")
+    extents = text.split(" ")[-1]
     where = []
     try:
         for t in extents.split(":"):

@@ -68,7 +68,6 @@ def read_meta(meta: Any, tensors: Tensors, limits: Limits, path: Path, folder: P
     bundle = Bundle(folder, checkpoint, limits) if (folder / f"{checkpoint}.index").is_file() else None
     model = Model(meta.graph_def, tensors, limits, folder, bundle)
     prepare(model, meta)
-    notes = []
     if inputs or outputs or (signature is None and not any(
             len(s.outputs) for k, s in meta.signature_def.items() if k not in (INIT, TRAIN))):
         from .frozen import read_model
@@ -82,10 +81,7 @@ def read_meta(meta: Any, tensors: Tensors, limits: Limits, path: Path, folder: P
         outs = [(k, _tensor_name(chosen.outputs[k], k)) for k in sorted(chosen.outputs)]
         others = [k for k in sorted(meta.signature_def) if k not in (INIT, TRAIN, name)]
         if others:
-            notes.append(("info", f"read signature '{printable(name)}'; the others: "
-                                  f"{', '.join(map(printable, others))}"))
-        for kind, text in notes:
-            model.note(kind, text)
+            model.note("info", f"read signature '{printable(name)}'; the others: {', '.join(map(printable, others))}")
         graph = model.trace(ins, outs, explicit)
     info = meta.meta_info_def
     told = {"tensorflow:version": info.tensorflow_version} if info.tensorflow_version else {}

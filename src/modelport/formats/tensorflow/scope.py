@@ -136,13 +136,18 @@ class Scope:
         d = definition(node.op)
         if d is None:
             raise Unsupported("an operator that TensorFlow does not define", self._place(node))
+        if len(d.outputs) == 1:
+            return at if d.outputs[0].name == argument else self._none_such(name, rest, node.op)
         numbers = self.attributes(node).numbers()
         offset = 0
         for a, n in zip(d.outputs, counts(d.outputs, numbers), strict=True):
             if a.name == argument:
                 return offset + at
             offset += n
-        raise CorruptFile(f"'{name}:{rest}' is no output of {node.op}")
+        return self._none_such(name, rest, node.op)
+
+    def _none_such(self, name: str, rest: str, op: str) -> int:
+        raise CorruptFile(f"'{name}:{rest}' is no output of {op}")
 
     def attributes(self, node: Any) -> Attributes:
         if node.name not in self._attributes:
@@ -250,7 +255,8 @@ class Scope:
         shapes = self._shapes(node)
         d = attributes.definition
         if d is None:
-            outs = [Type(values[0].dtype if node.op in _OF_ITS_INPUT and values else OPAQUE, None)] * max(1, len(shapes))
+            kind = values[0].dtype if node.op in _OF_ITS_INPUT and values else OPAQUE
+            outs = [Type(kind, None)] * max(1, len(shapes))
         else:
             try:
                 numbers = types(d.outputs, attributes.numbers())
@@ -313,7 +319,7 @@ class Scope:
             inner.memo[a.name] = [v]
         if self.model.effects:
             inner.run([c for c in function.control_ret.values() if c in inner.names.nodes])
-        return [inner.get(function.ret[o.name] if o.name in function.ret else o.name)
+        return [inner.get(function.ret.get(o.name, o.name))
                 for o in function.signature.output_arg]
 
 

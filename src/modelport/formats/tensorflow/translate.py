@@ -97,8 +97,7 @@ def _entered(op: Builder, node: Node, body: Graph) -> Mapping[str, Value]:
         given = {name: _like(inputs[k], raw) if k in fixed else Value(types[k], raw.name)
                  for k, (name, raw) in enumerate(turn.inputs.items())}
         try:
-            quiet = builder()
-            made = translate(turn, to_onnx, quiet, _around, given, lambda n, b: _entered(quiet, n, b))
+            made = _tried(turn, given)
         except (UnsupportedModel, Unsupported):
             break
         after = [types[k] if k in fixed else join(types[k], v.type)
@@ -108,6 +107,12 @@ def _entered(op: Builder, node: Node, body: Graph) -> Mapping[str, Value]:
         types = after
     return {name: _like(inputs[k], raw) if k in fixed else Value(types[k], raw.name)
             for k, (name, raw) in enumerate(body.inputs.items())}
+
+
+def _tried(body: Graph, given: Mapping[str, Value]) -> Graph:
+    """A translation of a body for the sake of its types."""
+    quiet = builder()
+    return translate(body, to_onnx, quiet, _around, given, lambda n, b: _entered(quiet, n, b))
 
 
 def _like(v: Value | None, raw: Value) -> Value:

@@ -70,8 +70,8 @@ def check(nodes: Mapping[str, Any], functions: Mapping[str, Any], roots: Iterabl
     if found:
         more = f", and {len(found) - 5} more" if len(found) > 5 else ""
         raise UnsafeModel(f"{doing} would run operators that reach outside of the model: {', '.join(found[:5])}{more}; "
-                          "nothing was run", hint="a model that reads or writes files is not only data; there is no option "
-                                                  "to run it")
+                          "nothing was run",
+                          hint="a model that reads or writes files is not only data; there is no option to run it")
     return assigns
 
 

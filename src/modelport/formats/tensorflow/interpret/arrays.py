@@ -176,7 +176,7 @@ def pad(x: Array, paddings: Array, value: Array | None = None) -> Any:
 @op("MirrorPad")
 def mirror_pad(x: Array, paddings: Array, *, mode: str) -> Any:
     return np.pad(x, [(int(a), int(b)) for a, b in paddings],
-                  "reflect" if mode == "REFLECT" else "symmetric")  # type: ignore[call-overload]
+                  "reflect" if mode == "REFLECT" else "symmetric")
 
 
 @op("Gather")
@@ -534,7 +534,7 @@ def matrix_diag_v3(d: Array, k: Array, rows: Array, columns: Array, padding: Arr
     r, c = int(rows), int(columns)
     if r == -1 and c == -1:
         r = c = n + max(abs(low) if low > 0 else 0, abs(high) if high < 0 else 0, -high if high < 0 else 0,
-                        low if low > 0 else 0)
+                        max(0, low))
         if low <= 0 <= high:
             r = c = n
     elif r == -1:

@@ -283,7 +283,8 @@ def batch_to_space(x: Array, block: Array, crops: Array) -> Any:
     order = [m, *(v for k in range(m) for v in (m + 1 + k, k)), *range(2 * m + 1, y.ndim)]
     y = y.transpose(order).reshape(n, *(d * b for d, b in zip(x.shape[1:], sizes, strict=False)), *x.shape[1 + m:])
     cut = tuple(slice(int(a), d - int(b)) for (a, b), d in zip(crops, y.shape[1:], strict=False))
-    return y[(slice(None), *cut)]
+    kept = (slice(None), *cut)
+    return y[kept]
 
 
 @op("BatchToSpace")
@@ -348,7 +349,7 @@ for _n in (1, 2, 3):
 
 
 def _real(inverse: bool, axes: int) -> Any:
-    def rule(x: Array, length: Array, *, Tcomplex: Any = np.dtype(np.complex64), Treal: Any = None) -> Any:
+    def rule(x: Array, length: Array, *, Tcomplex: Any = np.complex64, Treal: Any = None) -> Any:
         n = [int(v) for v in length]
         over = tuple(range(-axes, 0))
         if inverse:

@@ -99,7 +99,7 @@ def resize(items: TensorList, n: Array) -> Any:
 
 
 @op("TensorListElementShape", fold=False)
-def element_shape(items: TensorList, *, shape_type: Any = np.dtype(np.int32)) -> Any:
+def element_shape(items: TensorList, *, shape_type: Any = np.int32) -> Any:
     return np.array(-1 if items.shape is None else items.shape, shape_type)
 
 

@@ -43,8 +43,7 @@ def _softplus(x: Any) -> Any:
 
 def _ndtri(p: Any) -> Any:
     """The quantile of the normal distribution, by Newton steps on the error function from a rational start."""
-    x = np.sqrt(2) * _erfinv(2 * p - 1)
-    return x
+    return np.sqrt(2) * _erfinv(2 * p - 1)
 
 
 def _erfinv(y: Any) -> Any:
@@ -262,7 +261,7 @@ def l2_loss(x: Array) -> Any:
 
 
 @op("Complex")
-def complex_(a: Array, b: Array, *, Tout: Any = np.dtype(np.complex64)) -> Any:
+def complex_(a: Array, b: Array, *, Tout: Any = np.complex64) -> Any:
     return (a + 1j * b).astype(Tout)
 
 
@@ -321,12 +320,12 @@ OPS["EuclideanNorm"] = _reduced(lambda x, axis, keepdims: np.sqrt((np.abs(x) ** 
 
 
 @op("ArgMax")
-def arg_max(x: Array, axis: Array, *, output_type: Any = np.dtype(np.int64)) -> Any:
+def arg_max(x: Array, axis: Array, *, output_type: Any = np.int64) -> Any:
     return np.argmax(x, int(axis)).astype(output_type)
 
 
 @op("ArgMin")
-def arg_min(x: Array, axis: Array, *, output_type: Any = np.dtype(np.int64)) -> Any:
+def arg_min(x: Array, axis: Array, *, output_type: Any = np.int64) -> Any:
     return np.argmin(x, int(axis)).astype(output_type)
 
 
@@ -415,7 +414,7 @@ def dense_bincount(x: Array, size: Array, weights: Array, *, binary_output: bool
 
 
 @op("HistogramFixedWidth")
-def histogram(x: Array, value_range: Array, bins: Array, *, dtype: Any = np.dtype(np.int32)) -> Any:
+def histogram(x: Array, value_range: Array, bins: Array, *, dtype: Any = np.int32) -> Any:
     low, high = (float(v) for v in value_range)
     n = bounded([bins])[0]
     at = np.clip(np.floor((x.ravel().astype(np.float64) - low) / (high - low) * n), 0, n - 1).astype(np.int64)

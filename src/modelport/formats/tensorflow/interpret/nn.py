@@ -16,7 +16,8 @@ from .table import OPS, Refused, bounded, op
 Pairs = list[tuple[int, int]]
 
 
-def padding(size: int, kernel: int, stride: int, dilation: int, kind: str, explicit: tuple[int, int]) -> tuple[int, int]:
+def padding(size: int, kernel: int, stride: int, dilation: int, kind: str,
+            explicit: tuple[int, int]) -> tuple[int, int]:
     """How much is padded before and behind one axis."""
     if kind == "VALID":
         return 0, 0
@@ -52,7 +53,7 @@ def windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: 
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     if any(s < r for s, r in zip(x.shape[1:-1], reach, strict=True)):
         raise Refused("a window that is larger than the input")
-    w = np.lib.stride_tricks.sliding_window_view(x, reach, tuple(range(1, n + 1)))  # type: ignore[call-overload]
+    w = np.lib.stride_tricks.sliding_window_view(x, reach, tuple(range(1, n + 1)))
     where: tuple[Any, ...] = (slice(None), *(slice(None, None, s) for s in strides), slice(None),
                               *(slice(None, None, d) for d in dilations))
     return np.asarray(w[where])
@@ -69,8 +70,8 @@ def _convolved(x: Array, w: Array, strides: Sequence[int], dilations: Sequence[i
     rows, size = math.prod(lead), math.prod(kernel)
     high = np.float64 if x.dtype == np.float64 else np.float32
     if depthwise:
-        cols = p.reshape(rows, x.shape[-1], size).astype(high)
-        made = np.einsum("rcs,scm->rcm", cols, w.reshape(size, *w.shape[n:]).astype(high))
+        cells = w.reshape(size, *w.shape[n:]).astype(high)
+        made: Array = np.einsum("rcs,scm->rcm", p.reshape(rows, x.shape[-1], size).astype(high), cells)
         return made.reshape(*lead, -1).astype(x.dtype)
     groups = x.shape[-1] // w.shape[n]
     cols = p.reshape(rows, groups, w.shape[n], size).astype(high)
@@ -123,9 +124,11 @@ def conv_transposed(size: Array, w: Array, y: Array, *, strides: Any, padding: s
             part = (y.reshape(*y.shape[:-1], channels, -1) * w[at]).sum(-1)
         else:
             part = y @ w[at].T
-        made[(slice(None), *where)] += part.astype(y.dtype)
+        here = (slice(None), *where)
+        made[here] += part.astype(y.dtype)
     cut = tuple(slice(a, a + o) for (a, _), o in zip(pads, out, strict=True))
-    return back(made[(slice(None), *cut)], f)
+    kept = (slice(None), *cut)
+    return back(made[kept], f)
 
 
 OPS["DepthwiseConv2dNativeBackpropInput"] = lambda size, w, y, **k: conv_transposed(size, w, y, deep=True, **k)
@@ -165,7 +168,7 @@ def avg_pool(x: Array, *, ksize: Any, strides: Any, padding: str, data_format: s
 
 
 @op("MaxPoolWithArgmax", fold=False)
-def max_pool_argmax(x: Array, *, ksize: Any, strides: Any, padding: str, Targmax: Any = np.dtype(np.int64),
+def max_pool_argmax(x: Array, *, ksize: Any, strides: Any, padding: str, Targmax: Any = np.int64,
                     include_batch_in_index: bool = False) -> Any:
     k, s = list(ksize[1:3]), list(strides[1:3])
     from . import nn
@@ -371,7 +374,8 @@ def lstm_block_cell(x: Array, cs: Array, h: Array, w: Array, wci: Array, wcf: Ar
 
 @op("BlockLSTM", "BlockLSTMV2", fold=False)
 def block_lstm(length: Array, x: Array, cs: Array, h: Array, w: Array, wci: Array, wcf: Array, wco: Array, b: Array, *,
-               forget_bias: float = 1.0, cell_clip: float = 3.0, use_peephole: bool = False, order: str = "icfo") -> Any:
+               forget_bias: float = 1.0, cell_clip: float = 3.0, use_peephole: bool = False,
+               order: str = "icfo") -> Any:
     rows: list[tuple[Array, ...]] = []
     zero = tuple(np.zeros_like(cs) for _ in range(7))
     for t in range(len(x)):

@@ -81,12 +81,13 @@ def qdq_v1(x: Array, *, signed_input: bool = True, num_bits: int = 8, range_give
                   num_bits=num_bits, range_given=range_given)
 
 
-_QTYPES = {"qint8": np.int8, "quint8": np.uint8, "qint16": np.int16, "quint16": np.uint16, "qint32": np.int32}
+_QTYPES: dict[str, Any] = {"qint8": np.int8, "quint8": np.uint8, "qint16": np.int16, "quint16": np.uint16,
+                           "qint32": np.int32}
 
 
 @op("Dequantize")
 def dequantize(x: Array, low: Array, high: Array, *, T: str, mode: str = "MIN_COMBINED", narrow_range: bool = False,
-               axis: int = -1, dtype: Any = np.dtype(F32)) -> Any:
+               axis: int = -1, dtype: Any = F32) -> Any:
     info = np.iinfo(_QTYPES[T])
     if axis != -1:
         shape = [1] * x.ndim

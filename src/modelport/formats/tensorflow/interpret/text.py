@@ -165,7 +165,7 @@ def as_string(x: Array, *, precision: int = -1, scientific: bool = False, shorte
 
 
 @op("StringToNumber")
-def to_number(x: Array, *, out_type: Any = np.dtype(np.float32)) -> Any:
+def to_number(x: Array, *, out_type: Any = np.float32) -> Any:
     convert: Any = float if np.dtype(out_type).kind == "f" else int
     return np.array([convert(str(v)) for v in x.ravel()], out_type).reshape(x.shape)
 

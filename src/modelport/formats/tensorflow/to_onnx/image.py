@@ -131,7 +131,7 @@ def extract_patches(op: Builder, x: Value, *, ksizes: Sequence[int], strides: Se
 
 def _channels(op: Builder, x: Value) -> tuple[Any, Any, Any]:
     n = rank(x) - 1
-    return tuple(op.add("Split", x, axis=n, num_outputs=3, outputs=3))  # type: ignore[return-value]
+    return tuple(op.add("Split", x, axis=n, num_outputs=3, outputs=3))
 
 
 @to_onnx("RGBToHSV")

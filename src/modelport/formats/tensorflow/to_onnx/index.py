@@ -61,8 +61,8 @@ def strided_slice_update(op: Builder, x: Value, begin: Value, end: Value, stride
                          shrink_axis_mask: int = 0) -> Any:
     shape = dims(x)
     from ..interpret.arrays import _where
-    where = _where(np.zeros(0), *(np.asarray(known(v, "a slice")) for v in (begin, end, strides)), begin_mask, end_mask,
-                   ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    first, last, step = (np.asarray(known(v, "a slice")) for v in (begin, end, strides))
+    where = _where(np.zeros(0), first, last, step, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
     chosen = np.stack(np.unravel_index(np.arange(int(np.prod(shape))), shape), -1).reshape(*shape, len(shape))[where]
     target = op.Expand(value, ints(chosen.shape[:-1]))
     return op.ScatterND(x, constant(chosen, I64), target)
@@ -70,8 +70,7 @@ def strided_slice_update(op: Builder, x: Value, begin: Value, end: Value, stride
 
 @to_onnx("OneHot")
 def one_hot(op: Builder, index: Value, depth: Value, on: Value, off: Value, *, axis: int = -1) -> Any:
-    made = lite.one_hot(op, index, depth, on, off, axis=axis)
-    return made
+    return lite.one_hot(op, index, depth, on, off, axis=axis)
 
 
 @to_onnx("Where")

@@ -291,7 +291,8 @@ def _digamma(op: Builder, z0: Value) -> Any:
         series = op.Add(f(c), op.Mul(i2, series))
     made = op.Sub(op.Sub(op.Log(y), op.Div(f(0.5), y)), op.Mul(i2, series))
     made = op.Add(made, total)
-    made = op.Where(flip, op.Sub(made, op.Div(op.Mul(f(np.pi), op.Cos(op.Mul(f(np.pi), z0))), op.Sin(op.Mul(f(np.pi), z0)))), made)
+    angle = op.Mul(f(np.pi), z0)
+    made = op.Where(flip, op.Sub(made, op.Div(op.Mul(f(np.pi), op.Cos(angle)), op.Sin(angle))), made)
     pole = op.And(flip, op.Equal(z0, op.Floor(z0)))
     return op.Where(pole, f(np.nan), made)
 
@@ -333,7 +334,7 @@ _BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 13
 
 @to_onnx("Igamma", "Igammac")
 def igamma(op: Builder, a: Value, x: Value) -> Any:
-    """The incomplete gamma functions, by a series for small x and a continued fraction for large (Numerical Recipes)."""
+    """The incomplete gamma functions: a series for small x, a continued fraction for large (Numerical Recipes)."""
     def f(v: float) -> Value:
         return constant(np.float64(v))
     s, z = _wide(op, a), _wide(op, x)

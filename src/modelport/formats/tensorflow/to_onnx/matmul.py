@@ -1,4 +1,4 @@
-"""Products of matrices and what linear algebra ONNX has.  Source: tensorflow/core/kernels/{matmul,batch_matmul}_op.cc."""
+"""Products of matrices and what linear algebra ONNX has.  Source: tensorflow/core/kernels/matmul_op_impl.h."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -60,7 +60,8 @@ def determinant(op: Builder, x: Value) -> Any:
 def band_part(op: Builder, x: Value, lower: Value, upper: Value) -> Any:
     zero, none, step = one(x, 0), constant(0, I64), constant(1, I64)
     n = rank(x)
-    rows, columns = (op.Range(none, op.Squeeze(op.Shape(x, start=k, end=k + 1), ints([0])), step) for k in (n - 2, n - 1))
+    rows, columns = (op.Range(none, op.Squeeze(op.Shape(x, start=k, end=k + 1), ints([0])), step)
+                     for k in (n - 2, n - 1))
     low, high = (op.Reshape(i64(op, v), ints([])) for v in (lower, upper))
     below = op.Sub(op.Unsqueeze(rows, ints([1])), op.Unsqueeze(columns, ints([0])))
     keep = op.And(op.Or(op.Less(low, none), op.LessOrEqual(below, low)),

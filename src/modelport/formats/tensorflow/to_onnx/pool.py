@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder

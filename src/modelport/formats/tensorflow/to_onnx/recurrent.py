@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from ....errors import Unsupported
 from ....ir.graph import Graph, Value, constant
 from ....ir.rules import Builder
@@ -49,8 +48,9 @@ def block_lstm(op: Builder, length: Value, x: Value, cs: Value, h: Value, *weigh
              "x": Value(step, "x"), "t": Value(Type(I64, ()), "t")}
     held = {f"w{k}": Value(Type(v.dtype, v.shape), v.name) for k, v in enumerate([*weights, i64(op, length)])}
     known: list[Value] = [v if v.data is not None else held[f"w{k}"] for k, v in enumerate(weights)]
-    outs = _cell(op, inner["x"], inner["cs"], inner["h"], *known, 0.0 if second else forget_bias,  # type: ignore[misc]
-                 clip, use_peephole, "ifco" if second else "icfo")
+    w, wci, wcf, wco, b = known
+    outs = _cell(op, inner["x"], inner["cs"], inner["h"], w, wci, wcf, wco, b, 0.0 if second else forget_bias, clip,
+                 use_peephole, "ifco" if second else "icfo")
     running = op.Less(inner["t"], op.Reshape(held["w5"], ints([])))
     rows = [op.Where(running, v, one(x, 0)) for v in outs]
     body = Graph({**inner, **held}, {

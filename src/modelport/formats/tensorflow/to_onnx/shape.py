@@ -226,7 +226,7 @@ def roll(op: Builder, x: Value, shift: Value, axis: Value) -> Any:
 
 @to_onnx("SpaceToDepth", "DepthToSpace")
 def blocks(op: Builder, x: Value, *, block_size: int, data_format: str = "NHWC") -> Any:
-    more = {"mode": "DCR"} if name_of(op) == "DepthToSpace" else {}
+    more: dict[str, Any] = {"mode": "DCR"} if name_of(op) == "DepthToSpace" else {}
     if data_format not in ("NHWC", "NCHW"):
         raise Unsupported(f"data format {data_format}")
     prefix = "nhwc." if data_format == "NHWC" else ""

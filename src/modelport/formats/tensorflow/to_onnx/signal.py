@@ -14,6 +14,7 @@ from ....ir.rules import Builder
 from ....ir.types import DType
 from .common import F32, I64, cast, dims, ints, known, name_of, one, rank, to_onnx
 
+C64 = np.dtype(np.complex64)
 COMPLEX = frozenset(
     "RFFT RFFT2D IRFFT IRFFT2D FFT FFT2D IFFT IFFT2D Complex Real Imag ComplexAbs Angle Conj Cast Reshape Transpose "
     "ExpandDims Squeeze ConcatV2 Pack StridedSlice Slice Identity Mul Add AddV2 Sub Abs GatherV2 Neg".split())
@@ -57,7 +58,7 @@ def fft(op: Builder, x: Value) -> Any:
 
 
 @to_onnx("RFFT", "RFFT2D")
-def rfft(op: Builder, x: Value, length: Value, *, Tcomplex: DType = np.dtype(np.complex64)) -> Any:
+def rfft(op: Builder, x: Value, length: Value, *, Tcomplex: DType = C64) -> Any:
     _real_type(x)
     sizes = known(length, "the length of the transform")
     y = op.Unsqueeze(x, ints([-1]))
@@ -101,7 +102,7 @@ def irfft(op: Builder, x: Value, length: Value, *, Treal: DType = F32) -> Any:
 
 
 @to_onnx("Complex")
-def complex_(op: Builder, a: Value, b: Value, *, Tout: DType = np.dtype(np.complex64)) -> Any:
+def complex_(op: Builder, a: Value, b: Value, *, Tout: DType = C64) -> Any:
     return pair(op, a, b)
 
 
