@@ -163,9 +163,47 @@ Real numbers agree to 1e-5 of the range, integers to one step.
 """
 
 
+def keras_page() -> str:
+    verdicts = table("keras.txt")
+    groups: dict[str, list[str]] = defaultdict(list)
+    for case in verdicts:
+        head, _, rest = case.partition("/")
+        groups[f"keras.ops.{rest.partition('@')[0].partition('_')[0]}" if head == "ops" else
+               head.partition("@")[0]].append(case)
+    named = {"TFOpLambda": "functions of TensorFlow in models of Keras 2", "model": "nested, shared and masked models",
+             "policy": "policies of half precision and of quantization", "h5": ".h5 files of Keras 3"}
+    lines, functions = [], []
+    for name, cases in sorted(groups.items()):
+        passed = sum(verdicts[c] == "pass" for c in cases)
+        old = sum(c.endswith("@2") and verdicts[c] == "pass" for c in cases)
+        why = "; ".join(sorted({verdicts[c].removeprefix("unsupported: ").replace("|", "/") for c in cases
+                                if verdicts[c] != "pass"}))
+        if name.startswith("keras.ops."):
+            functions.append(f"`{name.removeprefix('keras.ops.')}`" + (f" ({why})" if why else ""))
+        else:
+            lines.append([named.get(name) or f"`{name}`", f"{passed} of {len(cases)}", old or "", why])
+    return f"""# Keras
+
+Files are read: `.keras` (zipped, or as a folder; of Keras 2.12 to today), `.h5` and `.hdf5` of Keras 1, 2 and 3 and of tf.keras,
+and architectures in JSON with a file of weights. Neither Keras nor TensorFlow is needed, and nothing in a file is run: a Lambda
+layer and a subclassed model are refused, with the ways out. [The guide](../keras.md) says more.
+
+## Reading, measured
+
+{len(verdicts)} models of one layer or operation each, made by Keras 3 and tf_keras, computed by them and, through the hub, by ONNX
+Runtime: {kinds(verdicts)}. Real numbers agree to 1e-5 of the range, whole numbers and text exactly.
+
+{rows(["layer", "cases that pass", "of them Keras 2", "what does not"], lines)}
+
+## Operations
+
+Functions of `keras.ops` in functional models, each with one case or several: {", ".join(functions)}.
+"""
+
+
 def main() -> int:
     stale = []
-    for name, make in (("onnx.md", onnx_page), ("tflite.md", tflite_page)):
+    for name, make in (("onnx.md", onnx_page), ("tflite.md", tflite_page), ("keras.md", keras_page)):
         page = make()
         path = PAGES / name
         if not path.exists() or path.read_text() != page:

@@ -213,7 +213,10 @@ def _chain(name: str, layers: dict[str, Layer], config: Mapping[str, Any]) -> Ne
             dtype = "float32"
             shape = [None, given.get("input_length")]
         if shape is None and first is not None:
-            head = first.layers[first.inputs[0].layer].config
+            start = first.inputs[0].layer if first.inputs else ""
+            if start not in first.layers:
+                raise CorruptFile(f"there is no layer '{printable(start)}'")
+            head = first.layers[start].config
             shape = head.get("batch_shape") or head.get("batch_input_shape")
             dtype = head.get("dtype") or dtype
         shape = shape or config.get("build_input_shape")

@@ -69,7 +69,11 @@ def read(path: Path, limits: Limits = DEFAULT, *, weights: str | None = None, st
             "ONNX operators", hint="save it as a SavedModel (model.export), or load the live model in Python")
     reader = Reader(limits, parts.version, parts.backend, state == "explicit")
     reader.assets = parts.assets
-    return reader.model(kind, inside, parts.scope)
+    try:
+        return reader.model(kind, inside, parts.scope)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as e:
+        raise CorruptFile(f"the configuration of the model makes no sense ({type(e).__name__}: {printable(e, 80)})",
+                          path=path) from e
 
 
 def _parts(path: Path, limits: Limits, weights: str | None) -> Parts:

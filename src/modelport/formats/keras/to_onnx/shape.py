@@ -25,9 +25,23 @@ def reshape_layer(op: Builder, x: Value, *, target_shape: Any) -> Any:
     target = [int(d) for d in target_shape]
     if any(d == 0 for d in target) or target.count(-1) > 1 or any(d < -1 for d in target):
         raise Unsupported(f"target_shape {target}")
+    if (kept := _kept(op, x, target)) is not None:
+        return kept
     if -1 in target or all(isinstance(d, int) for d in (x.shape or (None,))[1:]):
         return op.Reshape(x, ints([0, *target]))
     return op.Reshape(x, ints([-1, *target]))
+
+
+def _kept(op: Builder, x: Value, target: Sequence[int]) -> Any:
+    """A mean over an image that is given back axes of one: the same mean with its axes kept, so that no layout is
+    decided here."""
+    node = x.node
+    if node is None or node.op != "ReduceMean" or node.attrs.get("keepdims", 1) or node.inputs[0] is None \
+            or node.inputs[1] is None or node.inputs[1].data is None:
+        return None
+    image, axes = node.inputs[0], node.inputs[1].numpy().tolist()
+    wanted = [1 if a in axes else (image.shape or ())[a] for a in range(1, rank(image))]
+    return op.ReduceMean(image, ints(axes), keepdims=1) if wanted == list(target) else None
 
 
 @to_onnx("Permute")
