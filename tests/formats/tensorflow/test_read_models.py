@@ -1,0 +1,125 @@
+"""SavedModels as TensorFlow and Keras write them: read, run by the interpreter and by ONNX Runtime, equal to what
+TensorFlow computed (``make_models.py`` records it)."""
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modelport
+from modelport.errors import UnsafeModel, UsageError
+from modelport.runtimes import start
+
+RECORDED = Path(__file__).parents[2] / "recorded" / "tensorflow"
+NAMES = sorted(p.name.removesuffix(".tar.xz") for p in RECORDED.glob("*.tar.xz"))
+BAR = 2e-5
+"""Of the greatest number: up to 21 recurrent steps of float32 products, each rounded at 6e-8, whose errors grow."""
+
+
+def unpack(name: str, folder: Path) -> Path:
+    with tarfile.open(RECORDED / f"{name}.tar.xz") as tar:
+        for member in tar.getmembers():
+            assert member.isfile()
+            path = folder / name / member.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            source = tar.extractfile(member)
+            assert source is not None
+            path.write_bytes(source.read())
+    return folder / name
+
+
+def cases(name: str) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    with np.load(RECORDED / f"{name}.npz") as file:
+        out: dict[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = {}
+        for key in file.files:
+            batch, side, of = key.split("|", 2)
+            pair = out.setdefault(batch, ({}, {}))
+            array = file[key]
+            pair[side == "out"][of] = array.astype(object) if array.dtype.kind == "U" else array
+    return [out[k] for k in sorted(out)]
+
+
+def assert_equal(want: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]) -> None:
+    for name, a in want.items():
+        b = got[name]
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        if a.dtype.kind == "f":
+            np.testing.assert_allclose(b, a, rtol=0, atol=BAR * max(np.abs(a).max(initial=0), 1e-6))
+        else:
+            np.testing.assert_array_equal(b, a)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "counter"])
+def test_models_compute_what_tensorflow_computed(name: str, tmp_path: Path) -> None:
+    path = unpack(name, tmp_path)
+    modelport.convert(path, tmp_path / "m.onnx", verify=None)
+    interpreter, runtime = start("graphdef", path), start("onnxruntime", tmp_path / "m.onnx")
+    for feeds, want in cases(name):
+        assert_equal(want, interpreter.run(feeds))
+        assert_equal(want, runtime.run(feeds))
+
+
+@pytest.mark.parametrize(("name", "operators"), [
+    ("lstm", {"LSTM": 2}), ("gru", {"GRU": 2}), ("masked", {"LSTM": 1}), ("both_ways", {"GRU": 2})])
+def test_recurrent_layers_are_recognised(name: str, operators: dict[str, int], tmp_path: Path) -> None:
+    found = [n.op for n in modelport.load(unpack(name, tmp_path)).graph.walk()]
+    assert {op: found.count(op) for op in operators} == operators
+    assert "Loop" not in found
+    assert "Scan" not in found
+
+
+def test_a_loop_that_only_looks_recurrent_stays_a_loop(tmp_path: Path) -> None:
+    model = modelport.load(unpack("choice", tmp_path))
+    assert [n.op for n in model.graph.walk()].count("Loop") == 2
+
+
+def test_state_becomes_inputs_and_outputs(tmp_path: Path) -> None:
+    path = unpack("counter", tmp_path)
+    model = modelport.load(path)
+    assert list(model.inputs) == ["x", "state:Variable"]
+    assert list(model.outputs) == ["y", "state:Variable:next"]
+    assert any("state:<name>" in n.message for n in model.notes)
+    modelport.convert(model, tmp_path / "m.onnx", verify=None)
+    session = start("onnxruntime", tmp_path / "m.onnx")
+    state = np.float32(1.5)
+    for feeds, want in cases("counter"):  # one after the other: the count goes on
+        made = session.run({"x": feeds["x"], "state:Variable": state})
+        np.testing.assert_allclose(made["y"], want["y"], rtol=1e-6)
+        state = made["state:Variable:next"]
+
+
+def test_state_can_be_reset(tmp_path: Path) -> None:
+    model = modelport.load(unpack("counter", tmp_path), state="reset")
+    assert list(model.inputs) == ["x"]
+    made = model.run(x=np.float32(2))
+    np.testing.assert_allclose(made["y"], 7.0, rtol=1e-6)
+
+
+def test_signatures_and_tags_are_chosen_by_name(tmp_path: Path) -> None:
+    path = unpack("vision", tmp_path)
+    assert modelport.load(path, signature="serve").inputs.keys() != set()
+    with pytest.raises(UsageError, match="no signature 'other'") as e:
+        modelport.load(path, signature="other")
+    assert "serving_default" in e.value.hint
+    with pytest.raises(UsageError, match="tags 'train'"):
+        modelport.load(path, tags="train")
+
+
+def test_tensors_take_the_place_of_a_signature(tmp_path: Path) -> None:
+    model = modelport.load(unpack("first", tmp_path), inputs="x", outputs="while/Exit_1:0")
+    assert list(model.outputs) == ["while/Exit_1"]
+
+
+def test_an_asset_is_read_by_the_policy_for_paths(tmp_path: Path) -> None:
+    path = unpack("vocabulary", tmp_path)
+    asset = next((path / "assets").iterdir())
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    asset.unlink()
+    asset.symlink_to(secret)
+    with pytest.raises(UnsafeModel, match="link"):
+        modelport.load(path)
