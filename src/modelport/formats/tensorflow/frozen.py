@@ -1,6 +1,7 @@
 """Graphs without a signature: their inputs and outputs are found, or named by the user."""
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from ...errors import UsageError, printable
@@ -86,9 +87,7 @@ def _type(model: Model, name: str) -> Type:
         if node.op == "Const":
             shape = model.tensors.tensor(node.attr["value"].tensor, name).type.shape
     else:
-        from .ops import types
-        d = definition(node.op)
-        numbers = [] if d is None else types(d.outputs, Scope(model, model.names, Body()).attributes(node).numbers())
+        numbers = [] if definition(node.op) is None else Scope(model, model.names, Body()).output_types(node)
         dtype = dtype_of(numbers[k]) if k < len(numbers) else OPAQUE
         if node.op == "DecodeWav":
             sizes = [int(node.attr[a].i) if a in node.attr else -1 for a in ("desired_samples", "desired_channels")]
@@ -116,7 +115,9 @@ def _find_outputs(model: Model) -> list[str]:
         d = definition(node.op)
         many = 1
         if d is not None and node.op not in _FIRST:
-            many = sum(counts(d.outputs, Scope(model, model.names, Body()).attributes(node).numbers()))
+            with contextlib.suppress(KeyError):  # attributes that do not say it: following the graph will
+                many = sum(counts(d.outputs, Scope(model, model.names, Body()).attributes(node).numbers()))
+            many = model.limits.check("tensors", many)
         elif node.op == "LSTMBlockCell":
             out.append(f"{n}:6")
             continue

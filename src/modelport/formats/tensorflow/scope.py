@@ -259,13 +259,23 @@ class Scope:
             outs = [Type(kind, None)] * max(1, len(shapes))
         else:
             try:
-                numbers = types(d.outputs, attributes.numbers())
+                numbers = self.output_types(node)
             except (KeyError, ValueError, TypeError):
                 raise CorruptFile("its attributes do not say how many outputs it has") from None
-            self.model.limits.check("tensors", len(numbers))
             outs = [Type(dtype_of(t), s) for t, s in zip(numbers, [*shapes, *[None] * (len(numbers) - len(shapes))],
                                                          strict=False)]
         return self.make(node.op, values, attributes.raw(), outs, node.name)
+
+    def output_types(self, node: Any) -> list[int]:
+        """The number of DataType of each output of a node that TensorFlow defines."""
+        attributes = self.attributes(node)
+        assert attributes.definition is not None
+        told = attributes.numbers()
+        many = counts(attributes.definition.outputs, told)
+        if any(n < 0 for n in many):
+            raise ValueError
+        self.model.limits.check("tensors", sum(many))
+        return types(attributes.definition.outputs, told)
 
     def _shapes(self, node: Any) -> list[Shape]:
         if "_output_shapes" in node.attr:
