@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,6 +113,55 @@ Cases of each operator that pass, by the operator set written.
 """
 
 
+def target(name: str) -> tuple[dict[str, str], dict[str, str], float, list[list[object]]]:
+    """What became of ONNX's cases in a format: all, those whose element types it has, the share of these that pass, and
+    a row for each operator."""
+    written = table(f"{name}-target.txt")
+    ops: dict[str, list[str]] = defaultdict(list)
+    for case, op in operators().items():
+        ops[op].append(case)
+    sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+    module = import_module(f"{name}_target")
+    held = {k: v for k, v in written.items()
+            if not any(r.search(t) for r in (module.OUTSIDE, module.LACKING) for t in (k, v))}
+    lines: list[list[object]] = []
+    for op, cases in sorted(ops.items()):
+        passed = sum(written[c] == "pass" for c in cases)
+        why = sorted({written[c].removeprefix("unsupported (").removesuffix(")") for c in cases if written[c] != "pass"})
+        lines.append([f"`{op}`", f"{passed} of {len(cases)}", "; ".join(why)[:300].replace("|", "/")])
+    return written, held, 100 * sum(v == "pass" for v in held.values()) / len(held), lines
+
+
+def writing(name: str, how: str) -> str:
+    """The section on writing of a format's page."""
+    written, held, share, lines = target(name)
+    return f"""## Writing, measured
+
+ONNX's own {len(written)} cases, each read, written {how}: {kinds(written)}. Of the {len(held)} whose element types the format has
+or carries, {share:.1f} % pass; the others are refused with the reason.
+
+{rows(["operator", "cases that pass", "why not the others"], lines)}
+"""
+
+
+def tensorflow_page() -> str:
+    return f"""# TensorFlow
+
+SavedModels and frozen graphs (`.pb`, `.pbtxt`) are read and written; TensorFlow is not needed. [Reading](../tensorflow.md) and
+[writing](../tensorflow-writing.md) say more.
+
+{writing("tensorflow", "as TensorFlow's graph and run by TensorFlow on the CPU")}"""
+
+
+def tfjs_page() -> str:
+    return f"""# TensorFlow.js
+
+Graph models (a folder with `model.json` and shards of weights) are read and written; neither TensorFlow nor Node.js is needed.
+[The guide](../tfjs.md) says more.
+
+{writing("tfjs", "as a graph model and run by TensorFlow.js 4.22 in Node.js (backend `cpu`)")}"""
+
+
 def tflite_page() -> str:
     verdicts = table("tflite.txt")
     by_op: dict[str, list[str]] = defaultdict(list)
@@ -123,19 +173,7 @@ def tflite_page() -> str:
         why = "; ".join(f"{c.partition('/')[2] or 'as such'}: {verdicts[c]}" for c in cases
                         if not verdicts[c].startswith("pass"))
         lines.append([f"`{op}`", f"{passed} of {len(cases)}", why])
-    written = table("tflite-target.txt")
-    ops: dict[str, list[str]] = defaultdict(list)
-    for case, op in operators().items():
-        ops[op].append(case)
-    sys.path.insert(0, str(ROOT / "tests" / "conformance"))
-    from tflite_target import LACKING, OUTSIDE
-    held = {k: v for k, v in written.items() if not any(r.search(t) for r in (OUTSIDE, LACKING) for t in (k, v))}
-    targets = []
-    for op, cases in sorted(ops.items()):
-        passed = sum(written[c] == "pass" for c in cases)
-        why = sorted({written[c].removeprefix("unsupported (").removesuffix(")") for c in cases if written[c] != "pass"})
-        targets.append([f"`{op}`", f"{passed} of {len(cases)}", "; ".join(why)[:300].replace("|", "/")])
-    share = 100 * sum(v == "pass" for v in held.values()) / len(held)
+    written, held, share, targets = target("tflite")
     return f"""# TensorFlow Lite
 
 Files are written with builtin operators only, by no framework: float32, float16 weights (`--float16`), int8, int16 and uint8 from
@@ -203,7 +241,8 @@ Functions of `keras.ops` in functional models, each with one case or several: {"
 
 def main() -> int:
     stale = []
-    for name, make in (("onnx.md", onnx_page), ("tflite.md", tflite_page), ("keras.md", keras_page)):
+    for name, make in (("onnx.md", onnx_page), ("tflite.md", tflite_page), ("keras.md", keras_page),
+                       ("tensorflow.md", tensorflow_page), ("tfjs.md", tfjs_page)):
         page = make()
         path = PAGES / name
         if not path.exists() or path.read_text() != page:
