@@ -13,6 +13,7 @@ import numpy as np
 
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import ModelportError, Unsupported, printable
+from ..hub.layout import first_to_last, last_to_first
 from ..ir.graph import Graph, Node, Value
 from ..ir.tensor import Array
 from ..ir.types import STRING, is_float
@@ -174,7 +175,8 @@ class _Search:
             before = max([0.0, *(error.get(id(v), 0.0) for v in node.inputs if v is not None)])
             for o in node.outputs:
                 key = here.get(id(o)) or ends.get(id(o))
-                error[id(o)] = before if key is None else _error(o, a[key], b[key])
+                error[id(o)] = before if key is None else min(
+                    _error(o, a[key], seen) for seen in _orders(a[key], b[key]))
                 if key is not None and error[id(o)] > _least(o) and error[id(o)] > 10 * before:
                     region = self._region(graph, node, set(here))
                     made = Finding(stage, node.label, node.op, o.name or key, error[id(o)], before, feed.name,
@@ -237,6 +239,14 @@ class _Search:
             "python -c \"import numpy as n, onnxruntime as o; s = o.InferenceSession('repro.onnx'); "
             "print(s.run(None, dict(n.load('inputs.npz')))[0] - n.load('expected.npz')['out'])\"\n", encoding="utf-8")
         return tuple(str(self.repro / n) for n in ("repro.onnx", "inputs.npz", "expected.npz", "README"))
+
+
+def _orders(a: Array, b: Array) -> list[Array]:
+    """``b`` in the orders of axes that it may have been written in: as it is, and with the channels moved."""
+    if a.ndim != b.ndim or b.ndim < 3:
+        return [b]
+    moved = [b.transpose(order(b.ndim)) for order in (first_to_last, last_to_first)]
+    return [b, *(m for m in moved if m.shape == a.shape)]
 
 
 def _error(value: Value, a: Array, b: Array) -> float:

@@ -106,7 +106,8 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
         return answers[feed.name]
     seen = next((v for f in feeds if not isinstance(v := values_of(f), ModelportError)), None)
     if seen is None:
-        raise RuntimeFailed("the source refuses the feeds")
+        refusal = next(v.message for f in feeds if isinstance(v := values_of(f), ModelportError))
+        raise RuntimeFailed(f"the source refuses the feeds: {refusal}")
     cuts = [k for k, v in named(hub).items() if k in seen and _fits(v, seen[k])]
     graph, outs = cut(hub, cuts)
     session = runners.hub(graph)

@@ -138,7 +138,8 @@ class Report:
         if self.why_not_higher and self.verdict == "pass" and self.level != "L0":
             lines.append(f"  why not higher: {self.why_not_higher}")
         for title, p in (("source", self.source), ("target", self.target)):
-            name = printable(p.files[0].name) if p.files else "in memory"
+            first, slash, _ = p.files[0].name.partition("/") if p.files else ("in memory", "", "")
+            name = printable(first + slash)  # of a folder the files inside are recorded
             lines.append(f"  {title}: {name}" + (f" on {p.runtime} {p.version} ({p.settings})" if p.runtime else ""))
         for o in self.outputs:
             mark = "ok" if o.passed else "DIFFERENT"

@@ -220,13 +220,13 @@ class Runners:
         spec = registry.named(s.format)
         runtime = spec.runtime
         if self.framework and (framework := framework_of(s)):
-            return self.open(framework, s.path, **_names(s))
+            return self.open(framework, s.path, **options_of(s))
         if not runtime and spec.framework:
             raise RuntimeFailed(f"{spec.title} itself is not started unasked", hint="--prove runs files in it")
         if not runtime:
             raise RuntimeFailed(f"no runtime of {spec.title} files is known")
         if runtime == "graphdef":
-            return self.open(runtime, s.path, **_names(s))
+            return self.open(runtime, s.path, **options_of(s))
         if runtime == "tflite":
             like = [*s.graph.inputs, *s.graph.outputs]
             kernels = options.get("kernels") or (
@@ -262,7 +262,7 @@ def original(s: Side, session: Session) -> bool:
     return bool(framework) and session.name.startswith(TITLES[framework])
 
 
-def _names(s: Side) -> dict[str, Any]:
+def options_of(s: Side) -> dict[str, Any]:
     """What TensorFlow and our interpreter need to know of a file: its signature, or its inputs and outputs."""
     if s.format != "tensorflow" or s.raw is None:
         return {}

@@ -14,7 +14,7 @@ from ..ir.graph import Graph, Value
 from ..ir.tensor import Array
 from ..runtimes import Session
 from .precision import precision
-from .sides import Runners, Side, attempt, match
+from .sides import Runners, Side, attempt, match, options_of
 
 PREFIX = "value/"
 """Outputs added to a model to look inside have this before the value's name."""
@@ -99,6 +99,11 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
             session = runners.open("tflite", s.path, kernels=kernels, **wanted)
         except RuntimeFailed:  # the reference kernels lack some operators
             session = runners.open("tflite", s.path, kernels="plain", **wanted)
+        return View("source", s.graph, session, s.raw)
+    if s.format in ("keras", "tensorflow") and s.raw is not None:
+        inside = {n for n in named(s.raw) if n not in s.raw.outputs}
+        wanted = {"tensors": [n for n in names if n in inside], **options_of(s)}
+        session = runners.open("keras" if s.format == "keras" else "graphdef", s.path, **wanted)
         return View("source", s.graph, session, s.raw)
     raise RuntimeFailed(f"the runtime of {s.format} files shows no values")
 
