@@ -164,6 +164,7 @@ def test_a_reader_that_stops_reading(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [
+    (b"", "is empty"), (b"PK\x03\x04" + bytes(50), "zip archive"),
     (b"\x80\x04\x95" + bytes(50), "pickle"), (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     (b"hello, I am not a model", "starts with the bytes"), (b"{}", "JSON")])
 def test_unknown_files_are_named(run, tmp_path: Path, content: bytes, words: str) -> None:  # type: ignore[no-untyped-def]
