@@ -424,6 +424,16 @@ class Reader:
         if isinstance(record, str):
             record = parse(record, self.limits, "a TensorFlow node")
         kind = record.get("op") if isinstance(record, dict) else None
+        constants = layer.config.get("constants") or {}
+        if kind in operations.RAW_ATTRIBUTES and len(constants) == 1:
+            name, attribute = operations.RAW_ATTRIBUTES[kind]
+            (value,) = constants.values()
+            inputs = [v for a in args for v in (a if isinstance(a, list) else [a])]
+            if int(next(iter(constants))) != len(inputs):
+                raise Unsupported(f"the TensorFlow operator {kind} with a constant before its tensors")
+            kept = (record.get("attr") or {}).get("keep_dims", {}).get("b", False)
+            attrs = {attribute: value, **({"keepdims": True} if kept else {})}
+            return list(self.node(f"ops.{name}", [self.value(v) for v in inputs], attrs, here))
         if not isinstance(kind, str) or kind not in operations.RAW:
             raise Unsupported(f"the TensorFlow operator {printable(kind)}")
         inputs = [v for a in args for v in (a if isinstance(a, list) else [a])]

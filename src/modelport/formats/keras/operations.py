@@ -95,6 +95,12 @@ RAW: Mapping[str, str] = {
     "Identity": "identity", "Erf": "erf", "SquaredDifference": "squared_difference"}
 """The operators of a ``TensorFlowOpLayer`` that have tensors only."""
 
+RAW_ATTRIBUTES: Mapping[str, tuple[str, str]] = {
+    "Reshape": ("reshape", "newshape"), "Transpose": ("transpose", "axes"), "ExpandDims": ("expand_dims", "axis"),
+    "Tile": ("tile", "repeats"), "Mean": ("mean", "axis"), "Sum": ("sum", "axis"), "Max": ("max", "axis"),
+    "Min": ("min", "axis"), "Prod": ("prod", "axis"), "ConcatV2": ("concatenate", "axis"), "ArgMax": ("argmax", "axis")}
+"""Those whose last input is a constant that an operation has as an attribute: the operation and the attribute."""
+
 
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
     "batch_dims": (0,), "conjugate": (False,), "validate_indices": (True, False), "out_type": ("int32", "int64"),
