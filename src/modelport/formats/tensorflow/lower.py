@@ -37,21 +37,17 @@ rules = Rules("the hub", "what TensorFlow has")
 rules.update(kernels.rules)
 rules["Range"] = general.rules["Range"]  # of real numbers, the count in doubles
 
-Fit = Callable[[RawBuilder, str, Value, Value], Value]
-"""Operator, output of a hub node, what its rule made: that as values of the output's element type are carried."""
-
-
 @dataclass(frozen=True)
 class Target:
     """What hub graphs are lowered to: the operators (of the builder's dialect), the decompositions, how element types
-    are carried inside and what they are at the interface, and what is done with what a rule makes."""
+    are carried inside and what they are at the interface, and what is done with the hub graph before it is carried."""
 
     name: str
     builder: Callable[[], RawBuilder]
     rules: Rules
     carrier: Carrier = widened
     outside: Carrier = lambda v: v.dtype
-    fit: Fit = lambda op, name, old, v: v
+    ready: Callable[[Graph], Graph] = lambda graph: graph
 
 
 TENSORFLOW = Target("TensorFlow", builder, rules)
@@ -87,7 +83,7 @@ def _lowered(hub: Graph, target: Target) -> Graph:
     graph = decompose(graph, partial(_legal, target), target.rules, partial(expand, version=28), target=target.name,
                       why=partial(_why, target))
     graph = clean(fold(channels_last(trimmed(graph))))
-    typed = carried(canonical(graph), target.carrier)
+    typed = carried(canonical(target.ready(graph)), target.carrier)
     op = target.builder()
     inputs = {k: Value(Type(target.outside(v), v.shape), v.name) for k, v in graph.inputs.items()}
     flows = {k: cast(op, v, t.dtype) for (k, v), t in zip(inputs.items(), typed.inputs.values(), strict=True)}
@@ -111,7 +107,7 @@ def _around(target: Target, op: Builder, node: Node, rule: Callable[..., Any]) -
         if not op.dialect.holds(old.dtype):
             raise Unsupported(f"element type {dtype_name(old.dtype)}")
         v = constant(v, target.carrier(v)) if v.data is not None else v
-        outs.append(cast(op, target.fit(op, node.op, old, v), old.dtype))
+        outs.append(cast(op, v, old.dtype))
     for v, old in zip(outs, node.outputs, strict=False):
         if v.data is None and v.dtype.kind in "iu":
             ranges.state(v, ranges.of(old))

@@ -13,24 +13,19 @@ import numpy as np
 from ...errors import Unsupported, UnsupportedModel, UsageError, printable
 from ...hub import ranges
 from ...hub.decompose import kernels
-from ...ir.graph import Graph, Node, Value, constant
+from ...ir.graph import Graph, Node, Value
 from ...ir.rules import Rules
 from ...ir.types import STRING, DType, Type, dtype_name, is_float
 from ...notes import Note
 from ..tensorflow.lower import Target, lowered
 from ..tensorflow.raw import Dialect, RawBuilder, infer
+from .narrow import NARROW, widened
 from .operators import OPERATORS
 
 BOOL, F32, F64, I32, I64 = map(np.dtype, ("?", "f4", "f8", "i4", "i8"))
 DIALECT = Dialect("TensorFlow.js", OPERATORS, frozenset((BOOL, F32, I32, STRING)))
 QUANTIZED = ("uint8", "uint16", "float16")
 QUANTIZE = "tfjs:quantize"
-_SMALL = frozenset({"int8", "uint8", "int16", "uint16"})
-_NARROW = {(int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in _SMALL}
-_WRAPS = frozenset("Abs Add BitShift BitwiseNot Cast CumProd CumSum Div MatMul Mul Neg Pow ReduceProd ReduceSum Sub "
-                   "Sum".split())
-"""Operators whose result may not fit the integers that go in; all others deliver what they were given."""
-
 _TEXT = frozenset("Equal ExpandDims Identity NotEqual Reshape Squeeze".split())
 """Operators that take text; the kernels of all others want numbers."""
 
@@ -58,25 +53,10 @@ def carrier(v: Value) -> DType:
         return F32
     if v.data is not None and v.dtype.name in np.sctypeDict and v.dtype.kind in "iu":
         return I32 if ranges.fits(v) else v.dtype
-    return I32 if v.dtype == I64 or v.dtype.name in _SMALL else v.dtype
+    return I32 if v.dtype == I64 or v.dtype.name in NARROW else v.dtype
 
 
-def fit(op: RawBuilder, name: str, old: Value, v: Value) -> Value:
-    """Integers of 8 and 16 bits wrapped around where they overflow."""
-    bounds = ranges.of(old) if old.dtype.kind in "iu" else ranges.INT32
-    if name not in _WRAPS or bounds not in _NARROW or v.data is not None:
-        return v
-    low, high = bounds
-    v = v if v.dtype == I32 else op.Cast(v, DstT=I32)
-    span = constant(high - low + 1, I32)
-    if not low:
-        made: Value = op.FloorMod(v, span)
-        return made
-    wrapped: Value = op.AddV2(op.FloorMod(op.Sub(v, constant(low, I32)), span), constant(low, I32))
-    return wrapped
-
-
-TFJS = Target("TensorFlow.js", lambda: Builder(infer), rules, carrier, carrier, fit)
+TFJS = Target("TensorFlow.js", lambda: Builder(infer), rules, carrier, carrier, widened)
 
 
 def from_hub(hub: Graph, *, float32: bool = False, quantize: str = "") -> Graph:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.types import DTYPE, STRING, is_float
 from .common import (
@@ -179,10 +180,20 @@ def cast_(tf: TF, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up
         raise Unsupported(f"a cast from {x.dtype} to {target}")
     if target == BOOL:
         return tf.NotEqual(carry(tf, x, NUMBERS), constant(0, x.dtype))
-    made = tf.out.dtype
-    if is_float(x.dtype) and made.kind in "iu" and made.itemsize < 4:
-        return cast(tf, cast(tf, x, I32), made)  # wraps around as ONNX Runtime does, where the kernel's result is open
-    return cast(tf, x, made)
+    if target.kind not in "iu" or target.itemsize > 2:
+        return cast(tf, x, tf.out.dtype)
+    whole = cast(tf, x, I32) if is_float(x.dtype) else x  # ONNX Runtime wraps around where the kernel's result is open
+    return cast(tf, whole, target) if tf.dialect.holds(target) else _wrapped(tf, cast(tf, whole, I32), target)
+
+
+def _wrapped(tf: TF, x: Value, target: Any) -> Value:
+    """Integers of 32 bits as those of fewer would have them."""
+    low, high = int(np.iinfo(target).min), int(np.iinfo(target).max)
+    if ranges.fits(x, (low, high)):
+        return x
+    span, least = constant(high - low + 1, I32), constant(low, I32)
+    made: Value = tf.AddV2(tf.FloorMod(tf.Sub(x, least), span), least) if low else tf.FloorMod(x, span)
+    return made
 
 
 @from_onnx("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
