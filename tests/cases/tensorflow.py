@@ -87,6 +87,7 @@ add("Zeta", given(np.array([2, 3.5, 1.5], F)), given(np.array([1, 2.5, 0.7], F))
 add("Polygamma", given(np.array([0, 1, 2, 3], F)), given(np.array([1, 2.5, 0.7, 4], F)))
 add("Igamma", given(np.array([0.5, 1, 2.5, 10, 3], F)), given(np.array([0.1, 1, 2, 12, 0], F)))
 add("Igammac", given(np.array([0.5, 1, 2.5, 10, 3], F)), given(np.array([0.1, 1, 2, 12, 0], F)))
+add("Betainc", given(np.array([0.5, 2, 5, 1, 30], F)), given(np.array([0.5, 3, 1, 1, 40], F)), given(np.array([0.3, 0.9, 0.5, 0, 0.4], F)))
 # reductions
 for op in "Sum Mean Prod Max Min EuclideanNorm".split():
     add(f"{op}/axis", g(2, 3, 4), i(1))
@@ -170,6 +171,9 @@ add("SpaceToBatchND", given(f(1, 4, 6, 2), static=True), i(2, 2), np.array([[0, 
 add("SpaceToBatchND/run_time", g(2, 4, 6, 2), i(2, 2), np.array([[1, 1], [0, 0]], I))
 add("BatchToSpaceND", given(f(4, 2, 3, 2), static=True), i(2, 2), np.array([[0, 1], [1, 0]], I))
 add("BatchToSpaceND/one", given(f(4, 3, 2), static=True), i(2), np.array([[0, 1]], I))
+add("SpaceToBatchND/uneven_run_time", g(2, 4, 6, 2), i(2, 3), np.array([[1, 1], [0, 0]], I))
+add("BatchToSpaceND/uneven_run_time", g(6, 2, 3, 2), i(2, 3), np.array([[0, 1], [1, 0]], I))
+add("BatchToSpaceND/crops_run_time", g(6, 2, 3, 2), i(2, 3), given(np.array([[0, 1], [1, 0]], I), static=True))
 # gathering
 add("Gather", g(5, 3), given(i(0, 4, 2)))
 add("GatherV2", g(4, 5), given(np.array([[0, 4], [2, 1]], I)), i(1)[0])

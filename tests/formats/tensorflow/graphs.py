@@ -29,7 +29,7 @@ def node(graph: Any, op: str, name: str, *inputs: str, **attributes: Any) -> Any
     made = graph.node.add(name=name, op=op, input=inputs)
     for key, v in attributes.items():
         a = made.attr[key]
-        if isinstance(v, type) or isinstance(v, np.dtype):
+        if isinstance(v, (type, np.dtype)):
             a.type = NUMBER[np.dtype(v)]
         elif isinstance(v, bool):
             a.b = v

@@ -133,7 +133,8 @@ def feeds(function: Any, batch: int) -> dict[str, np.ndarray]:
     for name, spec in function.structured_input_signature[1].items():
         shape = [d if d is not None else batch if k == 0 else 7 for k, d in enumerate(spec.shape)]
         if spec.dtype == tf.string:
-            out[name] = np.array([["a", "x", "q", "z"][k % 4] for k in range(int(np.prod(shape)))], object).reshape(shape)
+            words = [["a", "x", "q", "z"][k % 4] for k in range(int(np.prod(shape)))]
+            out[name] = np.array(words, object).reshape(shape)
         elif spec.dtype.is_integer:
             out[name] = np.asarray(R.randint(0, 3, shape), spec.dtype.as_numpy_dtype)
         else:

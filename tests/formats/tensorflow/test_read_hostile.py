@@ -58,7 +58,7 @@ def test_an_unsafe_initialiser_is_refused(tmp_path: Path) -> None:
     g = plain()
     reading(g, tmp_path / "secret")
     node(g, "NoOp", "init", "^file")
-    with pytest.raises(UnsafeModel, match="loading it would run .*ReadFile"):
+    with pytest.raises(UnsafeModel, match=r"loading it would run .*ReadFile"):
         tensorflow.read(savedmodel(g, tmp_path / "m", init="init"))
 
 
@@ -68,7 +68,7 @@ def test_an_unsafe_restore_is_refused(tmp_path: Path) -> None:
     node(g, "SaveV2", "save", "saver_filename", "saver_filename", "saver_filename")
     node(g, "NoOp", "restore", "^save")
     bundle(tmp_path / "m", {"w": np.zeros(2, np.float32)})
-    with pytest.raises(UnsafeModel, match="restoring its variables would run .*SaveV2"):
+    with pytest.raises(UnsafeModel, match=r"restoring its variables would run .*SaveV2"):
         tensorflow.read(savedmodel(g, tmp_path / "m", restore="restore"))
 
 

@@ -255,7 +255,7 @@ class Scope:
         shapes = self._shapes(node)
         d = attributes.definition
         if d is None:
-            kind = values[0].dtype if node.op in _OF_ITS_INPUT and values else OPAQUE
+            kind = values[0].dtype if node.op in _OF_ITS_INPUT and values else _STATED.get(node.op, OPAQUE)
             outs = [Type(kind, None)] * max(1, len(shapes))
         else:
             try:
@@ -335,5 +335,7 @@ class Scope:
 
 _OF_ITS_INPUT = frozenset({"FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "Prelu", "FusedConv2D"})
 """Operators of TensorFlow.js that TensorFlow does not define; the result has the element type of the first input."""
+_STATED = {"CompareAndBitpack": np.dtype(np.uint8)}
+"""Operators that the table of definitions lacks, and the element type of their result."""
 _STRUCTURE = frozenset("Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration "
                        "LoopCond".split())

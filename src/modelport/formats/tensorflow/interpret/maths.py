@@ -432,3 +432,9 @@ def sparse_cross_entropy(logits: Array, labels: Array) -> Any:
     log = _log_softmax(logits)
     hot = np.eye(logits.shape[-1], dtype=logits.dtype)[labels]
     return (-(hot * log).sum(-1)).astype(logits.dtype), (np.exp(log) - hot).astype(logits.dtype)
+
+
+@op("CompareAndBitpack")
+def compare_and_bitpack(x: Array, threshold: Array, *, T: Any = None) -> Any:
+    bits = x if x.dtype == bool else x > threshold
+    return np.packbits(bits.reshape(*x.shape[:-1], -1, 8), axis=-1)[..., 0]

@@ -31,6 +31,9 @@ def reduce(op: Builder, x: Value, axes: Value, *, keep_dims: bool = False) -> An
         total = op.ReduceSum(x, over, keepdims=keep, noop_with_empty_axes=1)
         count = op.ReduceProd(op.Gather(op.Shape(x), over), ints([0]), keepdims=0)
         return op.Div(total, cast(op, count, x.dtype))
+    if name == "Mean" and any(d == 0 for d in x.shape or ()):  # ONNX leaves the mean of nothing open, here it is NaN
+        total = op.ReduceSum(x, over, keepdims=keep, noop_with_empty_axes=1)
+        return op.Div(total, cast(op, op.ReduceProd(op.Gather(op.Shape(x), over), ints([0]), keepdims=0), x.dtype))
     small = x.dtype.kind in "iu" and x.dtype.itemsize < 4
     y = cast(op, x, I32) if small and name in ("Sum", "Prod") else x
     return cast(op, op.add(REDUCE[name], y, over, keepdims=keep, noop_with_empty_axes=1), x.dtype)

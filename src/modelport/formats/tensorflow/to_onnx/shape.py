@@ -15,7 +15,23 @@ from ....ir.rules import Builder
 from ....ir.types import STRING, DType
 from ...tflite.to_onnx import image as lite_image
 from ...tflite.to_onnx import shape as lite
-from .common import I32, I64, axis_of, cast, dims, i64, ints, known, name_of, rank, scalar, to_onnx, transposed, vector
+from .common import (
+    I32,
+    I64,
+    axis_of,
+    cast,
+    dims,
+    i64,
+    ints,
+    known,
+    name_of,
+    pads_of,
+    rank,
+    scalar,
+    to_onnx,
+    transposed,
+    vector,
+)
 
 
 @to_onnx("Identity", "StopGradient", "Snapshot", "PreventGradient", "CheckNumerics", "EnsureShape")
@@ -235,12 +251,31 @@ def blocks(op: Builder, x: Value, *, block_size: int, data_format: str = "NHWC")
 
 @to_onnx("SpaceToBatchND")
 def space_to_batch(op: Builder, x: Value, block: Value, paddings: Value) -> Any:
-    return lite_image.space_to_batch(op, x, block, paddings)
+    sizes, n, m = known(block, "the block"), rank(x), dims(block)[0]
+    if (n == 4 and m == 2 and sizes[0] == sizes[1]) or all(isinstance(d, int) for d in (x.shape or ())[1:]):
+        return lite_image.space_to_batch(op, x, block, paddings)
+    if paddings.data is None or paddings.numpy().any():
+        x = op.Pad(x, pads_of(op, paddings), None, ints(range(1, 1 + m)))
+    rows = op.Div(op.Shape(x, start=1, end=1 + m), ints(sizes))
+    split = [v for k, s in enumerate(sizes) for v in (op.Slice(rows, ints([k]), ints([k + 1]), ints([0])), ints([s]))]
+    y = op.Reshape(x, op.Concat(ints([-1]), *split, op.Shape(x, start=1 + m), axis=0))
+    y = op.Transpose(y, perm=[*range(2, 2 * m + 1, 2), 0, *range(1, 2 * m, 2), *range(2 * m + 1, n + m)])
+    return op.Reshape(y, op.Concat(ints([-1]), rows, op.Shape(x, start=1 + m), axis=0))
 
 
 @to_onnx("BatchToSpaceND")
 def batch_to_space(op: Builder, x: Value, block: Value, crops: Value) -> Any:
-    return lite_image.batch_to_space(op, x, block, crops)
+    sizes, n, m = known(block, "the block"), rank(x), dims(block)[0]
+    if (n == 4 and m == 2 and sizes[0] == sizes[1]) or all(isinstance(d, int) for d in (x.shape or ())[1:]):
+        return lite_image.batch_to_space(op, x, block, crops)
+    y = op.Reshape(x, op.Concat(ints([*sizes, -1]), op.Shape(x, start=1), axis=0))
+    y = op.Transpose(y, perm=[m, *(v for k in range(m) for v in (m + 1 + k, k)), *range(2 * m + 1, n + m)])
+    room = op.Mul(op.Shape(x, start=1, end=1 + m), ints(sizes))
+    y = op.Reshape(y, op.Concat(ints([-1]), room, op.Shape(x, start=1 + m), axis=0))
+    if crops.data is not None and not crops.numpy().any():
+        return y
+    start, end = op.add("Split", pads_of(op, crops), axis=0, num_outputs=2, outputs=2)
+    return op.Slice(y, start, op.Sub(room, end), ints(range(1, 1 + m)))
 
 
 @to_onnx("SpaceToBatch", "BatchToSpace")
