@@ -12,9 +12,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tflite"))
 from fuzz_target import degenerate, differs
 from random_graphs import F32, SIZES, Random, graph_of, model_of, sample, session, text
-from written_tf import Runner  # first: it makes the folder of the next two known
+from written_tf import Runner
 
 from modelport.errors import ModelportError, RuntimeFailed
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 import modelport
 
@@ -21,6 +21,7 @@ from modelport import runtimes
 from modelport.errors import MissingDependency
 
 pytestmark = pytest.mark.oracle
+RNG = np.random.default_rng(21)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,17 @@ def loop() -> bytes:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
+def recurrent() -> bytes:
+    """An LSTM over a sequence of a symbolic length."""
+    shapes = {"w": (1, 64, 24), "r": (1, 64, 16), "b": (1, 128)}
+    weights = {k: RNG.normal(0, .2, shape) for k, shape in shapes.items()}
+    graph = helper.make_graph([helper.make_node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=16)], "g",
+                              [helper.make_tensor_value_info("x", 1, ["time", 2, 24])],
+                              [helper.make_tensor_value_info("y", 1, ["time", 1, 2, 16])],
+                              [numpy_helper.from_array(v.astype(np.float32), k) for k, v in weights.items()])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
 def test_loops_and_branches(runner: Runner, tmp_path: Path) -> None:
     cases = [{"turns": np.array(t), "x": np.full((n, 3), 0.5, np.float32), "which": np.array(w)}
              for t, n, w in ((3, 2, True), (1, 1, False), (5, 1, True))]
@@ -155,3 +167,19 @@ def test_digits_by_each_way(tf: Any, tmp_path: Path) -> None:
     for target in ("d.savedmodel", "d.pb"):
         done = modelport.convert(source, tmp_path / target, verify="prove")
         assert done.report is not None and done.report.proven, done.report
+
+
+@pytest.mark.parametrize("loader", ["v1", "v2"])
+def test_weights_inside_of_loops_are_variables(loader: str, tf: Any, tmp_path: Path) -> None:
+    """A recurrent layer, of as many steps as there are: its weights are handed to the loop."""
+    model = recurrent()
+    path = written(model, tmp_path / "a", trainable=True)
+    session = runtimes.start("tensorflow", path, loader=loader)
+    x = RNG.normal(0, 1, (7, 2, 24)).astype(np.float32)
+    made = session.run({"x": x})
+    np.testing.assert_allclose(made["y"], ort.InferenceSession(model).run(None, {"x": x})[0], rtol=0, atol=2e-6)
+
+
+def test_recurrent_weights_can_be_trained_on(tf: Any, tmp_path: Path) -> None:
+    loaded = tf.saved_model.load(str(written(recurrent(), tmp_path / "a", trainable=True)))
+    assert sum(int(np.prod(v.shape)) for v in loaded.variables) >= 4 * 16 * (24 + 16)

@@ -67,7 +67,7 @@ def legal(name: str) -> str:
 
 
 class Names:
-    """Names of nodes, each once; names of one graph do not begin with another's either way by a slash."""
+    """Names of nodes, each once."""
 
     def __init__(self) -> None:
         self.taken: set[str] = set()
@@ -75,11 +75,16 @@ class Names:
 
     def new(self, wanted: str) -> str:
         base = name = legal(wanted)
-        while name.lower() in self.taken:
+        while name in self.taken:
             self._counts[base] = self._counts.get(base, 0) + 1
             name = f"{base}_{self._counts[base]}"
-        self.taken.add(name.lower())
+        self.taken.add(name)
         return name
+
+
+def ends(graph: Graph, names: Names) -> tuple[dict[str, str], dict[str, str]]:
+    """The nodes of the inputs and of the outputs of a main graph."""
+    return {k: names.new(k) for k in graph.inputs}, {k: names.new(k) for k in graph.outputs}
 
 
 # ------------------------------------------------------------------------------------------------------- messages
@@ -187,8 +192,7 @@ class Encoder:
 
         ``refs`` are constants that come from elsewhere: the tensors that hold them."""
         names = Names()
-        ins = {k: names.new(k) for k in graph.inputs}
-        outs = {k: names.new(k) for k in graph.outputs}
+        ins, outs = ends(graph, names)
         items: list[Item] = []
         known = dict(refs or {})
         for k, v in graph.inputs.items():

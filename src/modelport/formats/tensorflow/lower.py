@@ -28,7 +28,7 @@ from .carriers import Carrier, carried, constant, stated, widened
 from .exact import exact
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
-from .graphdef import legal
+from .graphdef import Names, ends
 from .halve import F16, halve
 from .raw import RawBuilder, builder
 
@@ -60,8 +60,8 @@ def from_hub(hub: Graph, *, trainable: bool = False) -> Graph:
     raw = exact(lowered(hub, TENSORFLOW))
     if any(v.dtype == F16 for v in hub.constants):
         raw = halve(raw)
-    raw = raw.noted(*(Note("info", f"a frozen graph has '{legal(k)}' for '{k}', as TensorFlow names nodes")
-                      for k in (*raw.inputs, *raw.outputs) if legal(k) != k))
+    raw = raw.noted(*(Note("info", f"a frozen graph has '{name}' for '{k}', as TensorFlow names nodes")
+                      for named in ends(raw, Names()) for k, name in named.items() if name != k))
     return raw.with_(meta={**raw.meta, "tensorflow:trainable": "1"}) if trainable else raw
 
 

@@ -15,13 +15,12 @@ from ...ir.tensor import Tensor
 from ...ir.types import STRING, Type, is_float
 from . import bundle_writer
 from .graphdef import Encoder, Item, Names, Parts, graph_def, number_of, put_shape, serialized
+from .hoist import WORTH, hoisted
 from .ops import RESOURCE
 from .tensors import message
 
 LARGE = 4 << 20
 """Bytes of weights from which they are variables."""
-_WORTH = 1 << 10
-"""Bytes from which a constant is a weight."""
 SIGNATURE = "serving_default"
 _METHOD = "tensorflow/serving/predict"
 TRAINABLE = "tensorflow:trainable"
@@ -34,7 +33,7 @@ _LAYERS = {"Conv2D": (1,), "Conv3D": (1,), "DepthwiseConv2dNative": (1,), "Conv2
 def write(raw: Graph, path: Path) -> None:
     """The SavedModel in the folder ``path``."""
     path.mkdir()
-    trainable = raw.meta.get(TRAINABLE) == "1"
+    raw, trainable = hoisted(raw), raw.meta.get(TRAINABLE) == "1"
     weights = _learned(raw) if trainable else _large(raw)
     saved = message("SavedModel")(saved_model_schema_version=1)
     meta = message("MetaGraphDef")()
@@ -51,8 +50,8 @@ def write(raw: Graph, path: Path) -> None:
 
 
 def _large(raw: Graph) -> list[Value]:
-    """The weights, if they are many bytes: constants outside of bodies."""
-    found = [v for v in raw.uses if v.data is not None and v.dtype != STRING and v.data.nbytes >= _WORTH]
+    """The weights, if they are many bytes."""
+    found = [v for v in raw.uses if v.data is not None and v.dtype != STRING and v.data.nbytes >= WORTH]
     return found if sum(v.data.nbytes for v in found if v.data is not None) >= LARGE else []
 
 
@@ -60,6 +59,9 @@ def _learned(raw: Graph) -> list[Value]:
     """The constants that layers learn, in the order of the layers."""
     found: dict[Value, None] = {}
     for node in raw.nodes:
+        for v in node.inputs if node.bodies else ():  # what is handed in of a loop's weights
+            if v is not None and v.data is not None and is_float(v.dtype) and v.data.nbytes >= WORTH:
+                found[v] = None
         for k in _LAYERS.get(node.op, ()):
             v = node.inputs[k] if k < len(node.inputs) else None
             if v is not None and v.data is not None and is_float(v.dtype) and (v.type.size or 0) > 1:
@@ -110,7 +112,7 @@ def _with_variables(raw: Graph, path: Path, meta: Any, weights: Sequence[Value],
         return node
 
     for v, label in zip(weights, labels, strict=True):
-        names.taken.discard(label.lower())
+        names.taken.discard(label)
         node = add("VarHandleOp", label)
         node.attr["dtype"].type = number_of(v.dtype)
         put_shape(node.attr["shape"].shape, v.shape)
