@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from ...errors import UsageError, printable
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph, Node, Value
 from ...ir.types import Type
 from .attributes import OPAQUE, dtype_of, shape_of
 from .model import Model
@@ -43,6 +43,14 @@ def read_model(model: Model, inputs: Sequence[str], outputs: Sequence[str], expl
 _RANKS = {"Conv2D": 4, "DepthwiseConv2dNative": 4, "MaxPool": 4, "AvgPool": 4, "Conv3D": 5, "MatMul": 2}
 
 
+def _shape(node: Node, rank: int) -> tuple[int | None, ...]:
+    """A shape of that rank; as many channels as the weight of a convolution that has them last wants."""
+    w = node.inputs[1] if len(node.inputs) > 1 else None
+    channels = w.shape[-2] if w is not None and w.data is not None and w.shape is not None and len(w.shape) > 1 and \
+        node.attrs.get("data_format", "NHWC").endswith("C") and not node.attrs.get("transpose_b") else None
+    return (*(None,) * (rank - 1), channels if isinstance(channels, int) else None)
+
+
 def _rank(graph: Graph) -> None:
     """Gives inputs whose rank the file does not state the rank that the first operator of a fixed one tells."""
     for name, v in graph.inputs.items():
@@ -54,7 +62,7 @@ def _rank(graph: Graph) -> None:
             users = [n for n in graph.nodes if n.inputs and n.inputs[0] is at]
             found = next((n for n in users if n.op in _RANKS), None)
             if found is not None and _RANKS[found.op] > more:
-                v.type = input_type(name, v.dtype, (None,) * (_RANKS[found.op] - more))
+                v.type = input_type(name, v.dtype, _shape(found, _RANKS[found.op] - more))
                 break
             step = next((n for n in users if n.op in ("ExpandDims", "Relu", "Mul", "Sub")), None)
             more += int(step is not None and step.op == "ExpandDims")
