@@ -142,6 +142,12 @@ def main() -> int:
         mobilenet(folder / "mobilenet.onnx")
         ok &= line("MobileNetV2 .onnx (3.5 M float32) to .tflite, CPU",
                    best(3, *convert, str(folder / "mobilenet.onnx"), str(folder / "m.tflite")), "s", 1.0)
+        for name, more, bound in (("m.keras", (), 0.8), ("m.h5", (), 0.8), ("saved", ("--to", "tensorflow"), 1.0)):
+            run(*convert, str(folder / "mobilenet.onnx"), str(folder / name), *more)
+            ok &= line(f"MobileNetV2 {name} to .onnx, CPU",
+                       best(3, *convert, str(folder / name), str(folder / "m.onnx")), "s", bound)
+        ok &= line("MobileNetV2 m.keras to .tflite, CPU",
+                   best(3, *convert, str(folder / "m.keras"), str(folder / "m.tflite")), "s", 0.9)
         chain(folder / "chain.onnx", 10_000)
         ok &= line("10,000 nodes loaded, passed and saved, CPU",
                    best(2, *convert, str(folder / "chain.onnx"), str(folder / "chain2.onnx")), "s", 3)
