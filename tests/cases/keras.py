@@ -130,6 +130,8 @@ add("Conv2DTranspose/dynamic", "L.Conv2DTranspose(4, 3, strides=2, padding='same
 add("Conv2DTranspose/dilated", "L.Conv2DTranspose(4, 3, dilation_rate=2)", f(2, 7, 8, 3))
 add("Conv2DTranspose/output_padding_valid", "L.Conv2DTranspose(3, 3, strides=3, padding='valid', output_padding=2)", f(2, 4, 5, 3))
 add("LocallyConnected1D", "L.LocallyConnected1D(4, 3, strides=2, activation='relu')", f(2, 9, 3), old=True)
+add("LocallyConnected1D/first", "L.LocallyConnected1D(4, 3, data_format='channels_first')", f(2, 3, 9), old=True)
+add("LocallyConnected2D/first", "L.LocallyConnected2D(4, (3, 2), data_format='channels_first')", f(2, 3, 6, 5), old=True)
 add("LocallyConnected2D", "L.LocallyConnected2D(4, (3, 2), strides=(2, 1))", f(2, 6, 5, 2), old=True)
 
 # -- pooling

@@ -17,7 +17,6 @@ from keras_corpus import FILES, SUITE, apart, hub_of, inputs, members, models, o
 
 REFUSED = {  # and why that is right
     "pre_pr22362_nested_container.keras": "a subclassed model",
-    "cnn2d_34.h5": "channels_first",  # of LocallyConnected2D; tf_keras itself refuses it on a CPU
     "space_to_depth_simple_tensorflow_2.h5": "Lambda",
 }
 TURNED = {"conv2d_theano_2.h5"}

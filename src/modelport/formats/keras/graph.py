@@ -423,7 +423,9 @@ class Reader:
         record = layer.config.get("node_def")
         if isinstance(record, str):
             record = parse(record, self.limits, "a TensorFlow node")
-        kind = record.get("op") if isinstance(record, dict) else None
+        if not isinstance(record, dict) or not isinstance(record.get("op"), str):
+            raise Unsupported("an operator without a name")
+        kind: str = record["op"]
         constants = layer.config.get("constants") or {}
         if kind in operations.RAW_ATTRIBUTES and len(constants) == 1:
             name, attribute = operations.RAW_ATTRIBUTES[kind]
@@ -434,7 +436,7 @@ class Reader:
             kept = (record.get("attr") or {}).get("keep_dims", {}).get("b", False)
             attrs = {attribute: value, **({"keepdims": True} if kept else {})}
             return list(self.node(f"ops.{name}", [self.value(v) for v in inputs], attrs, here))
-        if not isinstance(kind, str) or kind not in operations.RAW:
+        if kind not in operations.RAW:
             raise Unsupported(f"the TensorFlow operator {printable(kind)}")
         inputs = [v for a in args for v in (a if isinstance(a, list) else [a])]
         for at, v in sorted((int(k), v) for k, v in (layer.config.get("constants") or {}).items() if str(k).isdigit()):

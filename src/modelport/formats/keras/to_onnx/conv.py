@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from .activation import activated
-from .common import dims, first, ints, layout, listed, padding_of, rank, real, room, to_onnx, transposed
+from .common import dims, first, ints, layout, listed, padding_of, rank, real, reshaped, room, to_onnx, transposed
 
 
 def _biased(op: Builder, y: Value, bias: Value | None, data_format: str) -> Any:
@@ -128,9 +128,12 @@ def locally_connected(op: Builder, x: Value, kernel: Value, bias: Value | None =
                       kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
                       activation: str = "linear", use_bias: bool = True) -> Any:
     """A kernel of its own for each position: pieces are gathered and multiplied."""
-    if first(data_format) or str(padding).lower() != "valid":
-        raise Unsupported(f"data_format {data_format}, padding {padding}")
+    if str(padding).lower() != "valid":
+        raise Unsupported(f"padding {padding}")
     n = rank(x) - 2
+    turned = first(data_format)
+    if turned:  # the pieces of its kernels have the channels first too
+        x = op.Transpose(x, perm=[0, *range(2, n + 2), 1])
     size, strides = listed(kernel_size, n, "kernel_size"), listed(strides, n, "strides")
     if kernel.rank != 3:
         raise Unsupported("another implementation than the first")
@@ -146,8 +149,16 @@ def locally_connected(op: Builder, x: Value, kernel: Value, bias: Value | None =
     rows_of = op.Reshape(x, ints([0, -1, channels]))
     pieces = op.Gather(rows_of, flat.astype(np.int64), axis=1)  # batch, place, piece, channel
     width = int(np.prod(size)) * channels
+    if turned:
+        places = dims(kernel, what="the kernel")[0]
+        apart = reshaped(op, kernel, [places, channels, width // channels, filters])
+        kernel = transposed(op, apart, [0, 2, 1, 3], [places, width, filters])
     rows_ = op.Reshape(pieces, ints([0, flat.shape[0], 1, width]))
     y = op.Reshape(op.MatMul(rows_, kernel), ints([0, *new, filters]))
+    if turned:
+        y = op.Transpose(y, perm=[0, n + 1, *range(1, n + 1)])
+        # the bias is kept with its channels last, and Keras takes its numbers in their order as if they came first
+        bias = None if bias is None else reshaped(op, bias, [filters, *new])
     return activated(op, y if bias is None else op.Add(y, bias), activation)
 
 

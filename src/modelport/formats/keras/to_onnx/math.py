@@ -80,6 +80,12 @@ def average(op: Builder, *xs: Value) -> Any:
     return op.Div(y, number(y, len(xs)))
 
 
+@to_onnx("CustomScaleLayer")
+def scaled_sum(op: Builder, a: Value, b: Value, *, scale: float) -> Any:
+    """A branch added with a weight, of the InceptionResNetV2 of keras.applications."""
+    return op.Add(a, op.Mul(b, number(b, scale)))
+
+
 @to_onnx("Subtract")
 def subtract(op: Builder, a: Value, b: Value) -> Any:
     a, b = _aligned(op, (a, b))
