@@ -250,6 +250,10 @@ Files are read: `.keras` (zipped, or as a folder; of Keras 2.12 to today), `.h5`
 and architectures in JSON with a file of weights. Neither Keras nor TensorFlow is needed, and nothing in a file is run: a Lambda
 layer and a subclassed model are refused, with the ways out. [The guide](../keras.md) says more.
 
+{writing("keras", "as `.keras` and run by Keras 3")}
+The cases keep shapes, axes and weights as inputs of the model, which a net of layers wants as constants: most refusals are of that
+kind. Real models have them as constants.
+
 ## Reading, measured
 
 {len(verdicts)} models of one layer or operation each, made by Keras 3 and tf_keras, computed by them and, through the hub, by ONNX

@@ -25,6 +25,11 @@ from modelport.errors import ModelportError, RuntimeFailed, UnsupportedModel
 from modelport.formats import onnx as format_onnx
 from modelport.runtimes import isolated
 
+OUTSIDE = re.compile(r"sequence type|sequences|optional|training")
+"""What is no tensor, or no inference."""
+LACKING = re.compile(r"(?i)float8|float6|float4|int2|int4|e8m0|string|complex")
+"""Element types that nets of Keras lack, in the name of a case or in its verdict."""
+
 
 def verdict(case: Case, folder: Path, worker: isolated.Worker) -> str:
     source, target = folder / "source.onnx", folder / "target.keras"
