@@ -288,3 +288,11 @@ def test_mutants_end_in_typed_errors(file: str, tmp_path: Path) -> None:
             with contextlib.suppress(ModelportError):
                 tensorflow.to_hub(tensorflow.read(tmp_path / name))
         path.write_bytes(whole)
+
+
+def test_compiled_code_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    g = graph()
+    placeholder(g)
+    node(g, "XlaCallModule", "y", "x")
+    with pytest.raises(UnsupportedModel, match=r"XlaCallModule: .* convert its \.keras file"):
+        tensorflow.read(frozen(g, tmp_path))

@@ -455,3 +455,9 @@ def dequantize(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Seq
 
 
 _QUANTIZED = {11: "qint8", 12: "quint8", 13: "qint32", 15: "qint16", 16: "quint16"}
+
+
+@resolved("XlaCallModule", "XlaLaunch", "XlaLaunchV2")
+def compiled(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
+    raise Unsupported("a network as one piece of compiled code (StableHLO), as Keras on JAX exports it: convert its "
+                      ".keras file instead")
