@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import is_float
-from .common import axis_of, cast, generation, number, rank, real, to_onnx
+from .common import BOOL, axis_of, cast, generation, number, rank, real, to_onnx
 
 SQRT1_2 = float(np.sqrt(0.5))
 
@@ -144,12 +144,23 @@ def prelu(op: Builder, x: Value, alpha: Value, *, shared_axes: Any = None) -> An
     return op.PRelu(x, alpha)
 
 
+def masked(op: Builder, x: Value, mask: Value, added: bool = False) -> Any:
+    """Scores of which those that are masked count for nothing: a large negative number in their place, or (in the older
+    generation) added to them."""
+    half = x.dtype == np.float16
+    if added:
+        away = op.Sub(number(x, 1), cast(op, mask, x.dtype))
+        return op.Add(x, op.Mul(away, number(x, float(np.finfo(np.float16).min) if half else -1e9)))
+    kept = mask if mask.dtype == BOOL else op.Greater(mask, number(mask, 0.5))
+    return op.Where(kept, x, number(x, -3e4 if half else -1e9))
+
+
 @to_onnx("Softmax")
-def softmax_layer(op: Builder, x: Value, mask: Value | None = None, *, axis: Any = -1) -> Any:
+def softmax_layer(op: Builder, x: Value, mask: Value | None = None, *, axis: Any = -1,
+                  robust_masking: bool = False) -> Any:
     x = real(op, x)
     if mask is not None:
-        low = -3e4 if x.dtype == np.float16 else -1e9
-        x = op.Add(x, op.Mul(op.Sub(number(x, 1), cast(op, mask, x.dtype)), number(x, low)))
+        x = masked(op, x, mask, added=generation(op) < 3 and not robust_masking)
     if isinstance(axis, (list, tuple)):
         if len(axis) == 1:
             axis = axis[0]

@@ -8,9 +8,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import BOOL, cast, dims, ints, number, rank, real, reshaped, to_onnx
-
-_FAR = -1e9  # what a score that is masked becomes: next to it no score counts, and equal ones share evenly
+from .activation import masked
+from .common import BOOL, cast, dims, generation, ints, number, rank, real, reshaped, to_onnx
 
 
 def _causal(op: Builder, scores: Value) -> Any:
@@ -20,11 +19,15 @@ def _causal(op: Builder, scores: Value) -> Any:
     return cast(op, op.Trilu(ones, upper=0), BOOL)
 
 
-def _masked(op: Builder, scores: Value, mask: Value | None) -> Any:
+def _masked(op: Builder, scores: Value, mask: Value | None, robust: bool = True, scored: bool = False) -> Any:
+    """Scores without those that are masked.  Today's layers call a function whose number is larger than that of the
+    softmax layer, which they use where scores are asked for and the older generation always."""
     if mask is None:
         return scores
-    low = -3e4 if scores.dtype == np.float16 else _FAR
-    return op.Where(cast(op, mask, BOOL), scores, number(scores, low))
+    if generation(op) < 3 or scored:
+        return masked(op, scores, mask, added=not robust)
+    far = -0.7 * (65500.0 if scores.dtype == np.float16 else 3.38953e38)
+    return op.Where(cast(op, mask, BOOL), scores, number(scores, far))
 
 
 def _both(op: Builder, a: Value | None, b: Value | None) -> Value | None:
@@ -94,7 +97,8 @@ def multi_head_attention(
                for x, w, b in ((query, wq, bq), (key, wk, bk), (value, wv, bv)))
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(key_dim))), op.Transpose(k, perm=[0, 1, 3, 2]))
     mask = _padding(op, query_mask, value_mask, key_mask, attention_mask, sliding_window, scores, use_causal_mask)
-    weights = op.Softmax(_masked(op, scores, mask), axis=-1)
+    robust = generation(op) == 3 or bool(softmax_robust_masking)
+    weights = op.Softmax(_masked(op, scores, mask, robust, return_attention_scores), axis=-1)
     y = op.MatMul(weights, v)
     if wg is not None:
         y = op.Mul(y, op.Sigmoid(_projected(op, query, wg, bg, num_heads, dims(wg)[2])))
@@ -130,7 +134,7 @@ def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value 
     if mask is not None:
         flat = op.Reshape(mask, op.Concat(op.Shape(mask, start=0, end=1), ints([1]), op.Shape(scores, start=-2),
                                           axis=0))
-        scores = _masked(op, scores, flat)
+        scores = _masked(op, scores, flat, generation(op) == 3, scored=True)
     weights = op.Softmax(scores, axis=-1)
     y = op.MatMul(weights, v)
     apart_and_heads = 2 + len(apart)
@@ -164,7 +168,7 @@ def group_query_attention(
         k, v = op.Gather(k, each, axis=1), op.Gather(v, each, axis=1)
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(head_dim))), op.Transpose(k, perm=[0, 1, 3, 2]))
     mask = _padding(op, query_mask, value_mask, key_mask, attention_mask, sliding_window, scores, use_causal_mask)
-    weights = op.Softmax(_masked(op, scores, mask), axis=-1)
+    weights = op.Softmax(_masked(op, scores, mask, scored=return_attention_scores), axis=-1)
     y = op.MatMul(weights, v)
     if wg is not None:
         y = op.Mul(y, op.Sigmoid(_projected(op, query, wg, bg, num_query_heads, head_dim)))
