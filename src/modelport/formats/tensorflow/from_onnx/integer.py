@@ -57,7 +57,7 @@ def bit_cast(tf: TF, x: Value, *, to: int) -> Any:
     if x.dtype.itemsize != target.itemsize or target.kind not in "fiu" or x.dtype.kind not in "fiu":
         raise Unsupported(f"the bits of {x.dtype} as {target}")
     if x.data is not None:
-        return constant(np.ascontiguousarray(x.numpy()).view(target))
+        return constant(np.ascontiguousarray(x.numpy()).view(target).reshape(x.numpy().shape))
     if not tf.has("Bitcast"):
         raise Unsupported(f"{tf.dialect.name} has no operator Bitcast")
     made = Node("Bitcast", [x], {"type": target}, [Type(target, x.shape)],  # its attribute has the builder's word

@@ -211,7 +211,8 @@ def gather_nd(x: Array, i: Array, *, bad_indices_policy: str = "") -> Any:
 
 @op("ScatterNd")
 def scatter_nd(i: Array, updates: Array, s: Array, *, bad_indices_policy: str = "") -> Any:
-    out = np.zeros(bounded(s, updates.dtype.itemsize), updates.dtype)
+    text = updates.dtype == object  # joined to nothing
+    out = np.full(bounded(s, updates.dtype.itemsize), "" if text else 0, updates.dtype)
     np.add.at(out, tuple(np.moveaxis(i, -1, 0)), updates)
     return out
 

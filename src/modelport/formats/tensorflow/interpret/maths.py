@@ -230,7 +230,7 @@ def cast(x: Array, *, DstT: Any, Truncate: bool = False) -> Any:
 @op("Bitcast")
 def bitcast(x: Array, *, type: Any) -> Any:
     to = np.dtype(type)
-    x = np.ascontiguousarray(x)
+    x = np.ascontiguousarray(x).reshape(x.shape)  # of a scalar it would be a list
     if to.itemsize == x.dtype.itemsize:
         return x.view(to)
     if to.itemsize < x.dtype.itemsize:

@@ -50,7 +50,29 @@ def reshape(op: Builder, x: Value, shape: Value) -> Any:
     elements = known_elements(wanted) or (None,)
     if 0 in elements and -1 in elements:
         raise Unsupported("a new shape with a 0 and a size to be found")
+    if (made := _dense(op, x, elements)) is not None:
+        return made
     return op.Reshape(x, wanted, allowzero=1 if 0 in elements or None in elements else None)
+
+
+def _dense(op: Builder, y: Value, elements: Sequence[Any]) -> Any:
+    """A tensor times a matrix along its last axis, which ``tf.tensordot`` computes as a product of two matrices with a
+    Reshape before and after it; ``None`` if the product at hand is no such one."""
+    if y.op != "MatMul" or y.node is None:
+        return None
+    a, w = y.node.inputs
+    if a is None or w is None or a.op != "Reshape" or a.node is None or a.rank != 2 or w.rank != 2:
+        return None
+    x = a.node.inputs[0]
+    if x is None or x.shape is None or w.shape is None or a.shape is None or len(x.shape) < 3:
+        return None
+    inner, outer = w.shape
+    lead = x.shape[:-1]
+    same = all(e == d or e == -1 for e, d in zip(elements, lead, strict=False)) and None not in lead
+    if not isinstance(inner, int) or x.shape[-1] != inner or a.shape[-1] != inner or len(elements) != len(x.shape) \
+            or elements[-1] != outer or not same or list(elements).count(-1) > 1:
+        return None
+    return op.MatMul(x, w)
 
 
 @to_onnx("Transpose")
