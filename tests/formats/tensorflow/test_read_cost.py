@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graphs import graph, node, placeholder
+from tf_graphs import graph, node, placeholder
 
 from modelport.codecs.protobuf import header
 

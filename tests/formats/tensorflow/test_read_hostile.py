@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import bundle, frozen, graph, node, placeholder, savedmodel, text
+from tf_graphs import bundle, frozen, graph, node, placeholder, savedmodel, text
 
 import modelport
 from modelport.codecs.limits import Limits
