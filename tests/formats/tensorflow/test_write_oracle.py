@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 import modelport
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_write_file import feeds, network, written
+from test_write_saved import feeds, network, written
 from written_tf import Runner, agrees
 
 from modelport import runtimes

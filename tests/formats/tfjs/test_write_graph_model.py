@@ -20,7 +20,7 @@ from modelport.ir.graph import Value, constant
 from modelport.ir.types import Type
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tensorflow"))
-from test_write_file import feeds, network
+from test_write_saved import feeds, network
 
 RNG = np.random.default_rng(3)
 
