@@ -78,8 +78,8 @@ def test_files_are_short() -> None:
 def test_formats_have_the_same_family_files() -> None:
     """``to_onnx`` and ``from_onnx`` of a format use the family names of the architecture."""
     known = {"activation", "conv", "math", "matmul", "norm", "pool", "quant", "recurrent", "reduce", "shape", "control",
-             "attention", "linear", "trees", "svm", "neighbors", "preprocess", "text", "compose", "table", "image", "detection",
-             "compare", "index", "signal", "select", "common", "flex", "hlo", "mediapipe", "integer", "ml",
+             "attention", "linear", "trees", "svm", "neighbors", "preprocess", "text", "compose", "table", "image",
+             "detection", "compare", "index", "signal", "select", "common", "flex", "hlo", "mediapipe", "integer", "ml",
              "__init__"}
     for folder in (*SRC.glob("formats/*/to_onnx"), *SRC.glob("formats/*/from_onnx")):
         assert {p.stem for p in folder.glob("*.py")} <= known, folder
