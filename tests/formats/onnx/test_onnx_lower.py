@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 from onnx_models import run, same, save
@@ -173,3 +174,33 @@ def test_reshape_of_symbolic_sizes_needs_no_allowzero() -> None:
         inputs = {"x": x, "s": unknown}
         with pytest.raises(UnsupportedModel, match="Reshape"):
             format_onnx.from_hub(Graph(inputs, {"y": op.Reshape(x, target, allowzero=1)}), opset=13)
+
+
+@pytest.mark.parametrize("opset", [13, 20])
+@pytest.mark.parametrize("given", [{}, {"pads": [0, 0, 0, 0], "dilations": [1, 1]}])
+def test_zeros_before_a_max_pool_survive_the_optimizer_of_onnx_runtime(tmp_path: Path, opset: int,
+                                                                       given: dict[str, Any]) -> None:
+    """It would make them the padding of the pool, which is minus infinity; ResNet50V2 begins like this."""
+    x = value(-1 - RNG.random((1, 2, 7, 7)).astype(np.float32))
+    padded = op.Pad(x, np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    y = op.MaxPool(padded, kernel_shape=[3, 3], strides=[2, 2], **given)
+    alone = op.MaxPool(x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    m = lowered(tmp_path, {"y": y, "alone": alone}, {"x": x}, opset)
+    feeds = {"x": -1 - RNG.random((1, 2, 7, 7)).astype(np.float32)}
+    got = onnxruntime.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
+    same(got, ReferenceEvaluator(m).run(None, feeds), rtol=0, atol=0)
+    assert got[0].max() == 0
+    assert got[1].max() < -1
+    again = format_onnx.to_hub(format_onnx.read(tmp_path / "target.onnx"))
+    assert [n.op for n in again.nodes] == ["Pad", "MaxPool", "MaxPool"]
+
+
+def test_padding_of_a_max_pool_itself_stays(tmp_path: Path) -> None:
+    """Minus infinity it is, after zeros as well; and rounding up has no other word."""
+    x = value(X[:, None])
+    padded = op.Pad(x, np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    outputs = {"own": op.MaxPool(padded, kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+               "up": op.MaxPool(padded, kernel_shape=[2, 2], strides=[3, 3], ceil_mode=1)}
+    m = lowered(tmp_path, outputs, {"x": x}, 20)
+    assert not any(a.name == "auto_pad" and a.s == b"VALID" for n in m.graph.node for a in n.attribute)
+    same(run(m, {"x": X[:, None]}), ReferenceEvaluator(m).run(None, {"x": X[:, None]}), rtol=0, atol=0)

@@ -17,7 +17,7 @@ from ....ir.graph import Graph, Node, Value, rebuild
 from ....ir.types import DType
 from .. import meta
 from ..functions import expand
-from .fits import lacking, misfit
+from .fits import Attributes, lacking, misfit
 from .older import rules
 from .spell import Spelled, spelling
 
@@ -113,6 +113,26 @@ def _spell(node: Node, version: int) -> Sequence[Value] | None:
     got = spelled(node, version)
     assert got is not None
     inputs, attrs = got
+    if node.op == "MaxPool" and _padded(node.inputs[0]):
+        attrs = _kept_apart(attrs)
     if attrs == node.attrs and tuple(inputs) == node.inputs:
         return None
     return node.with_(inputs=inputs, attrs=attrs).outputs
+
+
+def _padded(x: Value | None) -> bool:
+    """Whether a value is what a Pad made, with or without a Cast."""
+    if x is not None and x.node is not None and x.node.op == "Cast":
+        x = x.node.inputs[0]
+    return x is not None and x.node is not None and x.node.op == "Pad"
+
+
+def _kept_apart(attrs: Attributes) -> Attributes:
+    """A MaxPool after a Pad, with no padding of its own, says so as ``auto_pad="VALID"``.
+
+    The optimizer of ONNX Runtime (Pad_Fusion, seen in 1.31) makes zeros of a Pad the padding of the MaxPool, which
+    counts as minus infinity: wrong where all of a window is negative, as in ResNet50V2.  It skips what has
+    ``auto_pad``."""
+    if any(attrs.get("pads", ())) or attrs.get("ceil_mode") or attrs.get("auto_pad", "NOTSET") != "NOTSET":
+        return attrs
+    return {**{k: v for k, v in attrs.items() if k != "pads"}, "auto_pad": "VALID"}
