@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, cast
@@ -47,6 +48,7 @@ class TensorFlowJs(Session):
         env = {**os.environ, "NODE_PATH": os.pathsep.join(p for p in folders if p)}
         self._process = subprocess.Popen([node, str(Path(__file__).with_suffix(".js"))], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        self._end = weakref.finalize(self, _kill, self._process)
         answer = self._request({"do": "open", "path": str(path.absolute()), "backend": backend})[0]
         self.version, self.settings = str(answer["version"]), f"{backend} backend"
         self.inputs = {str(k): _type(d, s) for k, d, s in answer["inputs"]}
@@ -84,8 +86,12 @@ class TensorFlowJs(Session):
         return answer, made
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._end()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
 
 
 def _type(dtype: str, shape: list[int | None] | None) -> Type:

@@ -125,6 +125,11 @@ def net(graph: Graph) -> Net:
         outputs.append(place)
     if problems:
         raise UnsupportedModel(problems, "Keras")
+    functions = [p for p in parts if p.operation]
+    made = {snake(operation_class(p.kind)[1]) for p in functions}
+    if any(re.sub(r"_\d+$", "", p.name) in made for p in parts if not p.operation):
+        for p in functions:  # a layer has the name that Keras would make for one of them
+            p.config = {"name": p.name, **p.config}
     return Net(spelled(graph.name) or "model", _ordered(parts, inputs, outputs), inputs, outputs)
 
 
