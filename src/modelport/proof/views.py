@@ -86,6 +86,10 @@ def exposed(graph: Graph, names: Sequence[str]) -> Graph:
     return graph.with_(outputs={**graph.outputs, **{PREFIX + n: values[n] for n in names if n in values}})
 
 
+_SHOWN = {"keras": "keras", "tensorflow": "graphdef", "tfjs": "tfjs"}
+"""The runtimes that deliver the values in between by name, by the format of a file."""
+
+
 def native(s: Side, names: Sequence[str], runners: Runners) -> View:
     """A file in its own runtime with the named values in sight; :class:`RuntimeFailed` if that shows none."""
     if s.path is None:
@@ -100,10 +104,10 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
         except RuntimeFailed:  # the reference kernels lack some operators
             session = runners.open("tflite", s.path, kernels="plain", **wanted)
         return View("source", s.graph, session, s.raw)
-    if s.format in ("keras", "tensorflow") and s.raw is not None:
+    if s.format in _SHOWN and s.raw is not None:
         inside = {n for n in named(s.raw) if n not in s.raw.outputs}
         wanted = {"tensors": [n for n in names if n in inside], **options_of(s)}
-        session = runners.open("keras" if s.format == "keras" else "graphdef", s.path, **wanted)
+        session = runners.open(_SHOWN[s.format], s.path, **wanted)
         return View("source", s.graph, session, s.raw)
     raise RuntimeFailed(f"the runtime of {s.format} files shows no values")
 

@@ -20,7 +20,7 @@ function handler(file) {
 
 const nodeOf = (name) => name.replace(/:0$/, "");
 
-async function open(file, backend) {
+async function open(file, backend, tensors) {
   if (backend === "wasm") require("@tensorflow/tfjs-backend-wasm");
   await tf.setBackend(backend);
   await tf.ready();
@@ -44,6 +44,8 @@ async function open(file, backend) {
     ? Object.entries(entries).map(([key, t]) => [key, t.name]) : Object.keys(known).map((n) => [n, n]);
   const inputs = named(signature.inputs, ins).filter(([, name]) => nodeOf(name) in ins);
   const outputs = named(signature.outputs, outs);
+  const nodes = model.executor.graph.nodes;
+  outputs.push(...tensors.filter((t) => t in nodes).map((t) => [t, t]));
   return {
     inputs: inputs.map(([key, name]) => describe(ins[nodeOf(name)], key)),
     outputs: outputs.map(([key, name]) => describe(outs[nodeOf(name)] || {}, key)),
@@ -101,7 +103,7 @@ async function main() {
     const {header, feeds} = receive();
     try {
       if (header.do === "open") {
-        model = await open(header.path, header.backend);
+        model = await open(header.path, header.backend, header.tensors);
         send({version: tf.version.tfjs, inputs: model.inputs, outputs: model.outputs});
         continue;
       }

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -23,15 +23,17 @@ from .session import Session, as_text
 BACKENDS = ("cpu", "wasm")
 
 
-def start(path: Path, *, threads: int = 1, device: str = "cpu", backend: str = "cpu") -> Session:
+def start(path: Path, *, threads: int = 1, device: str = "cpu", backend: str = "cpu",
+          tensors: Sequence[str] = ()) -> Session:
     """The model whose ``model.json`` is ``path``, or in the folder ``path``, opened by TensorFlow.js in Node.
 
-    ``backend`` is ``cpu`` (plain JavaScript, the reference) or ``wasm``.  Threads are accepted and not used."""
+    ``backend`` is ``cpu`` (plain JavaScript, the reference) or ``wasm``; ``tensors`` are nodes of a graph model whose
+    values are delivered too.  Threads are accepted and not used."""
     if device != "cpu":
         raise UsageError(f"TensorFlow.js runs on the device 'cpu' here, not on '{printable(device)}'")
     if backend not in BACKENDS:
         raise UsageError(f"there is no backend '{printable(backend)}'; there are {', '.join(BACKENDS)}")
-    return TensorFlowJs(path / "model.json" if path.is_dir() else path, backend)
+    return TensorFlowJs(path / "model.json" if path.is_dir() else path, backend, tensors)
 
 
 class TensorFlowJs(Session):
@@ -39,7 +41,7 @@ class TensorFlowJs(Session):
 
     name = "TensorFlow.js"
 
-    def __init__(self, path: Path, backend: str) -> None:
+    def __init__(self, path: Path, backend: str, tensors: Sequence[str]) -> None:
         node = shutil.which("node")
         if node is None:
             raise _missing("Node.js")
@@ -49,7 +51,8 @@ class TensorFlowJs(Session):
         self._process = subprocess.Popen([node, str(Path(__file__).with_suffix(".js"))], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
         self._end = weakref.finalize(self, _kill, self._process)
-        answer = self._request({"do": "open", "path": str(path.absolute()), "backend": backend})[0]
+        answer = self._request({"do": "open", "path": str(path.absolute()), "backend": backend,
+                                "tensors": list(tensors)})[0]
         self.version, self.settings = str(answer["version"]), f"{backend} backend"
         self.inputs = {str(k): _type(d, s) for k, d, s in answer["inputs"]}
         self.outputs = {str(k): _type(d, s) for k, d, s in answer["outputs"]}
