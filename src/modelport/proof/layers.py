@@ -20,7 +20,7 @@ from . import compare as cmp
 from .inputs import Feed
 from .precision import bounded, precision, step, stored
 from .sides import Runners, Side, attempt
-from .views import PREFIX, named, native
+from .views import PREFIX, as_type, named, native
 
 END = "output "
 """Outputs of the model are among what is compared, under their own names with this before them."""
@@ -125,7 +125,7 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
         for k in cuts:
             if CUT + k in graph.inputs:
                 given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype)
-        made = session.run({k: a for k, a in given.items() if k in session.inputs})
+        made = session.run({k: as_type(a, session.inputs[k]) for k, a in given.items() if k in session.inputs})
         rows += feed.rows
         for k in outs:
             got = made[PREFIX + k]

@@ -12,6 +12,7 @@ from .. import registry
 from ..errors import ModelportError, RuntimeFailed
 from ..ir.graph import Graph, Value
 from ..ir.tensor import Array
+from ..ir.types import Type
 from ..runtimes import Session
 from .precision import precision
 from .sides import Runners, Side, attempt, match, options_of
@@ -31,7 +32,8 @@ class View:
 
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
         names, _ = match({k: v.type for k, v in self.graph.inputs.items()}, self.session.inputs, "input")
-        made = attempt(self.session, {names[k]: a for k, a in arrays.items()})
+        made = attempt(self.session, {n: as_type(a, self.session.inputs[n]) for n, a in (
+            (names[k], a) for k, a in arrays.items())})
         if isinstance(made, ModelportError):
             return made
         out = {k.removeprefix(PREFIX): self._real(k.removeprefix(PREFIX), a) for k, a in made.items()}
@@ -65,6 +67,11 @@ class View:
         if self.raw is None:
             return {}
         return {o.name: o.type.quant for n in self.raw.nodes for o in n.outputs if o.type.quant is not None}
+
+
+def as_type(array: Array, type: Type) -> Array:
+    """Small integers in the wider ones of a runtime that has no others."""
+    return array.astype(type.dtype) if array.dtype.kind in "iu" and type.dtype.kind == "i" else array
 
 
 def named(graph: Graph) -> dict[str, Value]:
