@@ -132,23 +132,24 @@ class Layer:
         made: Value = op.MatMul(self.x, turned(op, w))
         return made if bias is None else op.Add(made, bias)
 
-    def scan(self, op: Builder, ahead: Value, states: Sequence[Value], captured: Sequence[Value | None],
+    def scan(self, op: Builder, ahead: Sequence[Value], states: Sequence[Value], captured: Sequence[Value | None],
              backward: bool, step: Callable[..., Sequence[Value]]) -> tuple[Value, ...]:
-        """``step(op, x, states, captured)`` over time: the states after it, and the first state of every step.
+        """``step(op, ahead, states, captured)`` over time: the states after it, and the first state of every step.
 
         Steps behind the end of a shorter sequence leave the states alone and give zeros."""
         batch = None if self.x.shape is None else self.x.shape[1]
         inner = [Value(Type(s.dtype, (batch, self.hidden)), f"state_{k}") for k, s in enumerate(states)]
-        x = Value(Type(ahead.dtype, None if ahead.shape is None else ahead.shape[1:]), "x")
-        inputs = {**{v.name: v for v in inner}, "x": x}
-        scans = [ahead]
+        xs = [Value(Type(a.dtype, None if a.shape is None else a.shape[1:]), f"x_{k}" if k else "x")
+              for k, a in enumerate(ahead)]
+        inputs = {v.name: v for v in (*inner, *xs)}
+        scans = [*ahead]
         if self.on is not None:
             inputs["on"] = Value(Type(self.on.dtype, (batch, 1)), "on")
             scans.append(self.on)
         loose = [v for v in captured if v is not None and v.data is None]
         passed = {v: Value(Type(v.dtype, v.shape), f"captured_{k}") for k, v in enumerate(loose)}
         inputs.update({v.name: v for v in passed.values()})
-        new = list(step(op, x, inner, [None if v is None else passed.get(v, v) for v in captured]))
+        new = list(step(op, xs, inner, [None if v is None else passed.get(v, v) for v in captured]))
         y = new[0]
         if self.on is not None:
             y = op.Where(inputs["on"], y, np.zeros((), y.dtype))
@@ -223,10 +224,10 @@ def rnn(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, seque
     for d, backward in enumerate(shared.directions):
         (f,), bias = functions[d], plus(op, *_halves(op, b, d, shared.hidden))
 
-        def step(op: Builder, x: Value, states: Sequence[Value], captured: Sequence[Any], f: Activation = f,
-                 ) -> Sequence[Value]:
-            return [f(op, shared.limit(op, op.Add(x, op.MatMul(states[0], captured[0]))))]
-        made.append(shared.scan(op, shared.ahead(op, pick(op, w, d), bias), [shared.state(op, initial_h, d)],
+        def step(op: Builder, ahead: Sequence[Value], states: Sequence[Value], captured: Sequence[Any],
+                 f: Activation = f) -> Sequence[Value]:
+            return [f(op, shared.limit(op, op.Add(ahead[0], op.MatMul(states[0], captured[0]))))]
+        made.append(shared.scan(op, [shared.ahead(op, pick(op, w, d), bias)], [shared.state(op, initial_h, d)],
                            [turned(op, pick(op, r, d))], backward, step))
     return shared.outputs(op, made)
 
@@ -245,40 +246,34 @@ def gru(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, seque
     shared = layer(op, x, r, sequence_lens, direction, hidden_size, layout, clip)
     functions = _functions(activations, ["Sigmoid", "Tanh"], shared, activation_alpha, activation_beta)
     n, made = shared.hidden, []
+    spans = (0, 2 * n), (2 * n, 3 * n)  # two products: kernels that cut unevenly are slower, or there are none
     for d, backward in enumerate(shared.directions):
-        (f, g), own = functions[d], pick(op, r, d)
+        (f, g), own, given = functions[d], pick(op, r, d), pick(op, w, d)
         outer, inner = _halves(op, b, d, 3 * n)
-        late = None
-        if linear_before_reset and inner is not None:  # the hidden gate's bias is reset too
-            late = cut(op, inner, 2 * n, 3 * n)
-            inner = joined_constants(op, [cut(op, inner, 0, 2 * n), constant(np.zeros(n, x.dtype))])
-        weights = [turned(op, own)] if linear_before_reset else [turned(op, cut(op, own, 0, 2 * n)),
-                                                                turned(op, cut(op, own, 2 * n, 3 * n))]
+        biases, late = [], None
+        for first, last in spans:
+            parts = [None if v is None else cut(op, v, first, last) for v in (outer, inner)]
+            if linear_before_reset and first:  # the hidden gate's bias is reset too
+                late = parts.pop()
+            biases.append(plus(op, *parts))
+        weights = [turned(op, cut(op, own, *span)) for span in spans]
 
-        def step(op: Builder, x: Value, states: Sequence[Value], captured: Sequence[Any], f: Activation = f,
-                 g: Activation = g) -> Sequence[Value]:
-            (h,), (gates, *rest, late) = states, captured
-            early, last = op.add("Split", x, np.array([2 * n, n]), axis=-1, outputs=2)
+        def step(op: Builder, ahead: Sequence[Value], states: Sequence[Value], captured: Sequence[Any],
+                 f: Activation = f, g: Activation = g) -> Sequence[Value]:
+            (early, last), (h,), (gates, hidden, late) = ahead, states, captured
+            z, reset = op.add("Split", f(op, shared.limit(op, op.Add(early, op.MatMul(h, gates)))), axis=-1,
+                              num_outputs=2, outputs=2)
             if linear_before_reset:
-                before, linear = op.add("Split", op.MatMul(h, gates), np.array([2 * n, n]), axis=-1, outputs=2)
-                linear = linear if late is None else op.Add(linear, late)
+                linear = op.MatMul(h, hidden)
+                kept = op.Mul(reset, linear if late is None else op.Add(linear, late))
             else:
-                before = op.MatMul(h, gates)
-            z, reset = op.add("Split", f(op, shared.limit(op, op.Add(early, before))), axis=-1, num_outputs=2,
-                              outputs=2)
-            kept = op.Mul(reset, linear) if linear_before_reset else op.MatMul(op.Mul(reset, h), rest[0])
+                kept = op.MatMul(op.Mul(reset, h), hidden)
             new = g(op, shared.limit(op, op.Add(last, kept)))
             return [op.Add(op.Mul(op.Sub(np.ones((), x.dtype), z), new), op.Mul(z, h))]
-        made.append(shared.scan(op, shared.ahead(op, pick(op, w, d), plus(op, outer, inner)),
+        ahead = [shared.ahead(op, cut(op, given, *span), bias) for span, bias in zip(spans, biases, strict=True)]
+        made.append(shared.scan(op, ahead,
                            [shared.state(op, initial_h, d)], [*weights, late], backward, step))
     return shared.outputs(op, made)
-
-
-def joined_constants(op: Builder, parts: Sequence[Value]) -> Value:
-    if all(p.data is not None for p in parts):
-        return constant(np.concatenate([p.numpy() for p in parts]))
-    made: Value = op.Concat(*parts, axis=0)
-    return made
 
 
 @rules("LSTM")
@@ -295,10 +290,10 @@ def lstm(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, sequ
         (f, g, h), bias = functions[d], plus(op, *_halves(op, b, d, 4 * n))
         eyes = [None] * 3 if p is None else [cut(op, pick(op, p, d), k * n, (k + 1) * n) for k in range(3)]
 
-        def step(op: Builder, x: Value, states: Sequence[Value], captured: Sequence[Any], f: Activation = f,
-                 g: Activation = g, h: Activation = h) -> Sequence[Value]:
+        def step(op: Builder, ahead: Sequence[Value], states: Sequence[Value], captured: Sequence[Any],
+                 f: Activation = f, g: Activation = g, h: Activation = h) -> Sequence[Value]:
             (hidden, cell), (gates, see_in, see_out, see_forget) = states, captured
-            total = op.Add(x, op.MatMul(hidden, gates))
+            total = op.Add(ahead[0], op.MatMul(hidden, gates))
 
             def gate(at: int, see: Value | None, c: Value, function: Activation) -> Value:
                 s = parts[at] if see is None else op.Add(parts[at], op.Mul(see, c))
@@ -309,7 +304,7 @@ def lstm(op: Builder, x: Value, w: Value, r: Value, b: Value | None = None, sequ
             cell = op.Add(op.Mul(forget, cell), op.Mul(put, gate(3, None, cell, g)))
             return [op.Mul(gate(1, see_out, cell, f), h(op, cell)), cell]
         made.append(shared.scan(
-            op, shared.ahead(op, pick(op, w, d), bias), [shared.state(op, v, d) for v in (initial_h, initial_c)],
+            op, [shared.ahead(op, pick(op, w, d), bias)], [shared.state(op, v, d) for v in (initial_h, initial_c)],
             [turned(op, pick(op, r, d)), *eyes], backward, step))
     return shared.outputs(op, made)
 

@@ -100,8 +100,7 @@ class _Sequence:
         places = op.Range(np.int64(0), op.Squeeze(size), np.int64(1))
         key = op.Add(places, op.Mul(op.Sub(np.int64(1), self.counts), size))
         _, order = op.add("TopK", key, size, axis=1, largest=0, outputs=2)
-        wide = op.Expand(op.Unsqueeze(order, ints([2])), op.Shape(x))
-        self.x = op.GatherElements(x, wide, axis=1)
+        self.x = op.GatherND(x, op.Unsqueeze(order, ints([2])), batch_dims=1)
         self.x.type = Type(self.x.dtype, x.shape)
         self.lens = cast(op, op.ReduceSum(self.counts, ints([1]), keepdims=0), I32)
 

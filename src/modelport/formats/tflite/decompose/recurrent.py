@@ -15,7 +15,7 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import Type
 from ..carriers import parameters
-from ..from_onnx.recurrent import LAYER
+from ..from_onnx.recurrent import LAYER, UNSTACK
 from .table import replaces, rules
 
 STEPS, NODES, BYTES = 32, 800, 4 << 20
@@ -24,6 +24,9 @@ STEPS, NODES, BYTES = 32, 800, 4 << 20
 Measured on LiteRT with XNNPACK, batch 1.  LSTM of 32 units (12 nodes, 20 KB): 24 steps take 0.024 ms written out and
 0.057 ms in a WHILE, 64 steps 0.074 and 0.145, but add 100 KB to the file.  LSTM of 128 units (256 KB): 24 steps take
 0.129 and 0.154 ms, 64 steps 0.43 and 0.45, 128 steps 2.3 and 1.1: every step packs the weights anew.  GRU likewise."""
+
+TURN, CACHE = 4, 512 << 10
+"""The most steps of a turn of the loop, and the most bytes of constants that they read (each step has its own)."""
 
 replaces("Scan")
 
@@ -43,7 +46,56 @@ def scan(op: Builder, *values: Value, body: Graph, num_scan_inputs: int, scan_in
     if isinstance(length, int) and 0 < length <= STEPS and length * len(list(body.walk())) <= NODES \
             and length * sum(v.data.nbytes for v in body.constants if v.data is not None) <= BYTES:
         return _steps(op, values, states, length, body, **attrs)
+    turn = _turn(values[states:states + num_scan_inputs], body, states, **attrs)
+    if turn > 1:
+        return _turns(op, values, states, turn, body, **attrs)
     return recurrent.scan(op, *values, body=body, **attrs)
+
+
+def _turn(scans: Sequence[Value], body: Graph, states: int, *, scan_input_axes: Sequence[int],
+          scan_output_axes: Sequence[int], **rest: Any) -> int:
+    """How many steps a turn of the loop takes."""
+    stacked = list(body.outputs.values())[states:]
+    if any(scan_input_axes) or any(scan_output_axes) or any(_open(v) > 1 for v in (*scans, *stacked)):
+        return 1
+    length = None if scans[0].shape is None else scans[0].shape[0]
+    size = sum(v.data.nbytes for v in body.constants if v.data is not None)
+    return max((k for k in range(2, TURN + 1) if isinstance(length, int) and length % k == 0 and k * size <= CACHE),
+               default=1)
+
+
+def _open(v: Value) -> int:
+    """How many sizes of a value are not known."""
+    return 2 if v.shape is None else sum(not isinstance(d, int) for d in v.shape)
+
+
+def _turns(op: Builder, values: Sequence[Value], states: int, turn: int, body: Graph, *, num_scan_inputs: int,
+           scan_input_directions: Sequence[int], scan_output_directions: Sequence[int], captures: int,
+           **axes: Any) -> list[Value]:
+    """A Loop of ``turn`` steps at a time, which share what a turn costs besides them."""
+    def shaped(v: Value, *sizes: Any) -> Value:
+        made: Value = op.Reshape(v, recurrent.ints(*(d if isinstance(d, int) else -1 for d in sizes)))
+        return made
+    scans = []
+    length = (values[states].shape or (None,))[0]
+    assert isinstance(length, int)
+    for k, v in enumerate(values[states:states + num_scan_inputs]):
+        each = (v.shape or ())[1:]
+        v = recurrent.backward(op, v, 0) if scan_input_directions and scan_input_directions[k] else v
+        scans.append(shaped(v, length // turn, turn, *each))
+    inputs = {k: Value(Type(v.dtype, v.shape), k) for k, v in body.inputs.items()}
+    for v, whole in zip(list(inputs.values())[states:], scans, strict=False):
+        v.type = Type(v.dtype, whole.shape and whole.shape[1:])
+    outs = _steps(op, list(inputs.values()), states, turn, body, num_scan_inputs=num_scan_inputs, captures=captures,
+                  scan_input_axes=(), scan_input_directions=(), scan_output_axes=(), scan_output_directions=())
+    inner = Graph(inputs, {f"out_{k}": v for k, v in enumerate(outs)}, body.name)
+    made = recurrent.scan(op, *values[:states], *scans, *values[states + num_scan_inputs:], body=inner,
+                          num_scan_inputs=num_scan_inputs, captures=captures)
+    stacks = []
+    for k, (y, v) in enumerate(zip(made[states:], list(body.outputs.values())[states:], strict=True)):
+        y = shaped(y, length, *(v.shape or ()))
+        stacks.append(recurrent.backward(op, y, 0) if scan_output_directions and scan_output_directions[k] else y)
+    return [*made[:states], *stacks]
 
 
 def _steps(op: Builder, values: Sequence[Value], states: int, length: int, body: Graph, *, num_scan_inputs: int,
@@ -53,12 +105,13 @@ def _steps(op: Builder, values: Sequence[Value], states: int, length: int, body:
     flow, scans = list(values[:states]), values[states:states + num_scan_inputs]
     captured = values[states + num_scan_inputs:]
     stacks: list[list[Value]] = [[] for _ in range(len(body.outputs) - states)]
-    for t in range(length):
-        taken = []
-        for k, v in enumerate(scans):
-            at = length - 1 - t if scan_input_directions and scan_input_directions[k] else t
-            axis = scan_input_axes[k] if scan_input_axes else 0
-            taken.append(op.Gather(v, np.array(at, np.int64), axis=axis))
+    rows = []
+    for k, v in enumerate(scans):
+        axis = scan_input_axes[k] % (v.rank or 1) if scan_input_axes else 0
+        each = Type(v.dtype, None if v.shape is None else v.shape[:axis] + v.shape[axis + 1:])
+        taken = Node(UNSTACK, [v], {"axis": axis}, [each] * length).outputs
+        rows.append(taken[::-1] if scan_input_directions and scan_input_directions[k] else taken)
+    for taken in zip(*rows, strict=True):
         step = rebuild(body, lambda node: None, dict(zip(body.inputs, [*flow, *taken, *captured], strict=True)))
         outs = list(step.outputs.values())
         flow = outs[:states]

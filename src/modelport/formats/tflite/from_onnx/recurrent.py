@@ -15,7 +15,7 @@ from ....ir.rules import Builder, static
 from ....ir.tensor import Array
 from ....ir.types import Quant, Type
 from ..carriers import same
-from .common import F32, cast, dims, from_onnx, fused, ints, rank, transpose
+from .common import F32, carry, cast, dims, from_onnx, fused, ints, rank, transpose
 
 _FUNCTIONS = {"tanh": "TANH", "relu": "RELU"}
 LAYER = "tflite.Layer"
@@ -23,6 +23,18 @@ LAYER = "tflite.Layer"
 
 Inputs as those of UNIDIRECTIONAL_SEQUENCE_LSTM up to the states, outputs the sequence and the last states."""
 STATEFUL = "its state is kept between runs: reset_all_variables() begins a new sequence"
+
+
+UNSTACK = "tflite.Unstack"
+"""All elements of an axis (see ``..decompose.recurrent``)."""
+
+
+@from_onnx(UNSTACK)
+def unstack(tfl: Builder, x: Value, *, axis: int) -> Any:
+    assert tfl.node is not None
+    outs = tfl.node.outputs
+    x = carry(tfl, x, "f4 i4 i8 i1 u1 i2 b1")
+    return tfl.UNPACK(x, num=len(outs), axis=axis, outputs=len(outs), type=[Type(x.dtype, o.shape) for o in outs])
 
 
 SVDF = "tflite.Svdf"

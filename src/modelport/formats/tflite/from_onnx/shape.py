@@ -232,6 +232,9 @@ def slice_(tfl: Builder, x: Value, starts: Value, ends: Value, axes: Value | Non
     which = [a % n for a in known(axes, "the axes")] if axes is not None else list(range(m))
     first, last = _end(tfl, starts), _end(tfl, ends)
     step = ints([1] * m) if steps is None else _end(tfl, steps)
+    if x.dtype == F32 and [v.data is not None and v.numpy().tolist() for v in (first, last, step)] \
+            == [[-1], [-INT32[1]], [-1]]:  # rows are copied whole; STRIDED_SLICE goes element by element
+        return tfl.REVERSE_V2(x, ints(which))
     begin_mask = end_mask = (1 << n) - 1
     for a in which:
         begin_mask &= ~(1 << a)
