@@ -12,7 +12,7 @@ from ...ir.graph import Graph, Node, Value
 from ...ir.rules import Builder, apply, translate
 from ...ir.types import is_float
 from .to_onnx import to_onnx
-from .to_onnx.common import KerasBuilder, cast
+from .to_onnx.common import KerasBuilder, cast, numpy_dtype
 
 MISMADE = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
 
@@ -35,9 +35,7 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
     here.legacy = legacy
     inputs = list(node.inputs)
     if not node.op.startswith(("ops.", "mask.", "TimeDistributed.")):
-        import ml_dtypes
-        small = computed == "bfloat16"
-        want = np.dtype(ml_dtypes.bfloat16) if small else np.dtype(computed)
+        small, want = computed == "bfloat16", numpy_dtype(computed)
         here.compute = np.dtype(np.float32) if small else want
         if is_float(want):
             inputs = [v if v is None or not is_float(v.dtype) or v.dtype == want else cast(here, v, want)
