@@ -141,6 +141,8 @@ class _Object:
 
     def _text(self, vlen: bool, raw: memoryview) -> str:
         if vlen:
+            if len(raw) < 16:
+                raise CorruptFile(f"a text of any length in {len(raw)} bytes, where 16 say where it is")
             size, address, index = struct.unpack_from("<IQI", raw)
             raw = self.file.buffer.global_heap(address, index)[:size] if size else raw[:0]
             self.file.spend(len(raw), len(raw))

@@ -99,7 +99,7 @@ class Reader:
         try:
             import ml_dtypes
             found = np.dtype(getattr(ml_dtypes, name)) if name == "bfloat16" else np.dtype(name)
-        except (TypeError, AttributeError):
+        except (TypeError, ValueError, AttributeError):
             raise CorruptFile(f"there is no element type '{printable(name)}'") from None
         if found.kind not in "fiubV":
             raise UnsupportedModel([layer.problem(f"the element type {printable(name)}")], "ONNX operators")

@@ -302,7 +302,7 @@ def numpy_dtype(name: Any) -> DType:
         name = (name.get("config") or {}).get("name")
     try:
         found = np.dtype(str(name))
-    except TypeError:
+    except (TypeError, ValueError):  # a name may be no text that can be written
         raise Unsupported(f"element type {name}") from None
     if found not in NUMBER:
         raise Unsupported(f"element type {name}")
