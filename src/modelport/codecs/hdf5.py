@@ -132,6 +132,8 @@ class _Object:
             return name, values[0] if shape.dims == () else values
         if kind.dtype is None:
             return name, None  # of a type that no model needs: references and compounds of other writers
+        if kind.size != kind.dtype.itemsize:
+            raise CorruptFile(f"numbers of {kind.dtype.itemsize} bytes that are stored in {kind.size}")
         values = np.frombuffer(raw, kind.dtype, count).reshape(shape.dims)
         return name, values[()] if shape.dims == () else values
 
@@ -169,6 +171,8 @@ class Dataset(_Object):
         if marked == "bfloat16" and self.kind.size == 2:
             import ml_dtypes
             dtype = np.dtype(ml_dtypes.bfloat16)
+        if dtype is not None and dtype.itemsize != self.kind.size and not self.kind.text:
+            raise CorruptFile(f"the dataset '{printable(name)}' stores {dtype.itemsize} bytes in {self.kind.size}")
         self.dtype = dtype
 
     @property

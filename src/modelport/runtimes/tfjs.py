@@ -41,7 +41,7 @@ class TensorFlowJs(Session):
 
     name = "TensorFlow.js"
 
-    def __init__(self, path: Path, backend: str, tensors: Sequence[str]) -> None:
+    def __init__(self, path: Path, backend: str, tensors: Sequence[str] = ()) -> None:
         node = shutil.which("node")
         if node is None:
             raise _missing("Node.js")
