@@ -45,7 +45,7 @@ async function open(file, backend, tensors) {
   const inputs = named(signature.inputs, ins).filter(([, name]) => nodeOf(name) in ins);
   const outputs = named(signature.outputs, outs);
   const nodes = model.executor.graph.nodes;
-  outputs.push(...tensors.filter((t) => t in nodes).map((t) => [t, t]));
+  outputs.push(...(tensors || []).filter((t) => t in nodes).map((t) => [t, t]));
   return {
     inputs: inputs.map(([key, name]) => describe(ins[nodeOf(name)], key)),
     outputs: outputs.map(([key, name]) => describe(outs[nodeOf(name)] || {}, key)),
