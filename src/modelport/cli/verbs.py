@@ -181,8 +181,6 @@ def diff(options: Namespace) -> int:
     return 0 if found.same else 1
 
 
-
-
 def formats(options: Namespace) -> int:
     known = list(registry.formats())
     if options.json:

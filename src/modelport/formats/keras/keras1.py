@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...codecs.limits import DEFAULT
 from ...errors import Unsupported
 from ...ir.graph import Value
 from ...ir.tensor import Tensor
@@ -69,7 +70,7 @@ def modern(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if kind == "GRU":
         out["reset_after"] = False
     if isinstance(out.get("layer"), dict):
-        held = inner(out["layer"], _NO_LIMITS)
+        held = inner(out["layer"], DEFAULT)  # it was counted with its model
         new_kind, new_config = modern(held.kind, held.config)
         out["layer"] = {"class_name": new_kind, "config": new_config}
     return kind, out
@@ -109,6 +110,3 @@ def _first(x: Any) -> Any:
 
 def _constant(array: Any, name: str) -> Value:
     return Value(Type(array.dtype, array.shape), name, data=Tensor(array))
-
-
-from ...codecs.limits import DEFAULT as _NO_LIMITS  # noqa: E402 - a wrapper's layer was counted with its model

@@ -38,7 +38,13 @@ class Table(Handle):
 
 
 class Array(Handle):
-    """A TensorArray; what it holds flows as a list through the second output of its operators."""
+    """A TensorArray of elements of one type and, if it is stated, one shape; ``dynamic`` ones grow.
+
+    What it holds flows as a list through the second output of its operators."""
+
+    def __init__(self, name: str, dtype: DType, shape: tuple[int | None, ...] | None, dynamic: bool) -> None:
+        super().__init__(name)
+        self.dtype, self.shape, self.dynamic = dtype, shape, dynamic
 
 
 class Dead:

@@ -91,7 +91,6 @@ def variable(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Seque
     number = a.number("dtype")
     if key not in scope.model.variables:
         made = Variable(name, Type(dtype_of(number), a.value("shape")))
-        made.node = node.name  # type: ignore[attr-defined]
         made.reference = node.op != "VarHandleOp"
         scope.model.variables[key] = made
     return [scope.model.variables[key]]
@@ -242,25 +241,21 @@ def find(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[
 
 @resolved("TensorArray", "TensorArrayV2", "TensorArrayV3")
 def array(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
-    handle = Array(scope.prefix + node.name)
-    element = dtype_of(a.number("dtype"))
-    handle.dtype = element  # type: ignore[attr-defined]
-    handle.dynamic = bool(a.value("dynamic_size"))  # type: ignore[attr-defined]
-    shape = a.value("element_shape")
-    handle.shape = shape  # type: ignore[attr-defined]
+    element, shape = dtype_of(a.number("dtype")), a.value("element_shape")
+    handle = Array(scope.prefix + node.name, element, shape, bool(a.value("dynamic_size")))
     stated = scope.constant(-1 if shape is None else [-1 if d is None else d for d in shape], "i4")
     flow = scope.make("TensorListReserve", [stated, _value(ins[0])], {"element_dtype": element},
                       [Type(list_dtype(element), None if shape is None else (None, *shape))], node.name)
     return [handle, flow[0]]
 
 
-def _array(v: Result) -> Any:
+def _array(v: Result) -> Array:
     if not isinstance(v, Array):
         raise Unsupported("an array that the reader does not know")
     return v
 
 
-def _stated(scope: Scope, handle: Any) -> Value:
+def _stated(scope: Scope, handle: Array) -> Value:
     return scope.constant(-1 if handle.shape is None else [-1 if d is None else d for d in handle.shape], "i4")
 
 

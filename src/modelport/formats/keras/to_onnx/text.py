@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import STRING
-from .common import I64, generation, i64, ints, rank, to_onnx
+from .common import I64, KerasBuilder, generation, i64, ints, rank, to_onnx
 from .preprocess import encoded
 
 
@@ -65,7 +65,8 @@ def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_to
         idf = None if idf is None else np.pad(idf, [0, max_tokens - depth])
         depth = max_tokens
     if generation(op) == 3:  # whole numbers, whatever the policy of the layer says
-        op.compute = np.dtype(np.float32) if idf is not None else I64  # type: ignore[attr-defined]
+        assert isinstance(op, KerasBuilder)
+        op.compute = np.dtype(np.float32) if idf is not None else I64
     return encoded(op, y, output_mode, depth, idf=idf)
 
 
