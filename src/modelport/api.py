@@ -264,7 +264,8 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                 if shapes or batch is not None:
                     resized = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch) if perms else hub
                 report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=resized,
-                               sample=sample, golden=golden, perms=perms, lower=_lowered(options) or _retyped(hub, raw))
+                               sample=sample, golden=golden, perms=perms, lower=_lowered(options),
+                               retyped=_retyped(hub, raw))
                 if not report.ok:
                     raise VerificationFailed(report.text(), report,
                                              hint="nothing was written; --no-verify writes it all the same")
@@ -285,10 +286,10 @@ def _lowered(options: Mapping[str, Any]) -> str | None:
         or _STORED.get(str(options.get("quantize", "")))
 
 
-def _retyped(hub: Graph, raw: Graph) -> str | None:
-    """The precision to compare in where the target's interface has other element types than the source's."""
+def _retyped(hub: Graph, raw: Graph) -> bool:
+    """Whether the target's interface has other element types than the source's, as that of TensorFlow.js has."""
     ends = [(hub.inputs, raw.inputs), (hub.outputs, raw.outputs)]
-    return "float32" if any(k in new and new[k].dtype != v.dtype for old, new in ends for k, v in old.items()) else None
+    return any(k in new and new[k].dtype != v.dtype for old, new in ends for k, v in old.items())
 
 
 def _check_options(given: Mapping[str, Any], known: Sequence[str], who: str) -> None:

@@ -56,6 +56,7 @@ def rerun(path: str | os.PathLike[str], *, source: Path | None = None, target: P
         golden = tuple(Path(g) for g in paths.get("golden", ()))
         how: dict[str, Any] = {"level": str(options["level"]), "suite_level": str(options["suite"]),
                                "seed": int(options["seed"]), "lower": str(options["lower"]) or None,
+                               "retyped": bool(options.get("retyped")),
                                "threads": int(options["threads"]), "device": str(options["device"]),
                                "optimize": bool(options["optimize"])}
     except (KeyError, TypeError, ValueError) as e:

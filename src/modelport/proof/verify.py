@@ -38,8 +38,9 @@ LEVELS = ("auto", "prove", "L0", "L1", "L2", "L3")
 def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | None = None, seed: int = 0,
            sample: Mapping[str, Array] | str | Path | None = None,
            golden: tuple[str | Path, str | Path] | None = None, hub: Graph | None = None,
-           lower: str | None = None, shown: Path | None = None, threads: int = 1, device: str = "cpu",
-           timeout: float = 120, isolated: bool = True, optimize: bool = False, limits: Limits = DEFAULT,
+           lower: str | None = None, retyped: bool = False, shown: Path | None = None, threads: int = 1,
+           device: str = "cpu", timeout: float = 120, isolated: bool = True, optimize: bool = False,
+           limits: Limits = DEFAULT,
            perms: Mapping[str, list[int]] | None = None) -> Report:
     """Compares ``target`` with ``source`` on inputs chosen to hurt.
 
@@ -47,7 +48,8 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     ``auto`` takes the highest level that is installed, with the cheap suite; ``prove`` the same with the thorough
     suite; ``L0`` to ``L3`` no higher than that.  ``hub`` is the graph that the target was written from, whose inputs
     may have fewer free dimensions than the source's (by default the target's own graph); ``lower`` the precision that
-    it was asked to lower to (a key of ``compare.BARS``); ``sample`` an .npz of the user's own inputs; ``optimize`` runs
+    it was asked to lower to (a key of ``compare.BARS``); ``retyped`` says that its interface has other element types,
+    in which the same numbers are compared by the same bars; ``sample`` an .npz of the user's own inputs; ``optimize`` runs
     the target with ONNX Runtime's graph rewrites, as applications do; ``golden`` an .npz of inputs and one of outputs
     (level L3); ``shown`` the name that the target will have; ``perms`` the order of axes of those of the target's
     inputs and outputs that have another than the source's.  Raises :class:`UsageError` where the interfaces have
@@ -61,7 +63,7 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
         raise UsageError("level L3 compares with golden outputs, or runs the source in its own framework: none are "
                          "given, and there is none")
     options = {"level": level, "suite": suite_level or ("thorough" if level == "prove" else "cheap"), "seed": seed,
-               "lower": lower or "", "threads": threads, "device": device, "optimize": optimize}
+               "lower": lower or "", "retyped": retyped, "threads": threads, "device": device, "optimize": optimize}
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         runners = Runners(Path(folder), isolated, threads, device, timeout, optimize, level in ("prove", "L3"))
         try:
@@ -215,6 +217,10 @@ class _Run:
                 return self._done("inconclusive", reached, a, b)
         return self._done(self._verdict(), reached, a, b)
 
+    def _other_types(self) -> bool:
+        """Whether the target's inputs and outputs may have other element types than the source's."""
+        return bool(self.options["lower"] or self.options["retyped"])
+
     def _sized(self, session: Session) -> Session:
         """A session of the source that takes the sizes of the target."""
         return ByRows(session, self.batch) if self.resized == BATCH else session
@@ -326,7 +332,7 @@ class _Run:
             return [e.message]
         self.notes += [*notes, *more]
         self.resized, self.batch = change(ins, theirs, pairs)
-        return [] if self.options["lower"] else list(unfit(ins, theirs, pairs))
+        return [] if self._other_types() else list(unfit(ins, theirs, pairs))
 
     def _compare(self, a: Session, b: Session, level: str) -> bool:
         """Runs the suite; false if not one feed could be run by the source."""
@@ -453,7 +459,7 @@ class _Run:
 
     def _cast(self, name: str, array: Array, b: Session) -> Array:
         want = b.inputs[self.in_b[name]].dtype
-        return array.astype(want) if self.options["lower"] and want != array.dtype else array
+        return array.astype(want) if self._other_types() and want != array.dtype else array
 
     def _judge(self, k: str, feed: Feed, got: Mapping[str, Array], made: Mapping[str, Array] | ModelportError,
                exact: Exact | None) -> cmp.Difference:
@@ -461,7 +467,7 @@ class _Run:
             return cmp.Difference(False, error=float("inf"), reason=f"the target fails: {printable(made.message, 300)}")
         bar = self.outputs[k].bar
         x, y = got[self.out_a[k]], made[self.out_b[k]]
-        if self.options["lower"] and x.dtype != y.dtype:
+        if self._other_types() and x.dtype != y.dtype:
             y = y.astype(x.dtype)
         d = cmp.compare(x, y, bar)
         if d.passed or exact is None or bar.exact or bar.quantum is not None or (

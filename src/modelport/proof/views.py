@@ -70,8 +70,11 @@ class View:
 
 
 def as_type(array: Array, type: Type) -> Array:
-    """Small integers in the wider ones of a runtime that has no others."""
-    return array.astype(type.dtype) if array.dtype.kind in "iu" and type.dtype.kind == "i" else array
+    """Integers in those that a runtime has, where they are the same numbers there."""
+    if array.dtype.kind not in "iu" or type.dtype.kind != "i":
+        return array
+    made = array.astype(type.dtype)
+    return made if (made == array).all() else array
 
 
 def named(graph: Graph) -> dict[str, Value]:
