@@ -46,14 +46,14 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
 
     Both are paths, hub graphs, or models (objects with ``graph``, ``raw``, ``path`` and ``format``).  ``level``:
     ``auto`` takes the highest level that is installed, with the cheap suite; ``prove`` the same with the thorough
-    suite; ``L0`` to ``L3`` no higher than that.  ``hub`` is the graph that the target was written from, whose inputs
+    suite; ``L0`` to ``L3`` no higher than that. ``hub`` is the graph that the target was written from, whose inputs
     may have fewer free dimensions than the source's (by default the target's own graph); ``lower`` the precision that
     it was asked to lower to (a key of ``compare.BARS``); ``retyped`` says that its interface has other element types,
     in which the same numbers are compared by the same bars; ``sample`` an .npz of the user's own inputs; ``optimize``
     runs the target with ONNX Runtime's graph rewrites, as applications do; ``golden`` an .npz of inputs and one of
-    outputs (level L3); ``shown`` the name that the target will have; ``perms`` the order of axes of those of the target's
-    inputs and outputs that have another than the source's.  Raises :class:`UsageError` where the interfaces have
-    nothing in common, and whatever reading a file raises; a runtime that refuses the target is a verdict, not an
+    outputs (level L3); ``shown`` the name that the target will have; ``perms`` the order of axes of those of the
+    target's inputs and outputs that have another than the source's.  Raises :class:`UsageError` where the interfaces
+    have nothing in common, and whatever reading a file raises; a runtime that refuses the target is a verdict, not an
     exception."""
     if level not in LEVELS:
         raise UsageError(f"there is no level '{printable(level)}'; there are {', '.join(LEVELS)}")
