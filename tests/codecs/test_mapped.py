@@ -4,6 +4,8 @@ from __future__ import annotations
 import gc
 import io
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,3 +85,13 @@ def test_a_file_that_lives_until_exit_is_closed(tmp_path: Path, monkeypatch: pyt
     gc.collect()
     with pytest.raises(OSError):
         os.fstat(fd)
+
+
+def test_files_of_dropped_graphs_are_closed_where_too_many_are_open(tmp_path: Path) -> None:
+    """A graph refers to itself, so that only the collector of garbage drops it."""
+    (tmp_path / "x").write_bytes(b"x")
+    script = ("import gc, resource, sys; from modelport.codecs.mapped import Mapped; gc.disable()\n"
+              "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+              "for _ in range(200):\n    cycle = [Mapped(sys.argv[1])]; cycle.append(cycle)\n")
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "x")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -4,18 +4,20 @@ Pages of a mapped file are the page cache's: reading weights through a map costs
 from __future__ import annotations
 
 import errno
+import gc
 import mmap
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from ..errors import CorruptFile, UnsafeModel
 from .limits import DEFAULT, Limits
 
 _KERNEL = 1 << 16  # bytes from which a copy by the kernel beats a write
 _PIECE = 1 << 24
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM, errno.ETXTBSY}
 
 
@@ -31,13 +33,13 @@ class Mapped:
         can't be read and :class:`LimitExceeded` if it is larger than ``limits.file_bytes``."""
         self.path, self.fd = Path(path), -1
         try:
-            self.fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-                              | getattr(os, "O_NONBLOCK", 0)) if fd is None else fd
+            self.fd = _roomy(lambda: os.open(path, _FLAGS)) if fd is None else fd
             info = os.fstat(self.fd)
             if not stat.S_ISREG(info.st_mode):
                 raise UnsafeModel(f"{path} is not a regular file")
             self.size = limits.check("file_bytes", info.st_size)
-            self.map: mmap.mmap | bytes = mmap.mmap(self.fd, 0, access=mmap.ACCESS_READ) if self.size else b""
+            self.map: mmap.mmap | bytes = _roomy(
+                lambda: mmap.mmap(self.fd, 0, access=mmap.ACCESS_READ)) if self.size else b""
         except OSError as e:
             raise CorruptFile(f"cannot be read: {e.strerror or e}", path=path) from None
 
@@ -54,6 +56,21 @@ class Mapped:
         if not 0 <= start <= end <= self.size:
             raise CorruptFile(f"bytes {start} to {end} are outside of the file of {self.size} bytes", path=self.path)
         return Slice(self, start, end)
+
+
+_T = TypeVar("_T")
+
+
+def _roomy(make: Callable[[], _T]) -> _T:
+    """What ``make`` opens.  Graphs refer to themselves, so that the files of dropped ones close when Python collects
+    garbage: where too many files are open, that is done first."""
+    try:
+        return make()
+    except OSError as e:
+        if e.errno != errno.EMFILE:
+            raise
+    gc.collect()
+    return make()
 
 
 class Slice:

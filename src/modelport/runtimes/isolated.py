@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -170,9 +170,10 @@ class IsolatedSession(Session):
 
 def _wait(fd: int, deadline: float, *, writing: bool) -> None:
     left = deadline - time.monotonic()
-    ready = select.select([] if writing else [fd], [fd] if writing else [], [], max(0.0, left))
-    if not (ready[0] or ready[1]):
-        raise TimeoutError
+    with selectors.DefaultSelector() as waiting:  # select.select knows 1,024 descriptors only
+        waiting.register(fd, selectors.EVENT_WRITE if writing else selectors.EVENT_READ)
+        if not waiting.select(max(0.0, left)):
+            raise TimeoutError
 
 
 def _kill(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
