@@ -141,6 +141,18 @@ add("TextVectorization/split", "L.TextVectorization(vocabulary=['a', 'b'], stand
 add("TextVectorization/length", "L.TextVectorization(vocabulary=['a', 'b'], standardize=None, output_sequence_length=4)", given([["a b  a"], ["c"]]))
 add("TextVectorization/cut", "L.TextVectorization(vocabulary=['a', 'b'], standardize=None, output_sequence_length=2)", given([["a b  a"], ["c"]]))
 add("TextVectorization/adapted", "adapted(L.TextVectorization(standardize=None), np.array(['x y', 'y z', 'y']))", given([["x y z q"]]))
+add("TextVectorization/punctuation", "L.TextVectorization(vocabulary=['its', 'a', 'well'])", given([["It's  a\\tWELL-known: [well] a_b ~`^"], [""], ["..."]]), both=True)
+for standard in ("lower", "strip_punctuation"):
+    add(f"TextVectorization/{standard}", f"L.TextVectorization(vocabulary=['its', 'a', 'A', 'b,'], standardize='{standard}')", given([["a B, A"], ["It's its"]]), both=True)
+for mode in ("multi_hot", "count", "tf_idf"):
+    weights = ", idf_weights=[0.5, 2.0, 0.25]" if mode == "tf_idf" else ""
+    add(f"TextVectorization/{mode}", f"L.TextVectorization(vocabulary=['a', 'b', 'a b'], output_mode='{mode}'{weights})", given([["a B, a"], ["c"], [""]]), both=True)
+    add(f"TextVectorization/{mode}_grams", f"L.TextVectorization(vocabulary=['a', 'b', 'a b'], ngrams=2, output_mode='{mode}'{weights})", given([["a B, a"], ["c"], [""]]), both=True)
+add("TextVectorization/grams", "L.TextVectorization(vocabulary=['a', 'b', 'a b', 'b a'], ngrams=2)", given([["a b a"], ["b"], ["c a b"], [""]]), both=True)
+add("TextVectorization/grams3", "L.TextVectorization(vocabulary=['a', 'a b a', 'b a'], ngrams=(3, 2), output_sequence_length=3)", given([["a b a"], ["b"], ["c a b a"]]), both=True)
+add("TextVectorization/max_tokens", "L.TextVectorization(vocabulary=['a', 'b'], max_tokens=7, pad_to_max_tokens=True, output_mode='count')", given([["a b a"], ["b"]]), both=True)
+add("TextVectorization/whole", "L.TextVectorization(vocabulary=['a', 'b c'], split=None)", given([["a"], ["B, C."], ["x"]]), both=True)
+add("TextVectorization/character", "L.TextVectorization(vocabulary=['a', 'b'], split='character')", given([["ab"], ["c"]]))
 add("Hashing", "L.Hashing(num_bins=3)", given([["a", "b"]]))
 add("HashedCrossing", "lambda a, b: L.HashedCrossing(num_bins=5)((a, b))", given([["a"], ["b"]]), given([["a"], ["b"]]))
 add("Resizing", "L.Resizing(5, 7)", f(2, 8, 6, 3), both=True)

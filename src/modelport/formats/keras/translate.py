@@ -30,6 +30,8 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
     attrs = dict(node.attrs)
     legacy, quantized = attrs.pop("legacy", 0), attrs.pop("quantization", "")
     computed = attrs.pop("compute_dtype", "float32")
+    if computed == "string":  # what takes text in Keras 2 calls that its type; its numbers are of the usual one
+        computed = "float32"
     here = op.at(node)
     assert isinstance(here, KerasBuilder)
     here.legacy = legacy
