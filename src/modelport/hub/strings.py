@@ -36,21 +36,23 @@ def cased(op: Builder, x: Value, action: str, locale: str = "C") -> Value:
                                                        locale=locale))
 
 
-def replaced(op: Builder, x: Value, old: str, new: str = "", most: int | None = None) -> Value:
+def replaced(op: Builder, x: Value, old: str, new: str, most: int | None = None) -> Value:
     """Texts with ``new`` wherever ``old`` was, from left to right; the first ``most`` times only, if that is given."""
-    return flat(op, x, lambda row: _replaced(op, row, old, new, most))
+    return flat(op, x, lambda row: _replaced(op, row, old, new, most=most))
 
 
-def without(op: Builder, x: Value, characters: str) -> Value:
-    """Texts without any of the characters."""
+def without(op: Builder, x: Value, characters: str, new: str = "", runs: bool = False) -> Value:
+    """Texts with ``new`` instead of each of the characters, or instead of each run of them."""
+    first = characters[:1]
+
     def change(row: Value) -> Value:
-        for c in characters:
-            row = _replaced(op, row, c, "", None)
-        return row
+        for c in characters[1:]:
+            row = _replaced(op, row, c, first if new else "")
+        return _replaced(op, row, first, new, runs=runs) if first else row
     return flat(op, x, change)
 
 
-def _replaced(op: Builder, row: Value, old: str, new: str, most: int | None) -> Value:
+def _replaced(op: Builder, row: Value, old: str, new: str, most: int | None = None, runs: bool = False) -> Value:
     pieces, count = op.add("StringSplit", row, delimiter=old, maxsplit=most, outputs=2)
     # shorter rows of pieces end in empty texts, which change nothing
     turn, going = Value(Type(I64, ()), "turn"), Value(Type(np.dtype(bool), ()), "going")
@@ -59,6 +61,10 @@ def _replaced(op: Builder, row: Value, old: str, new: str, most: int | None) -> 
     captured = [(pieces, table)]
     if new:
         between = op.And(op.Greater(turn, np.int64(0)), op.Less(turn, counts))
+        if runs:  # between two that stand together there is an empty piece, which counts only as the very first
+            last = op.Gather(table, op.Max(op.Sub(turn, np.int64(1)), np.int64(0)), axis=1)
+            ends = op.Or(op.Equal(turn, np.int64(1)), op.Not(op.Equal(last, text(""))))
+            between = op.And(between, ends)
         piece = op.StringConcat(op.Where(between, text(new), text("")), piece)
         captured.append((count, counts))
     body = Graph({"turn": turn, "going": going, "before": before, **{v.name: v for _, v in captured}},

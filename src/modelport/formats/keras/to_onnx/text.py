@@ -118,7 +118,7 @@ def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tok
                        special_tokens: bool = False, vocabulary_size: Any = None) -> Any:
     if standardize not in STANDARDS:
         raise Unsupported(f"standardize {standardize!r}")
-    if split not in (None, "whitespace") or ragged or sparse or ngrams is not None and split is None:
+    if split not in (None, "whitespace") or ragged or sparse or (ngrams is not None and split is None):
         raise Unsupported("a split by characters, n-grams of what is not split, or ragged or sparse outputs")
     if standardize in ("lower", "lower_and_strip_punctuation"):
         x = strings.cased(op, x, "LOWER")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -411,6 +412,20 @@ def dense_bincount(x: Array, size: Array, weights: Array, *, binary_output: bool
         else:
             np.add.at(out[k], row[keep], w[k][keep])
     return out[0] if x.ndim == 1 else out
+
+
+@op("RaggedBincount")
+def ragged_bincount(splits: Array, x: Array, size: Array, weights: Array, *, binary_output: bool = False) -> Any:
+    n = bounded([size])[0]
+    w = weights.ravel() if weights.size else np.ones(x.shape, weights.dtype)
+    out = np.zeros((len(splits) - 1, n), weights.dtype)
+    for k, (start, end) in enumerate(pairwise(splits.tolist())):
+        row, keep = x[start:end], x[start:end] < n
+        if binary_output:
+            out[k, row[keep]] = 1
+        else:
+            np.add.at(out[k], row[keep], w[start:end][keep])
+    return out
 
 
 @op("HistogramFixedWidth")

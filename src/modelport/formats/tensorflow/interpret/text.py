@@ -4,6 +4,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,19 @@ def string_split_v1(x: Array, delimiter: Array, *, skip_empty: bool = True) -> A
         parts = re.split("[" + re.escape(chars) + "]", str(v)) if chars else list(str(v))
         rows.append([p for p in parts if p or not skip_empty])
     return _sparse(rows)
+
+
+@op("StringNGrams")
+def string_grams(words: Array, splits: Array, *, separator: str, ngram_widths: Any, left_pad: str = "",
+                 right_pad: str = "", pad_width: int = 0, preserve_short_sequences: bool = False) -> Any:
+    if pad_width or preserve_short_sequences:
+        raise Refused("words of padding")
+    out, ends = [], [0]
+    for start, end in pairwise(splits.tolist()):
+        row = [str(w) for w in words[start:end]]
+        out += [separator.join(row[k:k + n]) for n in ngram_widths for k in range(len(row) - n + 1)]
+        ends.append(len(out))
+    return texts(out, (len(out),)), np.array(ends, splits.dtype)
 
 
 @op("AsString")

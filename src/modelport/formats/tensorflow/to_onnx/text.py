@@ -1,14 +1,18 @@
 """Text, where ONNX's operators mean exactly the same.  Source: tensorflow/core/kernels/string_*.cc."""
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import strings
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
+from ....ir.types import STRING
+from ..interpret.text import pattern as compiled
 from .common import I64, cast, i64, ints, known, name_of, to_onnx
 
 
@@ -16,10 +20,7 @@ from .common import I64, cast, i64, ints, known, name_of, to_onnx
 def change_case(op: Builder, x: Value, *, encoding: str = "") -> Any:
     if encoding not in ("", "utf-8"):
         raise Unsupported(f"encoding {encoding}")
-    flat = op.Reshape(x, ints([-1]))
-    made = op.StringNormalizer(flat, case_change_action="LOWER" if name_of(op) == "StringLower" else "UPPER",
-                               is_case_sensitive=1, locale="C" if encoding == "" else "C.UTF-8")  # C: ASCII only
-    return op.Reshape(made, op.Shape(x))
+    return strings.cased(op, x, "LOWER" if name_of(op) == "StringLower" else "UPPER", "C.UTF-8" if encoding else "C")
 
 
 @to_onnx("StringJoin")
@@ -32,6 +33,14 @@ def join(op: Builder, *values: Value, separator: str = "") -> Any:
     return op.Identity(made) if made is values[0] else made
 
 
+@to_onnx("AsString")
+def as_string(op: Builder, x: Value, *, precision: int = -1, scientific: bool = False, shortest: bool = False,
+              width: int = -1, fill: str = "") -> Any:
+    if x.dtype.kind not in "iu" or fill or width != -1:
+        raise Unsupported(f"{x.dtype} as text, or in a width")
+    return cast(op, x, STRING)
+
+
 @to_onnx("StaticRegexFullMatch")
 def full_match(op: Builder, x: Value, *, pattern: str) -> Any:
     return op.RegexFullMatch(x, pattern=pattern)  # RE2 in both
@@ -40,6 +49,90 @@ def full_match(op: Builder, x: Value, *, pattern: str) -> Any:
 @to_onnx("RegexFullMatch")
 def full_match_v2(op: Builder, x: Value, pattern: Value) -> Any:
     return op.RegexFullMatch(x, pattern=str(static(pattern, "the pattern").reshape(-1)[0]))
+
+
+CLASS = re.compile(r"(?P<class>\[(?!\^)(?:[^\[\]\\]|\[:[a-z]+:\]|\\[^A-Za-z]|\\[stnrfvd])+\]|\\[sd])(?P<runs>\+?)")
+"""A set of characters of RE2's, and whether runs of them are meant."""
+PLAIN = re.compile(r"(?:[^\\.+*?()|\[\]{}^$]|\\[^A-Za-z0-9])+")
+"""A pattern that is a text, with signs that would mean something escaped."""
+
+
+@to_onnx("StaticRegexReplace")
+def replace(op: Builder, x: Value, *, pattern: str, rewrite: str, replace_global: bool = True) -> Any:
+    """Texts and sets of characters of ASCII; ONNX has no operator that replaces more."""
+    found = CLASS.fullmatch(pattern)
+    if "\\" in rewrite or not pattern.isascii():
+        raise Unsupported(f"the pattern {pattern!r} with {rewrite!r} instead")
+    if PLAIN.fullmatch(pattern):
+        old = re.sub(r"\\(.)", r"\1", pattern)
+        return op.Identity(strings.replaced(op, x, old, rewrite, None if replace_global else 1))
+    if found is None or not replace_global:
+        raise Unsupported(f"the pattern {pattern!r}: only texts and sets of characters are replaced")
+    members = compiled(found["class"].replace(r"\s", r"\t\n\f\r ") if found["class"] != r"\s" else r"[\t\n\f\r ]")
+    characters = "".join(chr(c) for c in range(1, 128) if members.fullmatch(bytes([c])))
+    return op.Identity(strings.without(op, x, characters, rewrite, bool(found["runs"])))
+
+
+@to_onnx("RegexReplace")
+def replace_v2(op: Builder, x: Value, pattern: Value, rewrite: Value, *, replace_global: bool = True) -> Any:
+    old, new = (str(static(v, what).reshape(-1)[0]) for v, what in ((pattern, "the pattern"), (rewrite, "the rewrite")))
+    return replace(op, x, pattern=old, rewrite=new, replace_global=replace_global)
+
+
+@to_onnx("StringNGrams")
+def grams(op: Builder, words: Value, splits: Value, *, separator: str, ngram_widths: Sequence[int], left_pad: str = "",
+          right_pad: str = "", pad_width: int = 0, preserve_short_sequences: bool = False) -> Any:
+    """Runs of neighbouring words: of each row first those of the first width, then those of the next."""
+    if pad_width or preserve_short_sequences:
+        raise Unsupported("words of padding, or rows kept that are shorter than any run")
+    count = op.Shape(words)
+    rows = _rows(op, splits, count)
+    blocks, owners, keys = [], [], []
+    for k, width in enumerate(ngram_widths):
+        room = op.Max(op.Squeeze(op.Sub(count, ints([width - 1])), ints([0])), constant(0, I64))
+        begin = op.Range(constant(0, I64), room, constant(1, I64))
+        last = op.Add(begin, constant(width - 1, I64))
+        begin = op.Compress(begin, op.Equal(op.Gather(rows, begin, axis=0), op.Gather(rows, last, axis=0)), axis=0)
+        run = op.Gather(words, begin, axis=0)
+        for d in range(1, width):
+            ahead = op.Gather(words, op.Add(begin, constant(d, I64)), axis=0)
+            run = op.StringConcat(op.StringConcat(run, strings.text(separator)) if separator else run, ahead)
+        blocks.append(run)
+        owners.append(op.Gather(rows, begin, axis=0))
+        block = op.Add(op.Mul(owners[-1], constant(len(ngram_widths), I64)), constant(k, I64))
+        keys.append(op.Add(op.Mul(block, count), begin))  # by rows, then widths, then places
+    key, owner = op.Concat(*keys, axis=0), op.Concat(*owners, axis=0)
+    _, order = op.add("TopK", key, op.Shape(key), largest=0, outputs=2)
+    many = op.ScatterND(op.Expand(constant(0, I64), op.Shape(splits)),
+                        op.Unsqueeze(op.Add(owner, constant(1, I64)), ints([1])),
+                        op.Expand(constant(1, I64), op.Shape(owner)), reduction="add")
+    ends = cast(op, op.CumSum(many, constant(0, I64)), splits.dtype)
+    return op.Gather(op.Concat(*blocks, axis=0), order, axis=0), ends
+
+
+def _rows(op: Builder, splits: Value, count: Value) -> Value:
+    """The row of each of ``count`` values, of rows that end where ``splits`` say."""
+    at = op.Range(constant(0, I64), op.Squeeze(count, ints([0])), constant(1, I64))
+    # how many rows end at or before it
+    ends = op.Slice(i64(op, splits), ints([1]), ints([np.iinfo(np.int64).max]), ints([0]))
+    before = op.LessOrEqual(op.Unsqueeze(ends, ints([0])), op.Unsqueeze(at, ints([1])))
+    out: Value = op.ReduceSum(cast(op, before, I64), ints([1]), keepdims=0)
+    return out
+
+
+@to_onnx("RaggedBincount")
+def ragged_bincount(op: Builder, splits: Value, values: Value, size: Value, weights: Value, *,
+                    binary_output: bool = False) -> Any:
+    """How often each number below ``size`` is in each row, or the sum of its weights, or whether it is there."""
+    depth, limit = op.Reshape(i64(op, size), ints([1])), op.Reshape(i64(op, size), ints([]))
+    rows, many = _rows(op, splits, op.Shape(values)), op.Sub(op.Shape(splits), ints([1]))
+    start = op.Expand(constant(0, weights.dtype), op.Concat(many, op.Add(depth, ints([1])), axis=0))
+    if weights.type.size == 0:
+        weights = op.Expand(constant(1, weights.dtype), op.Shape(values))
+    number = op.Min(i64(op, values), limit)  # what is too large is counted apart, and left out
+    where = op.Concat(op.Unsqueeze(rows, ints([1])), op.Unsqueeze(number, ints([1])), axis=1)
+    made = op.Slice(op.ScatterND(start, where, weights, reduction="add"), ints([0]), depth, ints([1]))
+    return op.Min(made, constant(1, weights.dtype)) if binary_output else made
 
 
 @to_onnx("StringSplitV2")
@@ -64,11 +157,7 @@ def ragged(op: Builder, shape: Value, values: Value, default: Value, *parts: Val
     elif kinds == ["ROW_SPLITS"]:
         splits = i64(op, parts[0])
         rows = op.Sub(op.Shape(splits), ints([1]))
-        at = op.Range(constant(0, I64), op.Squeeze(op.Shape(values, end=1), ints([0])), constant(1, I64))
-        # the row of a value: how many rows end at or before it
-        ends = op.Slice(splits, ints([1]), ints([np.iinfo(np.int64).max]), ints([0]))
-        before = op.LessOrEqual(op.Unsqueeze(ends, ints([0])), op.Unsqueeze(at, ints([1])))
-        ids = op.ReduceSum(cast(op, before, I64), ints([1]), keepdims=0)
+        ids = _rows(op, splits, op.Shape(values, end=1))
     else:
         raise Unsupported("a ragged tensor of more than one ragged dimension")
     if values.rank != 1:
