@@ -23,6 +23,7 @@ from modelport.runtimes import start
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+from cases import tensorflow_more  # noqa: E402,F401
 from cases.tensorflow import CASES, Case  # noqa: E402
 
 RECORDED = ROOT / "recorded" / "tensorflow.npz"

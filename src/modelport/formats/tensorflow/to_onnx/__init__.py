@@ -11,6 +11,7 @@ from . import (
     norm,
     pool,
     quant,
+    random,
     recurrent,
     reduce,
     shape,
@@ -20,4 +21,4 @@ from . import (
 from .common import to_onnx
 
 __all__ = ["activation", "control", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant",
-           "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+           "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
