@@ -152,6 +152,7 @@ add("TextVectorization/grams", "L.TextVectorization(vocabulary=['a', 'b', 'a b',
 add("TextVectorization/grams3", "L.TextVectorization(vocabulary=['a', 'a b a', 'b a'], ngrams=(3, 2), output_sequence_length=3)", given([["a b a"], ["b"], ["c a b a"]]), both=True)
 add("TextVectorization/max_tokens", "L.TextVectorization(vocabulary=['a', 'b'], max_tokens=7, pad_to_max_tokens=True, output_mode='count')", given([["a b a"], ["b"]]), both=True)
 add("TextVectorization/whole", "L.TextVectorization(vocabulary=['a', 'b c'], split=None)", given([["a"], ["B, C."], ["x"]]), both=True)
+add("TextVectorization/white", "L.TextVectorization(vocabulary=['a', 'b'])", given([["a\\tb\\n b  a"], [" \\t "]]), both=True)
 add("TextVectorization/character", "L.TextVectorization(vocabulary=['a', 'b'], split='character')", given([["ab"], ["c"]]))
 add("Hashing", "L.Hashing(num_bins=3)", given([["a", "b"]]))
 add("HashedCrossing", "lambda a, b: L.HashedCrossing(num_bins=5)((a, b))", given([["a"], ["b"]]), given([["a"], ["b"]]))

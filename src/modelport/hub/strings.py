@@ -52,6 +52,14 @@ def without(op: Builder, x: Value, characters: str, new: str = "", runs: bool = 
     return flat(op, x, change)
 
 
+def words(op: Builder, x: Value) -> tuple[Value, Value]:
+    """Each text, of a row of them, taken apart at white space of ASCII: a table (texts, words) that is filled up with
+    empty ones, and how many there are of each."""
+    # ONNX's specification only says "whitespace", and ONNX Runtime takes none but the space for it
+    table, count = op.add("StringSplit", without(op, x, "\t\n\v\f\r", " "), outputs=2)
+    return table, count
+
+
 def _replaced(op: Builder, row: Value, old: str, new: str, most: int | None = None, runs: bool = False) -> Value:
     pieces, count = op.add("StringSplit", row, delimiter=old, maxsplit=most, outputs=2)
     # shorter rows of pieces end in empty texts, which change nothing

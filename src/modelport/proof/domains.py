@@ -33,12 +33,14 @@ class Domain:
     """What is known of one input.
 
     ``index``: every element stays in [0, index); ``extent``: the elements are sizes, counts or axes; ``mask``: zeros
-    and ones; ``categories``: values that an encoder knows."""
+    and ones; ``categories``: values that an encoder knows; ``separator``: texts are taken apart at it, the empty one
+    stands for any white space."""
 
     index: int | None = None
     extent: bool = False
     mask: bool = False
     categories: list[Any] = field(default_factory=list)
+    separator: str | None = None
 
 
 def domains(graph: Graph) -> dict[str, Domain]:
@@ -79,6 +81,8 @@ def _learn(domain: Domain, node: Node, k: int, exact: bool) -> None:
         domain.index = bound if domain.index is None else min(domain.index, bound)
     if integer and k in EXTENT.get(name, ()):
         domain.extent = True
+    if name == "StringSplit" and (domain.separator is None or not node.attrs.get("delimiter")):
+        domain.separator = str(node.attrs.get("delimiter") or "")
     if name == "Equal" and exact and v.dtype.kind in "iuO":  # the value of a switch, such as a sampling rate
         other = node.inputs[1 - k]
         if other is not None and other.data is not None:

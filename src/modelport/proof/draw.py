@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -82,9 +82,20 @@ def strings(domain: Domain, count: int, rng: Rng) -> Array:
     known = [c for c in domain.categories if isinstance(c, str)] or ["a", "b", "the quick brown fox"]
     pool = [*known, "", "unknown \u00e9\u4e2d", known[0] + "x", known[0].upper(), " " + known[0]]
     order = rng.permutation(len(pool))
+    drawn = [pool[int(order[k % len(pool)])] for k in range(count)]
+    if domain.separator is not None:  # some words each, in any case and with marks, besides words by themselves
+        between = domain.separator or " "
+        drawn = [d if k % 4 == 0 else _sentence(pool, between, rng) for k, d in enumerate(drawn)]
     out = np.empty(count, STRING)
-    out[:] = [pool[int(order[k % len(pool)])] for k in range(count)]
+    out[:] = drawn
     return out
+
+
+def _sentence(pool: Sequence[str], between: str, rng: Rng) -> str:
+    words = [pool[int(k)] for k in rng.integers(0, len(pool), int(rng.integers(0, 12)))]
+    marks = ["", "", "", "", "!", ", ", "'s", "...", "\t", "-"]
+    return between.join((w.capitalize() if rng.random() < 0.2 else w) + marks[int(rng.integers(len(marks)))]
+                        for w in words)
 
 
 def normal(scale: float) -> Make:

@@ -26,19 +26,20 @@ def _tokens(vocabulary: Sequence[Any], mask: Any, oov: Any, oovs: int, mode: str
 
 def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_token: Any, num_oov_indices: int,
               output_mode: str, invert: bool, max_tokens: Any, pad_to_max_tokens: bool, idf_weights: Any,
-              there: Value | None = None) -> Any:
+              there: Value | None = None, oov_method: str = "floormod") -> Any:
     """The numbers of words, or rows of how often each number is there; ``there`` says which of the words count."""
     if not isinstance(vocabulary, (list, tuple)):
         raise Unsupported("its vocabulary is not in the file")
     words, unknown, first = _tokens(vocabulary, mask_token, oov_token, num_oov_indices, output_mode)
     text = any(isinstance(w, str) for w in (*words, oov_token if oov_token is not None else ""))
-    if num_oov_indices > 1 and not invert:
+    if num_oov_indices > 1 and not invert and (text or oov_method == "farmhash"):
         raise Unsupported(f"{num_oov_indices} numbers for unknown words, which a hash function chooses among")
     if len(set(words)) != len(words):
         raise Unsupported("a vocabulary with a word twice")
     numbers = list(range(first, first + len(words)))
-    if not invert and mask_token is not None and output_mode == "int":
-        words, numbers = [mask_token, *words], [0, *numbers]
+    depth = first + len(numbers)
+    if not invert and mask_token is not None:  # before the unknown ones: without a place of its own in a row
+        words, numbers = [mask_token, *words], [unknown - 1, *numbers]
     if invert:
         table = dict(zip(numbers, words, strict=True))
         for k in range(num_oov_indices):
@@ -54,14 +55,16 @@ def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_to
     if text and x.dtype != STRING:
         raise Unsupported(f"words looked up by {x.dtype}")
     x = x if text else i64(op, x)
-    y = op.ml.LabelEncoder(x, **keys_, values_int64s=numbers, default_int64=unknown if num_oov_indices else -1)
+    y = op.ml.LabelEncoder(x, **keys_, values_int64s=numbers, default_int64=unknown if num_oov_indices == 1 else -1)
+    if num_oov_indices > 1:
+        rest = op.Add(op.Mod(x, np.int64(num_oov_indices)), np.int64(unknown))
+        y = op.Where(op.Equal(y, np.int64(-1)), rest, y)
     if output_mode == "int":
         return y
-    depth = first + len(numbers)
     idf = None
     if output_mode in ("tf_idf", "tf-idf"):
         idf = np.asarray(idf_weights, np.float32)
-        if len(idf) == len(numbers) and num_oov_indices:
+        if len(idf) == depth - first and num_oov_indices:
             idf = np.concatenate([np.full(num_oov_indices, idf.mean(), np.float32), idf])
         if len(idf) != depth:
             raise Unsupported(f"{len(idf)} weights for {depth} words")
@@ -104,7 +107,7 @@ def lookup(op: Builder, x: Value, *, vocabulary: Any = None, mask_token: Any = N
         raise Unsupported("numbers looked up by words")
     return looked_up(op, x, vocabulary=vocabulary, mask_token=mask_token, oov_token=oov_token,
                      num_oov_indices=num_oov_indices, output_mode=output_mode, invert=invert, max_tokens=max_tokens,
-                     pad_to_max_tokens=pad_to_max_tokens, idf_weights=idf_weights)
+                     pad_to_max_tokens=pad_to_max_tokens, idf_weights=idf_weights, oov_method=oov_method)
 
 
 STANDARDS = (None, "lower", "strip_punctuation", "lower_and_strip_punctuation")
@@ -134,7 +137,7 @@ def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tok
     else:
         if rank(x) == 2:
             x = op.Squeeze(x, ints([1]))
-        words, count = op.add("StringSplit", x, outputs=2)
+        words, count = strings.words(op, x)
         if ngrams is not None:
             words, count = _grams(op, words, count, range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams)
         if output_mode == "int":

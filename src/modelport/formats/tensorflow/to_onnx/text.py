@@ -138,9 +138,18 @@ def ragged_bincount(op: Builder, splits: Value, values: Value, size: Value, weig
 @to_onnx("StringSplitV2")
 def split(op: Builder, x: Value, separator: Value, *, maxsplit: int = -1) -> Any:
     sep = str(static(separator, "the separator").reshape(-1)[0])
-    table, count = op.add("StringSplit", op.Reshape(x, ints([-1])), delimiter=sep,
-                          maxsplit=None if maxsplit < 0 else maxsplit, outputs=2)
-    width = op.Shape(table, start=1, end=2)
+    row = op.Reshape(x, ints([-1]))
+    if sep:
+        table, count = op.add("StringSplit", row, delimiter=sep, maxsplit=None if maxsplit < 0 else maxsplit, outputs=2)
+        # ONNX Runtime finds no piece in an empty text, TensorFlow one, which is empty
+        count = op.Max(count, constant(1, I64))
+        table = op.Concat(table, op.Expand(strings.text(""), op.Concat(op.Shape(row), ints([1]), axis=0)), axis=1)
+    elif maxsplit < 0:
+        table, count = strings.words(op, row)
+    else:
+        raise Unsupported("a limited split at white space")
+    width = op.ReduceMax(op.Concat(count, ints([0]), axis=0), ints([0]), keepdims=1)
+    table = op.Slice(table, ints([0]), width, ints([1]))
     column = op.Unsqueeze(op.Range(constant(0, I64), op.Squeeze(width, ints([0])), constant(1, I64)), ints([0]))
     real = op.Less(column, op.Unsqueeze(count, ints([1])))
     index = op.Transpose(op.NonZero(real), perm=[1, 0])
