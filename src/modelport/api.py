@@ -198,7 +198,9 @@ def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",
     if perms:
         graph = interface.moved(graph, perms)
     if target.layout == "first":  # a writer of channels last moves the axes once it has its operators
-        graph = layout.channels_first(graph)
+        # without what cleaning removes: an identity among products would fix their layout
+        early = [p for p in pass_list.named("fold,clean") if p in steps]
+        graph = layout.channels_first(pass_list.run(graph, early))
     return pass_list.run(graph, steps)
 
 

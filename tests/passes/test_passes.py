@@ -360,8 +360,9 @@ def graph_of_twins(g: Graph) -> Graph:
     def rule(node: Any) -> Any:
         if not node.op.startswith("nhwc."):
             return None
-        y = op.add(node.op[5:], op.Transpose(node.inputs[0], perm=[0, 3, 1, 2]), *node.inputs[1:], **node.attrs)
-        return op.Transpose(y, perm=[0, 2, 3, 1])
+        rank = node.inputs[0].rank
+        first = op.Transpose(node.inputs[0], perm=layout.last_to_first(rank))
+        return op.Transpose(op.add(node.op[5:], first, *node.inputs[1:], **node.attrs), perm=layout.first_to_last(rank))
     return rebuild(g, rule)
 
 
@@ -373,6 +374,46 @@ def test_layout_there_and_back(tmp_path: Path) -> None:
     feeds = {"x": r(2, 4, 4, 4)}
     for p, q in zip(compute(first, tmp_path, feeds), compute(last, tmp_path, feeds), strict=True):
         np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("space", [(6,), (6, 5), (4, 6, 5)])
+def test_layout_of_blocks_with_dense_layers(tmp_path: Path, space: tuple[int, ...], dtype: str) -> None:
+    """ConvNeXt and PoolFormer: one transpose in, one out, however many products and normalisations are between."""
+    rank, kind = len(space) + 2, np.dtype(dtype)
+    def w(*shape: int) -> np.ndarray:
+        return r(*shape).astype(kind)
+    x = x_of("n", *space, 4, dtype=kind)
+    y = op.nhwc.Conv(x, w(4, 4, *(1,) * len(space)))
+    for _ in range(2):
+        z = op.nhwc.Conv(y, w(4, 1, *(3,) * len(space)), w(4), group=4, pads=[1, 1] * len(space))
+        z = op.LayerNormalization(z, w(4), w(4), axis=-1, epsilon=1e-3)
+        z = op.Gelu(op.Add(op.MatMul(z, w(4, 8)), w(8)))
+        y = op.Add(y, op.Mul(op.Add(op.MatMul(z, w(8, 4)), w(4)), w(4)))
+        z = op.nhwc.AveragePool(op.LayerNormalization(y, w(4), axis=rank - 1), kernel_shape=[1] * len(space))
+        y = op.Add(y, op.MatMul(z, w(4, 4)))
+    before = graph(y, x=x)
+    after = layout.channels_first(before)
+    assert ops(after).count("Transpose") == 2
+    assert not {"MatMul", "LayerNormalization"} & set(ops(after))
+    feeds = {"x": w(2, *space, 4)}
+    tolerance = 1e-5 if dtype == "float32" else 3e-2
+    np.testing.assert_allclose(compute(graph_of_twins(before), tmp_path, feeds)[0],
+                               compute(after, tmp_path, feeds)[0], rtol=tolerance, atol=tolerance)
+
+
+def test_layout_leaves_dense_layers_where_nothing_is_won() -> None:
+    """At the edge of the graph, of float64 (no runtime has such a Conv), of two activations, and channels last."""
+    x = x_of("n", 6, 5, 4)
+    y = op.LayerNormalization(op.nhwc.Conv(x, r(4, 4, 3, 3)), r(4), r(4), axis=3)
+    assert {"MatMul", "LayerNormalization"} <= set(ops(layout.channels_first(graph(op.MatMul(y, r(4, 4)), x=x))))
+    x = x_of("n", 6, 5, 4, dtype=np.float64)
+    y = op.MatMul(op.nhwc.MaxPool(x, kernel_shape=[2, 2]), r(4, 4).astype(np.float64))
+    y = op.nhwc.MaxPool(op.MatMul(y, op.Transpose(y, perm=[0, 1, 3, 2])), kernel_shape=[2, 2])
+    assert ops(layout.channels_first(graph(y, x=x))).count("MatMul") == 2
+    x = x_of("n", 4, 5)
+    y = op.Conv(op.MatMul(op.Conv(x, r(4, 4, 1)), r(5, 5)), r(4, 4, 1))
+    assert "MatMul" in ops(layout.channels_last(graph(y, x=x)))
 
 
 def test_layout_moves_quantized_constants_and_leaves_other_ranks(tmp_path: Path) -> None:

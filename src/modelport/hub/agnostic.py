@@ -28,11 +28,14 @@ REDUCE = frozenset("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax Red
 
 @dataclass(frozen=True)
 class Free:
-    """How a node goes along: which inputs and outputs move, and how to make the moved node."""
+    """How a node goes along: which inputs and outputs move, and how to make the moved node.
+
+    ``extra`` is what the moved node takes longer, in transposes of its output."""
 
     inputs: frozenset[int]
     outputs: frozenset[int]
     make: Callable[[Builder, list[Value | None], Perm], Sequence[Value]]
+    extra: float = 0
 
 
 def free(node: Node, rank: int) -> Free | None:

@@ -2,7 +2,8 @@
 
 Layout-bound operators (``Conv`` and its twin ``nhwc.Conv``) must see one order of axes, most operators don't care,
 the rest (and the graph's interface) keep the source's order.  Which tensors to transpose is a minimum cut: every node
-is on one side, a tensor whose producer and consumer differ pays its size once.
+is on one side, a tensor whose producer and consumer differ pays its size once, and so does a node that is slower in
+the other order.
 """
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from ..ir.graph import Graph, Node, Value, constant
 from ..ir.types import merge
 from . import infer
 from .agnostic import Free, free
+from .channelwise import channelwise
 from .mincut import INFINITE, Network
 from .opset import NHWC
 
@@ -53,7 +55,10 @@ def _relayout(graph: Graph, rename: Rename, order: Order) -> Graph:
     frees: dict[Node, Free | None] = {}
     for node in graph.nodes:
         rank = max((v.rank or 0 for v in (*node.outputs[:1], *node.inputs[:1]) if v is not None), default=0)
-        frees[node] = free(node, rank) if rank > 2 and not rename(node.op) else None
+        if rank > 2 and not rename(node.op):
+            frees[node] = free(node, rank) or (channelwise(node, rank) if order is last_to_first else None)
+        else:
+            frees[node] = None
     return _Relayout(graph, rename, order, frees, _moved_nodes(graph, rename, frees, order)).result()
 
 
@@ -83,6 +88,8 @@ def _moved_nodes(graph: Graph, rename: Rename, frees: Mapping[Node, Free | None]
     vertex: dict[Node, int] = {}
     for node in graph.nodes:
         vertex[node] = 0 if rename(node.op) else net.vertex() if frees[node] is not None else 1
+        if (f := frees[node]) and f.extra:
+            net.edge(vertex[node], 1, round(f.extra * _weight(node.outputs[0])))
 
     def moves_out(node: Node, k: int) -> bool:
         f = frees[node]

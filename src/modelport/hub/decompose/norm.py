@@ -88,9 +88,16 @@ def group_normalization(op: Builder, x: Value, scale: Value, bias: Value, *, eps
 def layer_normalization(op: Builder, x: Value, scale: Value, bias: Value | None = None, *, axis: int = -1,
                         epsilon: float = 1e-5, stash_type: int = 1) -> Any:
     n = _rank(x)
+    return layer_normalization_along(op, x, scale, bias, list(range(axis % n, n)), epsilon=epsilon,
+                                     stash_type=stash_type)
+
+
+def layer_normalization_along(op: Builder, x: Value, scale: Value, bias: Value | None, axes: list[int], *,
+                              epsilon: float = 1e-5, stash_type: int = 1) -> tuple[Value, Value, Value]:
+    """The normalisation along any axes; ``scale`` and ``bias`` broadcast to ``x``."""
     wide = NUMBER[x.dtype] if x.dtype == np.float64 else stash_type
     v = x if wide == NUMBER[x.dtype] else op.Cast(x, to=wide)
-    y, mean, inverse = standardized(op, v, list(range(axis % n, n)), epsilon)
+    y, mean, inverse = standardized(op, v, axes, epsilon)
     y = y if wide == NUMBER[x.dtype] else op.Cast(y, to=NUMBER[x.dtype])
     y = op.Mul(y, scale)
     return (y if bias is None else op.Add(y, bias)), mean, inverse
