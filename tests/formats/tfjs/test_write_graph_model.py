@@ -185,3 +185,17 @@ def test_a_refusal_of_the_runtime_is_seen(node: Any, tmp_path: Path) -> None:
     (path / "model.json").write_text(json.dumps(said))
     with pytest.raises(RuntimeFailed):
         run(node, path, feeds(1))
+
+
+def test_constants_of_a_body_are_read_back(tmp_path: Path) -> None:
+    """The elements of the constants of functions are weights too, under the names of their nodes."""
+    w, r = (RNG.standard_normal((1, 16, k)).astype(np.float32) for k in (3, 4))
+    source = one("LSTM", {"x": (1, ["t", 2, 3])}, {"w": w, "r": r}, ["x", "w", "r"], hidden_size=4)
+    path = written(source, tmp_path)
+    names = {f["signature"]["name"] for f in json.loads((path / "model.json").read_text())
+             ["modelTopology"]["library"]["function"]}
+    assert any("body" in n for n in names)
+    back = modelport.convert(path, tmp_path / "back.onnx", verify=None).path
+    feed = {"x": RNG.standard_normal((5, 2, 3)).astype(np.float32)}
+    want, got = (ort.InferenceSession(m).run(None, feed)[0] for m in (source, str(back)))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)

@@ -37,7 +37,7 @@ def _value(v: Result, what: str = "an input") -> Value:
 
 @resolved("Const", "HostConst")
 def const(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
-    if (given := scope.model.overrides.get(node.name)) is not None and scope.function is None:
+    if (given := scope.model.overrides.get(node.name)) is not None:  # those of functions have names of their own
         return [Value(given.type, node.name, data=given)]
     if "value" not in node.attr:
         raise CorruptFile("a constant without a value")
