@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from graphs import ROWS, graph, w
 
-from modelport.proof.compare import BARS, EXACT, Bar, agreement, compare, excused
-from modelport.proof.precision import bar_for, precision, step
+from modelport.ir.graph import Graph, Value
+from modelport.ir.types import Type
+from modelport.proof.compare import BARS, EXACT, UNIT, Bar, agreement, compare, excused
+from modelport.proof.precision import bar_for, bounded, precision, step
 
 F32 = BARS["float32"]
 RNG = np.random.default_rng(0)
@@ -123,3 +126,34 @@ def test_precisions_and_bars_by_graph() -> None:
     assert step(eight.outputs["out"]) == pytest.approx(0.1)
     index = graph(lambda op, x: op.ArgMax(x, axis=1), x=ROWS)
     assert bar_for("out", index, index) == (EXACT, False)
+
+
+def test_what_is_made_of_values_of_bounded_functions_is_as_far_off_as_they_are() -> None:
+    def of(*ops: str) -> Graph:
+        def make(op: Any, x: Any) -> Any:
+            for name in ops:
+                axes = [np.array([1])] if name in ("ReduceMean", "ReduceSum", "Unsqueeze") else []
+                x = op.Concat(x, x, axis=0) if name == "Concat" else op.add(name, x, *axes)
+            return x
+        return graph(make, x=ROWS)
+    for moved in ((), ("ReduceMean",), ("ReduceMean", "Unsqueeze"), ("Concat", "Concat"), ("Max",)):
+        assert bar_for("out", of("Sigmoid", *moved), None)[0].floor == UNIT, moved
+    for other in (("Exp",), ("Sigmoid", "ReduceSum"), ("Sigmoid", "Exp"), ("Tanh", "Reciprocal")):
+        assert bar_for("out", of(*other), None)[0].floor == 0, other
+
+
+@pytest.mark.parametrize(("one", "other", "is_bounded"), [("Identity", "Sigmoid", True), ("Identity", "Exp", False)])
+def test_branches_are_bounded_if_all_of_them_are(one: str, other: str, is_bounded: bool) -> None:
+    """Nested branches, that hand on what is computed around them."""
+    flag = Type(np.dtype(bool), ())
+
+    def branches(op: Any, cond: Any, x: Any, depth: int) -> Any:
+        bodies = []
+        for name in (one, other):
+            inside = Value(Type(np.dtype(np.float32), (2, 6)), "x"), Value(flag, "c")
+            y = branches(op, inside[1], inside[0], depth - 1) if depth and name == one else op.add(name, inside[0])
+            bodies.append(Graph({"x": inside[0], "c": inside[1]}, {"y": y}))
+        return op.add("If", cond, x, cond, then_branch=bodies[0], else_branch=bodies[1])
+    made = graph(lambda op, x, c: branches(op, c, op.Tanh(x), 1), x=(2, 6), c=(bool, ()))
+    assert bounded(made.outputs["out"]) is is_bounded
+    assert not bounded(graph(lambda op, x, c: branches(op, c, x, 1), x=(2, 6), c=(bool, ())).outputs["out"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ _INTEGER_ARITHMETIC = {"QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
                        "QLinearMatMul"}
 _MOVES = {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Flatten", "Slice", "Split", "Concat", "MaxPool",
           "Gather", "DepthToSpace", "SpaceToDepth", "Expand", "Tile"}
+_AVERAGES = {"ReduceMean", "ReduceMax", "ReduceMin", "Max", "Min", "GlobalAveragePool", "GlobalMaxPool", "AveragePool"}
 
 
 def live(graph: Graph) -> list[Node]:
@@ -104,12 +106,35 @@ def bar_for(name: str, source: Graph, target: Graph | None, asked: str | None = 
 
 
 def bounded(value: Value) -> bool:
-    """Whether a value is that of a function onto [0, 1] or [-1, 1], moved perhaps."""
-    while value.node is not None and value.op in _MOVES and value.op != "Concat" and value.node.inputs[0] is not None:
-        value = value.node.inputs[0]
-    if value.op == "Concat" and value.node is not None:
-        return all(v is not None and v.node is not None and v.op != "Concat" and bounded(v) for v in value.node.inputs)
-    return value.op in ("Sigmoid", "Softmax", "Tanh")
+    """Whether a value is that of a function onto [0, 1] or [-1, 1], moved, averaged or chosen perhaps.
+
+    Each of these is off by no more than the worst of what it is made of; branches count where all of them do."""
+    Around = dict[Value, tuple[Value | None, Any]]  # what the inputs of a body are in the graph around it
+    top: Around = {}
+    inside: dict[tuple[Node, int], list[tuple[Graph, Around]]] = {}
+    todo: list[tuple[Value | None, Around]] = [(value, top)]
+    seen: set[tuple[Value | None, int]] = set()
+    for v, around in todo:
+        if (v, id(around)) in seen:
+            continue
+        seen.add((v, id(around)))
+        node = None if v is None else v.node
+        if v is not None and v in around:
+            todo.append(around[v])
+        elif v is None or node is None:
+            return False
+        elif node.op == "If":
+            key = (node, id(around))
+            if key not in inside:
+                inside[key] = [(b, {i: (u, around) for i, u in zip(b.inputs.values(), node.inputs[1:], strict=True)})
+                               for b in node.bodies.values()]
+            k = node.outputs.index(v)
+            todo += [(list(b.outputs.values())[k], inner) for b, inner in inside[key]]
+        elif node.op in _MOVES or node.op in _AVERAGES:
+            todo += [(u, around) for u in (node.inputs if node.op in ("Concat", "Max", "Min") else node.inputs[:1])]
+        elif node.op not in ("Sigmoid", "Tanh"):
+            return False
+    return True
 
 
 def step(value: Value) -> float | None:
