@@ -4,8 +4,8 @@ Each network gets random weights that keep its activations at unit scale (see ``
 format, taken to ONNX by modelport, and run on the same images by Keras and by ONNX Runtime.  Prints a line a network,
 a row of a table: the largest difference relative to the range of the output, for each format; the noise, which is how
 far Keras' own output moves when every input moves by its last bit; the seconds of processor time of each conversion;
-how many operators of the .onnx, and of a .tflite made of it, move elements by a Transpose; the verdict.  The exit code
-is 1 if one differs.
+how many operators of the .onnx, and of a .tflite made of it, move elements by a Transpose; with ``--prove`` the level
+and the worst error of ``modelport convert --prove`` for each format; the verdict.  The exit code is 1 if one differs.
 
 Each network has a process of its own, and its files are deleted as soon as they were compared."""
 from __future__ import annotations
@@ -27,7 +27,7 @@ from transposes import TARGETS, count
 from modelport import api, registry
 
 FORMATS = ("keras", "h5", "savedmodel")
-HEADER = ("network", "parameters", "input", *FORMATS, "noise", "seconds", "Transposes", "verdict")
+HEADER = ("network", "parameters", "input", *FORMATS, "noise", "seconds", "Transposes", "proof", "verdict")
 IMAGE_DEVIATION = 127.0  # the root of the mean square of ``images``, roughly
 BAR = 1e-5  # that of every float32 output, see docs/proof.md
 
@@ -113,7 +113,14 @@ def transposes(path: Path) -> tuple[int, int]:
     return count(hub, "Transpose"), count(spec.load().from_hub(api.prepare(hub, spec)), TARGETS["tflite"])
 
 
-def row(name: str, formats: list[str], seed: int) -> tuple[str, bool]:
+def proven(path: Path, out: Path) -> tuple[str, float]:
+    """The level and the worst error of a conversion that runs the source in its framework."""
+    report = api.convert(path, out, verify="prove", force=True).report
+    assert report is not None
+    return report.level if report.verdict == "pass" else report.verdict, max(o.error for o in report.outputs)
+
+
+def row(name: str, formats: list[str], seed: int, prove: bool) -> tuple[str, bool]:
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -126,7 +133,7 @@ def row(name: str, formats: list[str], seed: int) -> tuple[str, bool]:
     beside = np.nextafter(x, np.where(rng.random(x.shape) < 0.5, np.float32(-1), np.float32(256)))
     noise = float(np.abs(np.asarray(model(beside, training=False)) - want).max()) / scale
     errors: dict[str, float] = {}
-    seconds, moved = [], (-1, -1)
+    seconds, moved, proofs = [], (-1, -1), []
     with tempfile.TemporaryDirectory(prefix="applications-") as temporary:
         folder, out = Path(temporary), Path(temporary) / "net.onnx"
         for format in formats:
@@ -134,6 +141,8 @@ def row(name: str, formats: list[str], seed: int) -> tuple[str, bool]:
             begin = time.process_time()
             api.convert(path, out, verify=None)
             seconds.append(f"{time.process_time() - begin:.1f}")
+            if prove:
+                proofs.append(proven(path, Path(temporary) / "proven.onnx"))
             remove(path)
             errors[format] = float(np.abs(run(out, x) - want).max()) / scale
             moved = max(moved, transposes(out))
@@ -141,12 +150,13 @@ def row(name: str, formats: list[str], seed: int) -> tuple[str, bool]:
                 remove(each)
     worst = float(np.max(list(errors.values())))  # NaN stays NaN, which makes neither comparison true
     # Both computations round, in every layer; the noise is what one rounding does, of the input alone.
+    levels = " ".join(p for p, _ in proofs) + f" {max(e for _, e in proofs):.1e}" if proofs else "-"
     verdict = "equal" if worst <= BAR else "within noise" if worst <= 2 * noise else "DIFFERS"
     print(f"output from {want.min():.1e} to {want.max():.1e}", file=sys.stderr)
     size = "x".join(map(str, x.shape[1:3]))
     figures = [f"{errors[f]:.1e}" if f in errors else "-" for f in FORMATS]
     return line(name, f"{model.count_params() / 1e6:.1f} M", size, *figures, f"{noise:.1e}", " ".join(seconds),
-                f"{moved[0]} {moved[1]}", verdict), verdict != "DIFFERS"
+                f"{moved[0]} {moved[1]}", levels, verdict), verdict != "DIFFERS" and "fail" not in levels
 
 
 def line(*cells: str) -> str:
@@ -159,16 +169,18 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="networks, such as ResNet50; all if none is named")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prove", action="store_true", help="convert with --prove as well: a minute each")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        text, good = row(options.names[0], options.formats, options.seed)
+        text, good = row(options.names[0], options.formats, options.seed, options.prove)
         print(text, flush=True)
         return 0 if good else 1
     print(line(*HEADER), line(*["---"] * len(HEADER)), sep="\n", flush=True)
     bad = 0
     for name in options.names or names():
-        command = [sys.executable, __file__, name, "--one", "--seed", str(options.seed), "--formats", *options.formats]
+        command = [sys.executable, __file__, name, "--one", "--seed", str(options.seed), "--formats", *options.formats,
+                   *["--prove"] * options.prove]
         done = subprocess.run(command, capture_output=True, text=True)
         bad += done.returncode != 0
         print(done.stdout.rstrip() or f"{name}: {(done.stderr.strip().splitlines() or ['killed'])[-1]}", flush=True)

@@ -34,7 +34,7 @@ class Bar:
 
 
 UNIT = 2.0 ** -21
-"""The floor of functions onto [0, 1] or [-1, 1]: four units in the last place of a float32 near one.  Kernels compute
+"""The floor of Sigmoid and Tanh: four units in the last place of a float32 near one.  Kernels compute
 them to that, not to a relative error of small values: ONNX Runtime's Sigmoid is off by 1.2e-7 where it is 1e-8."""
 EXACT = Bar("exact", exact=True)
 BARS = {bar.name: bar for bar in (
