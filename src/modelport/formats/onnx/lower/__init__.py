@@ -12,6 +12,7 @@ from onnx import helper
 
 from ....errors import Unsupported, UnsupportedModel, UsageError
 from ....hub.decompose import decompose
+from ....hub.infer import op
 from ....hub.opset import NHWC, OPSET, split
 from ....ir.graph import Graph, Node, Value, rebuild
 from ....ir.types import DType
@@ -114,7 +115,7 @@ def _spell(node: Node, version: int) -> Sequence[Value] | None:
     assert got is not None
     inputs, attrs = got
     if node.op == "MaxPool" and _padded(node.inputs[0]):
-        attrs = _kept_apart(attrs)
+        inputs, attrs = _kept_apart(node, attrs)
     if attrs == node.attrs and tuple(inputs) == node.inputs:
         return None
     return node.with_(inputs=inputs, attrs=attrs).outputs
@@ -127,12 +128,14 @@ def _padded(x: Value | None) -> bool:
     return x is not None and x.node is not None and x.node.op == "Pad"
 
 
-def _kept_apart(attrs: Attributes) -> Attributes:
-    """A MaxPool after a Pad, with no padding of its own, says so as ``auto_pad="VALID"``.
+def _kept_apart(node: Node, attrs: Attributes) -> Spelled:
+    """A MaxPool after a Pad so that the optimizer of ONNX Runtime leaves the two apart.
 
-    The optimizer of ONNX Runtime (Pad_Fusion, seen in 1.31) makes zeros of a Pad the padding of the MaxPool, which
-    counts as minus infinity: wrong where all of a window is negative, as in ResNet50V2.  It skips what has
-    ``auto_pad``."""
-    if any(attrs.get("pads", ())) or attrs.get("ceil_mode") or attrs.get("auto_pad", "NOTSET") != "NOTSET":
-        return attrs
-    return {**{k: v for k, v in attrs.items() if k != "pads"}, "auto_pad": "VALID"}
+    It (Pad_Fusion, seen in 1.31) makes zeros of a Pad the padding of the MaxPool, which counts as minus infinity: wrong
+    where all of a window is negative, as in ResNet50V2.  It skips what has ``auto_pad``, so a MaxPool with no padding
+    of its own says ``VALID``; before another one stands a ``Max`` of one tensor, which is that tensor."""
+    if any(attrs.get("pads", ())) or attrs.get("ceil_mode"):
+        return (op.at(node).Max(node.inputs[0]),), attrs
+    if attrs.get("auto_pad", "NOTSET") != "NOTSET":
+        return node.inputs, attrs
+    return node.inputs, {**{k: v for k, v in attrs.items() if k != "pads"}, "auto_pad": "VALID"}
