@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from modelport.formats.tensorflow.ops import NUMBER, counts, definition
+from modelport.formats.tensorflow.ops import NUMBER, counts, definition, types
 from modelport.formats.tensorflow.tensors import message
 from modelport.ir.types import STRING
 
@@ -80,6 +80,13 @@ def set_attribute(node: Any, name: str, kind: str, value: Any) -> None:
         setattr(a, kind, value)
 
 
+def same_bits(graph: Any, ref: str, before: int, after: int) -> str:
+    """What is fed and delivered has numpy's own types; TensorFlow's quantized ones are the same bits."""
+    node = graph.node.add(name=f"bits_{ref.replace(':', '_')}", op="Bitcast", input=[ref])
+    node.attr["T"].type, node.attr["type"].type = before, after
+    return str(node.name)
+
+
 def add(name: str, *inputs: Any, fetch: Sequence[int] | None = None, **attributes: Any) -> None:
     """Enters a case; ``fetch`` are the outputs that count (default: all)."""
     assert name not in CASES, name
@@ -100,7 +107,7 @@ def add(name: str, *inputs: Any, fetch: Sequence[int] | None = None, **attribute
                 array = array.astype(object)
             node = graph.node.add(name=f"x{k}_{j}", op="Placeholder" if isinstance(v, Given) else "Const")
             number = QUANTIZED.get(str(attributes.get(str(argument.type))), NUMBER[array.dtype])
-            node.attr["dtype"].type = number
+            node.attr["dtype"].type = NUMBER[array.dtype] if isinstance(v, Given) else number
             if isinstance(v, Given):
                 feeds[node.name] = array
                 node.attr["shape"].shape.SetInParent()
@@ -111,6 +118,8 @@ def add(name: str, *inputs: Any, fetch: Sequence[int] | None = None, **attribute
                 node.attr["value"].tensor.dtype = number
             kinds.append(number)
             refs.append(node.name)
+            if isinstance(v, Given) and number != NUMBER[array.dtype]:
+                refs[-1] = same_bits(graph, node.name, NUMBER[array.dtype], number)
         if argument.several == "*":
             numbers[str(argument.type)] = kinds
         else:
@@ -137,4 +146,10 @@ def add(name: str, *inputs: Any, fetch: Sequence[int] | None = None, **attribute
         if a.name not in node.attr and isinstance(a.default, (int, dict)) and a.kind in ("t", "i"):
             numbers[a.name] = a.default
     total = sum(counts(d.outputs, numbers))
-    CASES[name] = Case(name, graph, feeds, [f"out:{k}" if k else "out" for k in (fetch or range(total))])
+    outputs = [f"out:{k}" if k else "out" for k in (fetch or range(total))]
+    plain = {v: NUMBER[np.dtype(k.removeprefix("q").replace("quint", "uint"))] for k, v in QUANTIZED.items()}
+    for k, number in enumerate(types(d.outputs, numbers)):
+        ref = f"out:{k}" if k else "out"
+        if number in plain and ref in outputs:
+            outputs[outputs.index(ref)] = same_bits(graph, ref, number, plain[number])
+    CASES[name] = Case(name, graph, feeds, outputs)

@@ -33,3 +33,58 @@ for dtype in (F, D):
     add(f"StatelessTruncatedNormal/{dtype}", given(i(3, 25)), i(12, -7), dtype=dtype)
 add("StatelessTruncatedNormalV2", given(i(3, 25)), *KEYED)
 add("StatelessRandomGetKeyCounter", given(i(12, -7)))
+# quantized integers
+LOW, HIGH = np.float32(-1.3), np.float32(4.1)
+SOME = np.concatenate([f(40, scale=3), np.array([0, -1.3, 4.1, 0.5, -0.5, 100, -100, 2.7125], F)])
+WIDE = np.array([-2**31, -2**20 - 1, -300, -1, 0, 1, 77, 12345, 2**20, 2**29 + 1, 2**31 - 200], I)
+BYTES = {"quint8": np.arange(256, dtype="u1"), "qint8": np.arange(-128, 128).astype("i1"), "qint32": WIDE,
+         "qint16": np.arange(-2**15, 2**15, 321).astype("i2"), "quint16": np.arange(0, 2**16, 321).astype("u2")}
+for kind, x in BYTES.items():
+    for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+        add(f"Dequantize/{kind}_{mode}", given(x), LOW, HIGH, T=kind, mode=mode)
+        add(f"Dequantize/{kind}_{mode}_fed", given(x), given(LOW), given(HIGH), T=kind, mode=mode)
+        add(f"QuantizeV2/{kind}_{mode}", given(SOME), LOW, HIGH, T=kind, mode=mode)
+        add(f"QuantizeV2/{kind}_{mode}_fed", given(SOME), given(LOW), given(HIGH), T=kind, mode=mode)
+    add(f"Dequantize/{kind}_axis", given(np.resize(x, (3, 2, 4)), static=True), np.array([-1, -3], F), np.array([2, 3.5], F), T=kind, mode="SCALED", axis=1, narrow_range=True)
+for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+    if mode != "MIN_FIRST":  # which TensorFlow has no kernel for
+        add(f"QuantizeV2/{mode}_axis", given(SOME.reshape(2, 3, 8), static=True), np.array([-1, -3, 0.5], F), np.array([2, 3.5, 2], F), T="quint8" if mode != "SCALED" else "qint8", mode=mode, axis=1)
+    add(f"QuantizeV2/{mode}_point", given(SOME), given(np.float32(0)), given(np.float32(0)), T="quint8", mode=mode)
+    add(f"QuantizeV2/{mode}_above", given(SOME), given(np.float32(2)), given(np.float32(2.0001)), T="quint8", mode=mode, ensure_minimum_range=0.5)
+add("QuantizeV2/even", given(np.arange(-8, 8, 0.25, F)), np.float32(-63.5), np.float32(63.5), T="qint8", mode="SCALED", round_mode="HALF_TO_EVEN", narrow_range=True)
+U8 = R.integers(0, 256, (2, 6, 5, 3)).astype("u1")
+K8 = R.integers(0, 256, (3, 2, 3, 4)).astype("u1")
+RANGE = (given(LOW), given(HIGH))
+for pad in ("SAME", "VALID"):
+    add(f"QuantizedConv2D/{pad}", given(U8, static=True), K8, *RANGE, np.float32(-2), np.float32(1.5), Tinput="quint8", Tfilter="quint8", strides=[1, 2, 2, 1], padding=pad)
+    for op in ("QuantizedMaxPool", "QuantizedAvgPool"):
+        add(f"{op}/{pad}", given(U8, static=True), *RANGE, T="quint8", ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding=pad)
+add("QuantizedMatMul", given(U8[0, 0]), K8[0, 0], *RANGE, np.float32(-2), np.float32(1.5), T1="quint8", T2="quint8")
+for op in ("QuantizedRelu", "QuantizedRelu6"):
+    add(f"{op}/quint8", given(BYTES["quint8"]), given(np.float32(-3)), given(np.float32(9)), Tinput="quint8", out_type="quint8")
+    add(f"{op}/qint32", given(WIDE), given(np.float32(-30)), given(np.float32(30)), Tinput="qint32", out_type="qint32")
+add("QuantizedBiasAdd", given(U8, static=True), K8[0, 0, 0, :3], *RANGE, np.float32(-2), np.float32(1.5), T1="quint8", T2="quint8", out_type="qint32")
+add("QuantizedConcat", i(1)[0], [given(U8[0, 0]), given(U8[0, 1, :, :2])], [given(LOW), given(np.float32(-3))], [given(HIGH), given(np.float32(2))], T="quint8")
+add("QuantizedConcat/same", i(1)[0], [given(U8[0, 0]), given(U8[0, 1, :, :2])], [LOW, LOW], [HIGH, HIGH], T="quint8")
+add("QuantizedReshape", given(U8[0, 0]), i(3, 5), *RANGE, T="quint8")
+for op in ("QuantizedAdd", "QuantizedMul"):
+    add(f"{op}/scalar", given(BYTES["quint8"]), given(np.array(77, "u1")), *RANGE, given(np.float32(-2)), given(np.float32(1.5)), T1="quint8", T2="quint8")
+    add(f"{op}/same", given(BYTES["quint8"]), given(BYTES["quint8"][::-1].copy()), *RANGE, given(np.float32(-2)), given(np.float32(1.5)), T1="quint8", T2="quint8")
+    add(f"{op}/row", given(U8, static=True), given(U8[0, 0, 0], static=True), *RANGE, given(np.float32(-2)), given(np.float32(1.5)), T1="quint8", T2="quint8")
+add("RequantizationRange", given(WIDE[1:-1]), given(np.float32(-30)), given(np.float32(30)), Tinput="qint32")
+add("RequantizationRange/positive", given(WIDE[5:-1]), given(np.float32(-30)), given(np.float32(30)), Tinput="qint32")
+add("QuantizeDownAndShrinkRange", given(WIDE[1:-1]), given(np.float32(-30)), given(np.float32(30)), Tinput="qint32", out_type="quint8")
+NEAR = R.integers(-2**22, 2**22, 60).astype(I)
+add("Requantize", given(NEAR), given(np.float32(-3000)), given(np.float32(3000)), given(np.float32(-2)), given(np.float32(3)), Tinput="qint32", out_type="quint8")
+add("Requantize/wide", given(WIDE), given(np.float32(-30)), given(np.float32(30)), given(np.float32(-2)), given(np.float32(25)), Tinput="qint32", out_type="quint8")
+for name in ("AndRequantize", "AndReluAndRequantize"):
+    add(f"QuantizedConv2DWithBias{name}", given(U8, static=True), R.integers(-127, 128, (3, 2, 3, 4)).astype("i1"), f(4, scale=5), np.float32(0), HIGH, np.float32(-2), np.float32(2), np.float32(0), np.float32(30), Tinput="quint8", Tfilter="qint8", Tbias=F, strides=[1, 1, 1, 1], padding="VALID")
+add("QuantizedMatMulWithBiasAndReluAndRequantize", given(U8[0, 0], static=True), R.integers(-127, 128, (3, 4)).astype("i1"), f(4, scale=5), np.float32(0), HIGH, np.float32(-2), np.float32(2), np.float32(0), np.float32(30), T1="quint8", T2="qint8", Tbias=F, input_quant_mode="SCALED")
+# the integers of TensorFlow 2's quantizer
+for kind in ("qint8", "qint32"):
+    b = (-128, 127) if kind == "qint8" else (-2**31, 2**31 - 1)
+    add(f"UniformQuantize/{kind}", given(SOME), np.float32(0.07), i(3)[0], Tin=F, Tout=kind, quantization_min_val=b[0], quantization_max_val=b[1])
+    add(f"UniformQuantize/{kind}_axis", given(SOME.reshape(2, 3, 8)), np.array([0.1, 0.05, 0.3], F), i(1, -2, 0), Tin=F, Tout=kind, quantization_axis=1, quantization_min_val=b[0], quantization_max_val=b[1])
+    add(f"UniformDequantize/{kind}", given(BYTES[kind]), np.float32(0.07), i(3)[0], Tin=kind, Tout=F, quantization_min_val=b[0], quantization_max_val=b[1])
+    add(f"UniformDequantize/{kind}_axis", given(np.resize(BYTES[kind], (2, 3, 4))), np.array([0.1, 0.05, 0.3], F), i(1, -2, 0), Tin=kind, Tout=F, quantization_axis=1, quantization_min_val=b[0], quantization_max_val=b[1])
+add("UniformQuantize/halves", given(np.arange(-4, 4, 0.125, F)), np.float32(0.25), i(3)[0], Tin=F, Tout="qint8", quantization_min_val=-127, quantization_max_val=127)

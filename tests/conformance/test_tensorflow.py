@@ -45,7 +45,7 @@ def test_the_interpreter_computes_every_case() -> None:
                 assert not difference(want, session.run(case.feeds)), name
             except RuntimeFailed:
                 refused.append(case.op)
-    assert set(refused) <= {"Zeta", "Polygamma", "Igamma", "Igammac", "Betainc", "Dilation2D"}
+    assert set(refused) <= {"Zeta", "Polygamma", "Igamma", "Igammac", "Betainc", "Dilation2D", "StringNGrams"}
 
 
 def test_rules_are_tried() -> None:
@@ -60,7 +60,7 @@ def test_the_record_is_what_tensorflow_computes() -> None:
     known = recorded()
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES.values():
-            if case.name in known:
+            if case.name in known and (case.op in tensorflow_cases.ONEDNN) == tensorflow_cases.onednn():
                 path = write(case, Path(folder))
                 got = start("tensorflow", path, inputs=list(case.feeds), outputs=list(case.outputs)).run(case.feeds)
                 assert not tensorflow_cases.difference(known[case.name], got), case.name

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....ir.tensor import Array
-from .table import Refused, op
+from .table import op
 
 F32 = np.float32
 
@@ -101,12 +101,7 @@ def dequantize(x: Array, low: Array, high: Array, *, T: str, mode: str = "MIN_CO
         steps = (1 << (8 * np.dtype(_QTYPES[T]).itemsize)) - 1
         step = (high - low) / F32(steps)
         start = np.rint(low / step) * step if np.all(high != low) else low
-        return ((x.astype(F32) - F32(info.min)) * step + start).astype(dtype)
+        return ((start - F32(info.min) * step) + x.astype(F32) * step).astype(dtype)
     least = info.min + (1 if narrow_range and info.min < 0 else 0)
     scale = np.maximum(low / F32(least) if least else F32(0), high / F32(info.max))
     return (x.astype(F32) * scale).astype(dtype)
-
-
-@op("QuantizeV2", "RequantizationRange", "QuantizedConv2D", fold=False)
-def quantized(*_: Any, **__: Any) -> Any:
-    raise Refused("an operator on quantized integers")

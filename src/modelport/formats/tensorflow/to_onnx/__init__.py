@@ -6,6 +6,7 @@ from . import (
     detection,
     image,
     index,
+    integers,
     math,
     matmul,
     norm,
@@ -20,5 +21,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "detection", "image", "index", "math", "matmul", "norm", "pool", "quant",
-           "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "integers", "math", "matmul", "norm", "pool",
+           "quant", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]

@@ -18,11 +18,11 @@ def pool(op: Builder, x: Value, *, ksize: Numbers, strides: Numbers, padding: st
          data_format: str = "") -> Any:
     deep = name_of(op).endswith("3D")
     f = data_format or ("NDHWC" if deep else "NHWC")
-    return first(op, _pool(op, last(op, x, f), name_of(op).startswith("Max"), ksize, strides, padding,
+    return first(op, pooled(op, last(op, x, f), name_of(op).startswith("Max"), ksize, strides, padding,
                            explicit_paddings, f), f)
 
 
-def _pool(op: Builder, x: Value, most: bool, ksize: Numbers, strides: Numbers, padding: str, explicit: Numbers,
+def pooled(op: Builder, x: Value, most: bool, ksize: Numbers, strides: Numbers, padding: str, explicit: Numbers,
           f: str) -> Any:
     kernel, s = spatial(ksize, f), spatial(strides, f)
     if x.dtype.kind in "iu" and x.dtype.itemsize > 1:
@@ -35,7 +35,7 @@ def _pool(op: Builder, x: Value, most: bool, ksize: Numbers, strides: Numbers, p
 @to_onnx("MaxPoolV2")
 def max_pool_v2(op: Builder, x: Value, ksize: Value, strides: Value, *, padding: str, data_format: str = "NHWC") -> Any:
     f = data_format
-    return first(op, _pool(op, last(op, x, f), True, known(ksize, "the window"), known(strides, "the strides"),
+    return first(op, pooled(op, last(op, x, f), True, known(ksize, "the window"), known(strides, "the strides"),
                            padding, (), f), f)
 
 

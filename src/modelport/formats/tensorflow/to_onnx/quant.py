@@ -8,9 +8,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
-from ....ir.types import DType
 from ..interpret import quant as numeric
-from .common import F32, axis_of, cast, ints, known, name_of, rank, to_onnx
+from .common import F32, axis_of, ints, known, name_of, rank, to_onnx
 
 
 @to_onnx("FakeQuantWithMinMaxArgs")
@@ -97,17 +96,3 @@ def _qdq(op: Builder, x: Value, low: Value, high: Value, signed: bool, bits: int
     y = op.Mul(op.Min(op.Max(x, least), greatest), scale)
     y = op.Round(y) if mode == "HALF_TO_EVEN" else op.Floor(op.Add(y, f(0.5)))
     return op.Where(op.Equal(scale, most), op.Mul(x, f(0)), op.Mul(y, inverse))
-
-
-@to_onnx("Dequantize")
-def dequantize(op: Builder, x: Value, low: Value, high: Value, *, T: str, mode: str = "MIN_COMBINED",
-               narrow_range: bool = False, axis: int = -1, dtype: DType = F32) -> Any:
-    a, b = (np.asarray(static(v, "the range"), np.float32) for v in (low, high))
-    if axis != -1:
-        shape = [1] * rank(x)
-        shape[axis_of(x, axis)] = -1
-        a, b = a.reshape(shape), b.reshape(shape)
-    # the operator is affine: two points say it all
-    zero, unit = (numeric.dequantize(np.full(a.shape, v, x.dtype), a, b, T=T, mode=mode, narrow_range=narrow_range,
-                                     axis=-1) for v in (0, 1))
-    return cast(op, op.Add(op.Mul(cast(op, x, F32), constant(unit - zero)), constant(zero)), dtype)
