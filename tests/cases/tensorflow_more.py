@@ -88,3 +88,21 @@ for kind in ("qint8", "qint32"):
     add(f"UniformDequantize/{kind}", given(BYTES[kind]), np.float32(0.07), i(3)[0], Tin=kind, Tout=F, quantization_min_val=b[0], quantization_max_val=b[1])
     add(f"UniformDequantize/{kind}_axis", given(np.resize(BYTES[kind], (2, 3, 4))), np.array([0.1, 0.05, 0.3], F), i(1, -2, 0), Tin=kind, Tout=F, quantization_axis=1, quantization_min_val=b[0], quantization_max_val=b[1])
 add("UniformQuantize/halves", given(np.arange(-4, 4, 0.125, F)), np.float32(0.25), i(3)[0], Tin=F, Tout="qint8", quantization_min_val=-127, quantization_max_val=127)
+# suppression
+BOXES = R.random((30, 2)).astype(F)
+BOXES = np.concatenate([BOXES, BOXES + R.random((30, 2)).astype(F) * F.type(0.5)], 1)
+SCORES = R.random(30).astype(F)
+SCORES[5] = SCORES[11] = SCORES[20] = 0.9
+for sigma in (0.1, 0.5, 2.0):
+    add(f"NonMaxSuppressionV5/soft_{sigma}", given(BOXES), given(SCORES), given(i(20)[0]), np.float32(0.5), np.float32(0.2), np.float32(sigma))
+add("NonMaxSuppressionV5/soft_corners", given(BOXES[:, [2, 1, 0, 3]]), given(SCORES), i(9)[0], np.float32(0.3), np.float32(0), np.float32(0.5), pad_to_max_output_size=True)
+add("NonMaxSuppressionV5/soft_padded", given(BOXES), given(SCORES), i(40)[0], np.float32(0.3), np.float32(0.5), np.float32(0.5), pad_to_max_output_size=True)
+add("NonMaxSuppressionV5/soft_nothing", given(BOXES), given(SCORES), i(9)[0], np.float32(0.3), np.float32(1), np.float32(0.5), pad_to_max_output_size=True)
+add("NonMaxSuppressionV5/soft_no_boxes", given(BOXES[:0]), given(SCORES[:0]), i(9)[0], np.float32(0.3), np.float32(0), np.float32(0.5), pad_to_max_output_size=True)
+SIMILAR = R.random((30, 30)).astype(F)
+add("NonMaxSuppressionWithOverlaps", given(SIMILAR), given(SCORES), i(20)[0], np.float32(0.6), np.float32(0.2))
+add("NonMaxSuppressionWithOverlaps/symmetric", given(np.maximum(SIMILAR, SIMILAR.T)), given(SCORES), i(20)[0], np.float32(0.9), np.float32(0))
+for pad in (False, True):
+    add(f"CombinedNonMaxSuppression/padded_{pad}", given(np.repeat(BOXES[None, :, None], 3, 2), static=True), given(R.random((1, 30, 3)).astype(F), static=True), i(4)[0], i(20)[0], np.float32(0.4), np.float32(0.2), pad_per_class=pad, clip_boxes=False)
+add("NonMaxSuppressionV4/plain", given(BOXES), given(SCORES), i(20)[0], np.float32(0.2), np.float32(0.1))
+add("NonMaxSuppressionV3/corners", given(BOXES[:, [2, 1, 0, 3]]), given(SCORES), i(20)[0], np.float32(0.2), np.float32(0.1))

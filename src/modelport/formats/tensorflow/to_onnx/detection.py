@@ -3,14 +3,17 @@
 ONNX's operator has the same rule (greedy, an overlap above the threshold goes, a score must be above the least)."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value, constant
+from ....hub.bodies import own_outputs
+from ....ir.graph import Graph, Value, constant
 from ....ir.rules import Builder
-from .common import F32, I32, I64, cast, dims, i64, ints, scalar, to_onnx
+from ....ir.types import Type
+from .common import BOOL, F32, I32, I64, cast, dims, i64, ints, scalar, to_onnx
 
 
 def _selected(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, least: Value | None) -> Any:
@@ -52,14 +55,79 @@ def nms_v4(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, le
 @to_onnx("NonMaxSuppressionV5")
 def nms_v5(op: Builder, boxes: Value, scores: Value, most: Value, iou: Value, least: Value, sigma: Value, *,
            pad_to_max_output_size: bool = False) -> Any:
-    if scalar(sigma, "soft_nms_sigma") != 0:
-        raise Unsupported("soft suppression")
-    index = _selected(op, boxes, scores, most, iou, least)
-    kept = op.Gather(scores, index, axis=0)
+    if (width := scalar(sigma, "soft_nms_sigma")) > 0:
+        index, kept = _softly(op, boxes, scores, most, least, width)
+    else:
+        index = _selected(op, boxes, scores, most, iou, least)
+        kept = op.Gather(scores, index, axis=0)
     count = cast(op, op.Squeeze(op.Shape(index), ints([0])), I32)
     if pad_to_max_output_size:
         index, kept = _filled(op, index, most), _filled(op, kept, most)
     return cast(op, index, I32), kept, count
+
+
+def _one_by_one(op: Builder, scores: Value, most: Value, least: Value, similar: Callable[[Value, Value], Value],
+                left: Callable[[Value, Value], Value], given: Value) -> tuple[Value, Value]:
+    """The best score again and again, the others lessened by how similar they are to it: their places and scores.
+
+    ``similar`` tells that of all to one place by what is ``given``, ``left`` what remains of scores."""
+    fixed, floor = Value(Type(F32, given.shape), "given"), Value(Type(F32, ()), "floor")
+    state = Value(Type(F32, scores.shape), "scores")
+    at = op.ArgMax(state, axis=0, keepdims=0)
+    place = op.Reshape(at, ints([1]))
+    best = op.Gather(state, at, axis=0)
+    after = op.ScatterElements(left(state, similar(fixed, at)), place, constant(np.array([-np.inf], np.float32)),
+                               axis=0)
+    more = op.Greater(op.ReduceMax(after, keepdims=0), floor)
+    body = Graph({"iteration": Value(Type(I64, ()), "iteration"), "go_in": Value(Type(BOOL, ()), "go_in"),
+                  "scores": state, "given": fixed, "floor": floor},
+                 {"go": more, "scores_out": after, "place": at, "score": best}, "suppression")
+    lowest = op.Reshape(least, ints([]))
+    bounded = op.Concat(scores, constant(np.array([-np.inf], np.float32)), axis=0)  # there may be no boxes at all
+    first = op.Greater(op.ReduceMax(bounded, keepdims=0), lowest)
+    made = op.add("Loop", op.Reshape(i64(op, most), ints([])), first, scores, given, lowest,
+                  body=own_outputs(op, body), captures=2, outputs=3)
+    return made[1], made[2]
+
+
+def _softly(op: Builder, boxes: Value, scores: Value, most: Value, least: Value, sigma: float) -> tuple[Value, Value]:
+    if scores.dtype != F32:
+        raise Unsupported(f"soft suppression of {scores.dtype}")
+
+    def column(v: Value, k: int) -> Any:
+        return op.Squeeze(op.Slice(v, ints([k]), ints([k + 1]), ints([1])), ints([1]))
+
+    def overlap(b: Value, at: Value) -> Value:
+        one = op.Gather(b, op.Reshape(at, ints([1])), axis=0)
+        (y1, x1, y2, x2), (t, l, d, r) = ([column(v, k) for k in range(4)] for v in (b, one))
+        high = op.Max(op.Sub(op.Min(y2, d), op.Max(y1, t)), constant(0, F32))
+        wide = op.Max(op.Sub(op.Min(x2, r), op.Max(x1, l)), constant(0, F32))
+        both = op.Mul(high, wide)
+        area, mine = op.Mul(op.Sub(y2, y1), op.Sub(x2, x1)), op.Mul(op.Sub(d, t), op.Sub(r, l))
+        whole = op.Sub(op.Add(area, mine), both)
+        none = op.Or(op.LessOrEqual(area, constant(0, F32)), op.LessOrEqual(mine, constant(0, F32)))
+        made: Value = op.Where(none, constant(0, F32), op.Div(both, op.Where(none, constant(1, F32), whole)))
+        return made
+
+    def left(v: Value, s: Value) -> Value:
+        made: Value = op.Mul(v, op.Exp(op.Mul(op.Mul(constant(-0.5 / sigma, F32), s), s)))
+        return made
+    # whichever corners are given: the least ones first
+    a, b = (op.Slice(boxes, ints([k]), ints([k + 2]), ints([1])) for k in (0, 2))
+    sorted_ = op.Concat(op.Min(a, b), op.Max(a, b), axis=1)
+    return _one_by_one(op, scores, most, least, overlap, left, sorted_)
+
+
+@to_onnx("NonMaxSuppressionWithOverlaps")
+def nms_overlaps(op: Builder, overlaps: Value, scores: Value, most: Value, threshold: Value, least: Value) -> Any:
+    limit = scalar(threshold, "the threshold")
+
+    def left(v: Value, s: Value) -> Value:
+        gone = op.Greater(s, constant(limit, F32))
+        made: Value = op.Where(gone, constant(-np.inf, F32), v)
+        return made
+    index, _ = _one_by_one(op, scores, most, least, lambda m, at: op.Gather(m, at, axis=1), left, overlaps)
+    return cast(op, index, I32)
 
 
 @to_onnx("CombinedNonMaxSuppression")
