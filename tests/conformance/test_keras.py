@@ -24,12 +24,12 @@ def test_verdicts_are_those_on_record() -> None:
 
 
 def test_nothing_on_record_is_wrong() -> None:
-    assert len(table()) == len(CASES) > 1000
+    assert len(table()) == len(CASES) > 1700
     assert not {k: v for k, v in table().items() if v != "pass" and not v.startswith("unsupported: ")}
 
 
 def test_the_recording_is_small() -> None:
-    assert RECORDED.stat().st_size < 420_000
+    assert RECORDED.stat().st_size < 900_000
 
 
 def test_every_layer_has_a_case() -> None:
@@ -42,7 +42,7 @@ def test_every_layer_has_a_case() -> None:
         "CustomScaleLayer",  # of InceptionResNetV2: docs/applications.md
         "Hashing", "HashedCrossing",  # refused: no operator of ONNX hashes text
         "Highway",  # of Keras 1: never run, no file of one was found
-        "RandomHeight", "RandomWidth", "Equalization"}  # the identity while inferring; never run
+        "Equalization"}  # Keras cannot call it in a functional model
     assert made - passed - other == set()
 
 

@@ -341,11 +341,11 @@ _BOOKKEEPING = frozenset(
     "kernel_initializer bias_initializer implementation unroll unit_forget_bias init W_regularizer b_regularizer "
     "U_regularizer W_constraint b_constraint U_constraint inner_init forget_bias_init weights input_dim input_length "
     "activity_regularizer build_config module registered_name class_name "
-    "gptq_unpacked_column_size synchronized momentum renorm_momentum virtual_batch_size fused "
+    "gptq_unpacked_column_size synchronized momentum renorm_momentum fused "
     "dropout recurrent_dropout p dropout_W dropout_U l1 l2 lora_alpha lora_enabled experimental_run_tf_function "
     "force_generator rng_type ragged sparse optional shared_object_id consume_less".split())
 _PATTERN = re.compile(r"(?:\w+_|^)(?:initializer|regularizer|constraint)$")
-_NONE_COUNTS = frozenset({"axis", "merge_mode"})
+_NONE_COUNTS = frozenset({"axis", "merge_mode", "window"})
 """Attributes of which ``None`` is a choice of its own and not the lack of one."""
 
 

@@ -219,7 +219,8 @@ class Reader:
         inputs = [*tensors, *self.weights(kind, layer.config, scope, here)]
         outs = list(self.node(kind, inputs, attrs, here, max(n, 1)))
         outs[:1] = self.activated(outs[0], after, scope, here)
-        masks.propagate(self, kind, layer.config, [v for v in tensors if v is not None], outs, mask)
+        masks.propagate(self, kind, layer.config, [v for v in tensors if v is not None], outs, mask,
+                        bool(kwargs.get("reverse")))
         return outs
 
     def _is_operation(self, layer: Layer) -> bool:
@@ -275,7 +276,10 @@ class Reader:
             found["mask"] = mask
         for name in ("query", "key", "value"):  # implicit masks
             v = found.get(name)
-            if f"{name}_mask" in names and found.get(f"{name}_mask") is None and isinstance(v, Value):
+            told = found.get(f"{name}_mask") is not None
+            if kind == "MultiHeadAttention" and name == "query" and not self.legacy:
+                told = False  # today's layer takes the mask that its query carries, whatever it is called with
+            if f"{name}_mask" in names and not told and isinstance(v, Value):
                 found[f"{name}_mask"] = self.masks.get(v)
         first = found.get(names[0])
         if "mask" in names and found.get("mask") is None and isinstance(first, Value):

@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
 
 def propagate(reader: Reader, kind: str, config: Mapping[str, Any], tensors: Sequence[Value],
-              outputs: Sequence[Value], given: Any) -> None:
-    """Records the mask of a layer's first output."""
-    made = _mask(reader, kind, config, tensors, given)
+              outputs: Sequence[Value], given: Any, scores: bool = False) -> None:
+    """Records the mask of a layer's first output; ``scores`` says that an embedding is called in reverse."""
+    made = _mask(reader, kind, config, tensors, given, scores)
     if made is not None and outputs:
         reader.masks[outputs[0]] = made
 
 
-def _mask(reader: Reader, kind: str, config: Mapping[str, Any], tensors: Sequence[Value], given: Any) -> Value | None:
+def _mask(reader: Reader, kind: str, config: Mapping[str, Any], tensors: Sequence[Value], given: Any,
+          scores: bool) -> Value | None:
     if not tensors:
         return None
     x = tensors[0]
     name = f"{config.get('name', kind)}/mask"
-    if kind == "Embedding":
+    if kind in ("Embedding", "ReversibleEmbedding"):
+        if kind == "ReversibleEmbedding" and scores:
+            return None
         return reader.node("ops.not_equal", [x, reader.value(0)], {}, name)[0] if config.get("mask_zero") else None
     if kind == "Masking":
         value = np.float32(config.get("mask_value", 0.0))

@@ -102,23 +102,16 @@ def rnn(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any
     common = {k: v for k, v in layer.config.items() if k not in ("cell", "name")}
     if cell.kind != "StackedRNNCells":
         return recurrent(reader, _as_layer(cell, common), flat, kwargs, scope, here)
-    if cell.config.get("reverse_state_order"):
-        raise Unsupported("stacked cells with states in reverse order")
-    records = cell.config.get("cells")
-    if not isinstance(records, list) or not records:
-        raise CorruptFile(f"the layer '{printable(layer.name)}' stacks no cells")
-    cells = [inner(r, reader.limits) for r in records]
+    found = _stacked(reader, layer, cell, "cell/cells", "cell/_cells")
+    cells = [c for c, _ in found]
     states = kwargs.pop("initial_state", None)
     x, *more = _values(flat)
     nested = states if isinstance(states, list) else []
     given = [v for s in nested for v in (s if isinstance(s, list) else [s])] or more
     mask = kwargs.pop("mask", None)
     seen = _seen(reader, x, mask, given)
-    used: dict[str, int] = {}
     returned: list[Value] = []
-    for k, c in enumerate(cells):
-        key = snake(c.kind)
-        used[key] = n = used.get(key, -1) + 1
+    for k, (c, path) in enumerate(found):
         last = k == len(cells) - 1
         made = _as_layer(c, {**common, "return_sequences": True if not last else common.get("return_sequences", False),
                              "go_backwards": bool(common.get("go_backwards")) and k == 0, "return_state": True})
@@ -128,11 +121,33 @@ def rnn(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any
         if seen is not None and common.get("go_backwards") and k:
             turned = reader.node("ops.flip", [seen], {"axis": 1}, here)[0]
         outs = recurrent(reader, made, [x, *mine], {"mask": turned, **kwargs},
-                         _cell(scope, f"{key}_{n}" if n else key, cells, k, made), f"{here}/{c.name}")
+                         _cell(scope, path, cells, k, made), f"{here}/{c.name}")
         x, returned = outs[0], [*returned, *outs[1:]]
     if seen is not None and common.get("return_sequences"):
         reader.masks[x] = seen
     return [x, *returned] if common.get("return_state") else [x]
+
+
+def _stacked(reader: Reader, layer: Layer, stack: Layer, *paths: str) -> list[tuple[Layer, str]]:
+    """The cells of a stack, those of stacks inside of it in their place, with the paths of their weights."""
+    if stack.config.get("reverse_state_order"):
+        raise Unsupported("stacked cells with states in reverse order")
+    records = stack.config.get("cells")
+    if not isinstance(records, list) or not records:
+        raise CorruptFile(f"the layer '{printable(layer.name)}' stacks no cells")
+    used: dict[str, int] = {}
+    out: list[tuple[Layer, str]] = []
+    for r in records:
+        c = inner(r, reader.limits)
+        key = snake(c.kind)
+        used[key] = n = used.get(key, -1) + 1
+        mine = [f"{p}/{key}_{n}" if n else f"{p}/{key}" for p in paths]
+        if c.kind == "StackedRNNCells":
+            below = (f"{m}/{p.rpartition('/')[2]}" for m, p in zip(mine, paths, strict=True))
+            out += _stacked(reader, layer, c, *below)
+        else:
+            out.append((c, "|".join(mine)))
+    return out
 
 
 class _Cell:
@@ -156,7 +171,7 @@ class _Cell:
 
 def _cell(scope: Scope, path: str, cells: Sequence[Layer], k: int, layer: Layer) -> Scope:
     if not isinstance(scope, Names):
-        return _Cell(scope.part(f"cell/cells/{path}|cell/_cells/{path}", ""))
+        return _Cell(scope.part(path, ""))
 
     def count(c: Layer) -> int:
         made = _as_layer(c, {})
@@ -173,6 +188,18 @@ def _as_layer(cell: Layer, common: Mapping[str, Any]) -> Layer:
     if kind == "GRU" and "reset_after" not in cell.config:
         config["reset_after"] = False  # the default of cells before it was written
     return Layer(cell.name, kind, "", config)
+
+
+def cell(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any], scope: Scope,
+         here: str) -> list[Value]:
+    """A cell by itself: one step of its layer.  Outputs are what the layer returns, then the states."""
+    states = kwargs.pop("states", None)
+    x, *more = _values(flat)
+    given = states if isinstance(states, list) else more if states is None else [states]
+    one = reader.node("ops.expand_dims", [x], {"axis": 1}, here)[0]
+    made = _as_layer(layer, {"return_state": True})
+    return recurrent(reader, made, [one, *_values(given)], kwargs,
+                     scope if isinstance(scope, Names) else _Cell(scope), here)
 
 
 def bidirectional(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, Any], scope: Scope,
@@ -219,12 +246,19 @@ def time_distributed(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: 
         raise Unsupported("TimeDistributed of several tensors")
     seen = reader.mask_of(x, mask)
     folded = reader.node("TimeDistributed.fold", [x], {}, here)[0]
-    if seen is not None and (inside.kind in layers.RECURRENT or inside.kind in ("Bidirectional", "RNN", "Embedding")):
-        raise Unsupported("TimeDistributed of a recurrent layer with a mask")
+    if seen is not None:
+        reader.masks[folded] = reader.node("TimeDistributed.fold", [seen], {}, here)[0]
     outs = reader.layer(inside, [folded], kwargs, scope.part("layer", ""), f"{here}/")
     made = [reader.node("TimeDistributed.unfold", [y, x], {}, here)[0] for y in outs]
-    if seen is not None:
-        reader.masks[made[0]] = seen
+    inner_mask = reader.masks.get(outs[0])
+    if not reader.legacy:  # today's wrapper hands on what it is called with
+        found = seen
+    elif inner_mask is not None:
+        found = reader.node("TimeDistributed.unfold", [inner_mask, x], {}, here)[0]
+    else:
+        found = None if seen is None else reader.node("mask.steps", [seen], {}, here)[0]
+    if found is not None:
+        reader.masks[made[0]] = found
     return made
 
 
@@ -235,5 +269,6 @@ def plain(reader: Reader, layer: Layer, flat: Sequence[Any], kwargs: dict[str, A
     return reader.layer(inside, flat, kwargs, scope.part("layer", ""), f"{here}/")
 
 
-WRAPPERS: Mapping[str, Wrapper] = {"RNN": rnn, "Bidirectional": bidirectional, "TimeDistributed": time_distributed,
-                                   "SpectralNormalization": plain}
+WRAPPERS: Mapping[str, Wrapper] = {
+    **dict.fromkeys(layers.CELLS, cell), "RNN": rnn, "Bidirectional": bidirectional,
+    "TimeDistributed": time_distributed, "SpectralNormalization": plain}

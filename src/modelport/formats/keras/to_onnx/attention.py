@@ -1,6 +1,7 @@
 """Attention: of heads, of groups of heads, by product and by addition."""
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,10 +90,15 @@ def multi_head_attention(
     key = value if key is None else key
     axes = [attention_axes] if isinstance(attention_axes, int) else attention_axes
     if rank(query) != 3 or (axes is not None and [a % 3 for a in axes] != [1]):
-        if any(m is not None for m in (query_mask, value_mask, key_mask, sliding_window, wg)) or use_causal_mask:
-            raise Unsupported("masks or a gate of an attention over other axes than the second of three")
-        return _over_axes(op, query, value, key, attention_mask, [wq, wk, wv, wo], [bq, bk, bv, bo], num_heads, key_dim,
-                          axes)
+        def mask_of(scores: Value) -> Value | None:
+            padded = any(m is not None for m in (query_mask, value_mask, key_mask))
+            if padded and attention_mask is not None and rank(attention_mask) > 3:
+                raise Unsupported("an attention_mask of more axes than the other masks")
+            return _padding(op, query_mask, value_mask, key_mask, attention_mask, sliding_window, scores,
+                            use_causal_mask)
+        simple = all(m is None for m in (query_mask, value_mask, key_mask, sliding_window)) and not use_causal_mask
+        return _over_axes(op, query, value, key, attention_mask, None if simple else mask_of, [wq, wk, wv, wo, wg],
+                          [bq, bk, bv, bo, bg], key_dim, axes, softmax_robust_masking)
     q, k, v = (_projected(op, x, w, b, num_heads, dims(w)[2])
                for x, w, b in ((query, wq, bq), (key, wk, bk), (value, wv, bv)))
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(key_dim))), op.Transpose(k, perm=[0, 1, 3, 2]))
@@ -105,22 +111,26 @@ def multi_head_attention(
     return _merged(op, y, wo, bo, num_heads * dims(wv)[2]), weights
 
 
-def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value | None, kernels: list[Value],
-               biases: list[Value | None], heads: int, size: int, axes: Any) -> Any:
+def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value | None,
+               more: Callable[[Value], Value | None] | None, kernels: Sequence[Any], biases: Sequence[Value | None],
+               size: int, axes: Any, robust: Any) -> Any:
     """Attention along some axes of larger tensors: those axes are brought together, the others belong to the batch."""
     n = rank(query)
-    wq, wk, wv, wo = kernels
-    bq, bk, bv, bo = biases
+    wq, wk, wv, wo, wg = kernels
+    bq, bk, bv, bo, bg = biases
     along = list(range(1, n - 1)) if axes is None else sorted(a % n for a in axes)
     apart = [a for a in range(1, n - 1) if a not in along]
-    if mask is not None and (apart or rank(mask) != 1 + 2 * len(along)):
-        raise Unsupported("an attention_mask of an attention over several axes")
+    if len(along) > 1 and (more is not None or (mask is not None and (apart or rank(mask) != 1 + 2 * len(along)))):
+        raise Unsupported("masks of an attention over several axes, but for an attention_mask of all of them")
     letters = "abcdefghijklmnop"
 
-    def projected(x: Value, w: Value, b: Value | None) -> Any:
+    def headed(x: Value, w: Value, b: Value | None) -> Any:
         left = letters[:n]
         y = op.Einsum(x, w, equation=f"{left},{left[-1]}yz->{left[:-1]}yz")
-        y = y if b is None else op.Add(y, b)
+        return y if b is None else op.Add(y, b)
+
+    def projected(x: Value, w: Value, b: Value | None) -> Any:
+        y = headed(x, w, b)
         # batch, axes apart, heads, axes along as one, size
         return op.Transpose(y, perm=[0, *apart, n - 1, *along, n])
 
@@ -131,10 +141,16 @@ def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value 
     q, k, v = joined(q4), joined(k4), joined(v4)
     m = 3 + len(apart)
     scores = op.MatMul(op.Mul(q, number(q, 1 / np.sqrt(size))), op.Transpose(k, perm=[*range(m - 1), m, m - 1]))
-    if mask is not None:
+    flat = mask
+    if mask is not None and len(along) > 1:
         flat = op.Reshape(mask, op.Concat(op.Shape(mask, start=0, end=1), ints([1]), op.Shape(scores, start=-2),
                                           axis=0))
-        scores = _masked(op, scores, flat, generation(op) == 3, scored=True)
+    elif mask is not None or more is not None:
+        flat = mask if more is None else more(scores)
+        assert flat is not None
+        while 2 < rank(flat) < m + 1:  # heads, and axes that the mask lacks
+            flat = op.Unsqueeze(flat, ints([rank(flat) - 2]))
+    scores = _masked(op, scores, flat, generation(op) == 3 or bool(robust), scored=True)
     weights = op.Softmax(scores, axis=-1)
     y = op.MatMul(weights, v)
     apart_and_heads = 2 + len(apart)
@@ -145,6 +161,8 @@ def _over_axes(op: Builder, query: Value, value: Value, key: Value, mask: Value 
     for at, axis in enumerate([0, *apart, n - 1, *along, n]):
         perm[axis] = at
     y = op.Transpose(y, perm=perm)
+    if wg is not None:
+        y = op.Mul(y, op.Sigmoid(headed(query, wg, bg)))
     left = letters[:n - 1]
     y = op.Einsum(y, wo, equation=f"{left}yz,yzq->{left}q")
     y = y if bo is None else op.Add(y, bo)

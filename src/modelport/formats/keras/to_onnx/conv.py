@@ -9,8 +9,23 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from ....ir.types import Type
 from .activation import activated
-from .common import dims, first, ints, layout, listed, padding_of, rank, real, reshaped, room, to_onnx, transposed
+from .common import (
+    dims,
+    first,
+    generation,
+    ints,
+    layout,
+    listed,
+    padding_of,
+    rank,
+    real,
+    reshaped,
+    room,
+    to_onnx,
+    transposed,
+)
 
 
 def _biased(op: Builder, y: Value, bias: Value | None, data_format: str) -> Any:
@@ -41,7 +56,15 @@ def convolve(op: Builder, x: Value, kernel: Value, bias: Value | None, strides: 
 def conv(op: Builder, x: Value, kernel: Value, bias: Value | None = None, *, filters: int, kernel_size: Any = None,
          strides: Any = 1, padding: str = "valid", data_format: str = "channels_last", dilation_rate: Any = 1,
          groups: int = 1, activation: str = "linear", use_bias: bool = True, rank: Any = None) -> Any:
-    y = convolve(op, real(op, x), kernel, bias, strides, padding, data_format, dilation_rate, groups)
+    x = real(op, x)
+    more = (x.rank or 0) - (kernel.rank or 0)
+    if more > 0 and generation(op) < 3:  # further axes in front, which belong to the batch
+        flat = op.Reshape(x, op.Concat(ints([-1]), op.Shape(x, start=more + 1), axis=0))
+        flat.type = Type(x.dtype, (None, *(x.shape or ())[more + 1:]))
+        y = convolve(op, flat, kernel, bias, strides, padding, data_format, dilation_rate, groups)
+        y = op.Reshape(y, op.Concat(op.Shape(x, start=0, end=more + 1), op.Shape(y, start=1), axis=0))
+        return activated(op, y, activation)
+    y = convolve(op, x, kernel, bias, strides, padding, data_format, dilation_rate, groups)
     return activated(op, y, activation)
 
 

@@ -68,9 +68,10 @@ def _filter(kind: str, antialias: bool, old: int, new: int) -> Any:
         for k in range(4):
             np.add.at(out, (np.arange(new), np.clip(near[:, k], 0, old - 1).astype(int)), taps[:, k])
         return out / out.sum(axis=1, keepdims=True)
-    kernels: dict[str, tuple[int, Callable[[Any], Any]]] = {
+    kernels: dict[str, tuple[float, Callable[[Any], Any]]] = {
         "bilinear": (1, lambda x: np.maximum(0, 1 - np.abs(x))), "bicubic": (2, _cubic),
-        "lanczos3": (3, lambda x: _lanczos(x, 3)), "lanczos5": (5, lambda x: _lanczos(x, 5))}
+        "lanczos3": (3, lambda x: _lanczos(x, 3)), "lanczos5": (5, lambda x: _lanczos(x, 5)),
+        "gaussian": (1.5, lambda x: np.exp(-2 * x ** 2) * (np.abs(x) < 1.5)), "mitchellcubic": (2, _mitchell)}
     if kind not in kernels:
         raise Unsupported(f"interpolation '{kind}'")
     radius, kernel = kernels[kind]
@@ -83,6 +84,14 @@ def _filter(kind: str, antialias: bool, old: int, new: int) -> Any:
 def _cubic(x: Any) -> Any:
     x = np.abs(x)
     inner, outer = 1.5 * x ** 3 - 2.5 * x ** 2 + 1, -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2
+    return np.where(x <= 1, inner, np.where(x < 2, outer, 0))
+
+
+def _mitchell(x: Any) -> Any:
+    """The cubic filter of Mitchell and Netravali, both of its numbers a third."""
+    x = np.abs(x)
+    inner = 7 / 6 * x ** 3 - 2 * x ** 2 + 8 / 9
+    outer = -7 / 18 * x ** 3 + 2 * x ** 2 - 10 / 3 * x + 16 / 9
     return np.where(x <= 1, inner, np.where(x < 2, outer, 0))
 
 
@@ -113,6 +122,14 @@ def resizing(op: Builder, x: Value, *, height: int | None = None, width: int | N
              data_format: str = "channels_last") -> Any:
     if size is not None:
         height, width = size
+    if rank(x) == 3:  # one image
+        whole = op.Unsqueeze(x, ints([0]))
+        made = resizing(op, whole, height=height, width=width, interpolation=interpolation, fill_mode=fill_mode,
+                        crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio,
+                        fill_value=fill_value, antialias=antialias, data_format=data_format)
+        return op.Squeeze(made, ints([0]))
+    if generation(op) < 3:
+        x = real(op, x)
     if not isinstance(height, int) or not isinstance(width, int):
         raise Unsupported("a size that is computed")
     if not is_float(x.dtype) and interpolation != "nearest":
@@ -170,7 +187,10 @@ def up_sampling(op: Builder, x: Value, *, size: Any = 2, data_format: str = "cha
     if interpolation == "bicubic":
         return to.Resize(x, None, scales, mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1,
                          coordinate_transformation_mode="half_pixel", **window)
-    raise Unsupported(f"interpolation '{interpolation}'")
+    if n != 2:
+        raise Unsupported(f"interpolation '{interpolation}'")
+    height, width = (d * f for d, f in zip(dims(x, axes, "the image"), factors, strict=True))
+    return resized(op, x, height, width, interpolation, False, data_format)
 
 
 @to_onnx("ops.depth_to_space", "ops.space_to_depth")

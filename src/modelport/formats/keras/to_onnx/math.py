@@ -12,6 +12,8 @@ from ....ir.rules import Builder
 from ....ir.types import is_float
 from .common import (
     BOOL,
+    F32,
+    F64,
     I32,
     axes_of,
     cast,
@@ -38,6 +40,15 @@ def masking(op: Builder, x: Value, *, mask_value: float = 0.0) -> Any:
     differs = op.Not(op.Equal(x, number(x, mask_value)))
     any_ = op.ReduceMax(cast(op, differs, I32), ints([rank(x) - 1]), keepdims=1)
     return op.Mul(x, cast(op, any_, x.dtype))
+
+
+@to_onnx("mask.steps")
+def mask_steps(op: Builder, mask: Value) -> Any:
+    """``[batch, steps, ...]`` as ``[batch, steps]``: whether anything of a step counts."""
+    n = rank(mask)
+    if n <= 2:
+        return op.Identity(mask)
+    return cast(op, op.ReduceMax(cast(op, mask, I32), ints(range(2, n)), keepdims=0), BOOL)
 
 
 @to_onnx("mask.like")
@@ -77,6 +88,8 @@ def merged(op: Builder, *xs: Value) -> Any:
 @to_onnx("Average")
 def average(op: Builder, *xs: Value) -> Any:
     y = _folded(op, "Add", _aligned(op, xs))
+    if not is_float(y.dtype):  # TensorFlow divides whole numbers as real ones that hold them
+        y = cast(op, y, F32 if y.dtype.itemsize < 4 else F64)
     return op.Div(y, number(y, len(xs)))
 
 

@@ -9,7 +9,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from .activation import activated
-from .common import axis_of, cast, dims, ints, number, once, promote, rank, real, reshaped, to_onnx
+from .common import axis_of, cast, dims, ints, number, numpy_dtype, once, promote, rank, real, reshaped, to_onnx
 
 
 def dense_of(op: Builder, x: Value, kernel: Value, bias: Value | None) -> Any:
@@ -148,9 +148,9 @@ def reversible_embedding(op: Builder, x: Value, table: Value, back: Value | None
                          reverse_dtype: Any = None, logit_soft_cap: float | None = None) -> Any:
     if not reverse:
         return op.Gather(table, cast(op, x, np.dtype(np.int32)))
-    if reverse_dtype is not None:
-        raise Unsupported(f"reverse_dtype {reverse_dtype}")
     kernel = back if back is not None else once(op, (table, "turned"), lambda: op.Transpose(table, perm=[1, 0]))
+    if reverse_dtype is not None:
+        x, kernel = (cast(op, v, numpy_dtype(reverse_dtype)) for v in (x, kernel))
     y = op.MatMul(x, kernel)
     if logit_soft_cap is not None:
         y = op.Mul(op.Tanh(op.Div(y, number(y, logit_soft_cap))), number(y, logit_soft_cap))

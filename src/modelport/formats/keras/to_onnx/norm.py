@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
-from .common import axes_of, axis_of, cast, dims, ints, number, once, rank, real, to_onnx
+from .common import axes_of, axis_of, cast, dims, ints, number, once, rank, real, reshaped, to_onnx
 
 
 def _spread(op: Builder, w: Value, n: int, axes: Sequence[int]) -> Value:
@@ -27,9 +27,15 @@ def _spread(op: Builder, w: Value, n: int, axes: Sequence[int]) -> Value:
 @to_onnx("BatchNormalization")
 def batch_normalization(op: Builder, x: Value, gamma: Value | None, beta: Value | None, mean: Value, variance: Value, *,
                         axis: Any = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
-                        renorm: bool = False, renorm_clipping: Any = None) -> Any:
+                        renorm: bool = False, renorm_clipping: Any = None, virtual_batch_size: Any = None) -> Any:
     x = real(op, x)
+    if virtual_batch_size is not None:  # the layer has counted an axis in front, for its small batches
+        axis = [a - 1 for a in (axis if isinstance(axis, (list, tuple)) else [axis])]
     n, axes = rank(x), axes_of(x, axis)
+    if len(mean.shape or ()) > 1:  # statistics along several axes have the others too, of size one
+        size_ = dims(x, axes)
+        gamma, beta = (v if v is None else reshaped(op, v, size_) for v in (gamma, beta))
+        mean, variance = reshaped(op, mean, size_), reshaped(op, variance, size_)
     size = mean.shape or ()
     if len(axes) == 1 and len(size) == 1 and n > 1:
         shape = [d for d in size if isinstance(d, int)]

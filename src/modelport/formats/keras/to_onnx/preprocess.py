@@ -77,18 +77,16 @@ def encoded(op: Builder, x: Value, mode: str, depth: int, weights: Value | None 
     if mode == "one_hot":
         if n and (x.shape or ())[-1] == 1:
             x, n = op.Squeeze(x, ints([n - 1])), n - 1
-    elif n == 1:
-        x, n = op.Unsqueeze(x, ints([1])), 2
-        weights = None if weights is None else op.Unsqueeze(weights, ints([1]))
+    axis = 0 if n == 1 else 1  # a vector is one example; of more axes the second is counted over
     hot = cast(op, op.Equal(op.Unsqueeze(x, ints([n])), np.arange(depth, dtype=np.int64)), op.compute)
     if mode == "one_hot":
         return hot
     if mode == "multi_hot":
-        return op.ReduceMax(hot, ints([n - 1]), keepdims=0)
+        return op.ReduceMax(hot, ints([axis]), keepdims=0)
     if mode in ("count", "tf_idf"):
         if weights is not None:
             hot = op.Mul(hot, op.Unsqueeze(cast(op, weights, hot.dtype), ints([n])))
-        y = op.ReduceSum(hot, ints([n - 1]), keepdims=0)
+        y = op.ReduceSum(hot, ints([axis]), keepdims=0)
         return y if mode == "count" else op.Mul(y, np.asarray(idf).astype(hot.dtype))
     raise Unsupported(f"output_mode {mode}")
 
@@ -121,7 +119,8 @@ def discretization(op: Builder, x: Value, *, bin_boundaries: Any = None, num_bin
 
 @to_onnx("Hashing", "HashedCrossing")
 def hashing(op: Builder, *xs: Value, num_bins: int, **others: Any) -> Any:
-    raise Unsupported("hash functions of text (FarmHash64, SipHash), which ONNX has no operator for")
+    raise Unsupported("hash functions of text (FarmHash64, SipHash), which ONNX has no operator for: "
+                      "a StringLookup or IntegerLookup with the words of the data can be converted")
 
 
 @to_onnx("MelSpectrogram")

@@ -17,12 +17,14 @@ from ....ir.rules import Builder, static
 from ....ir.types import Type
 from .activation import activated
 from .common import (
+    BOOL,
     I32,
     I64,
     INT_MAX,
     axis_of,
     cast,
     dims,
+    first,
     flip,
     generation,
     ints,
@@ -82,6 +84,8 @@ class _Sequence:
         self.op, self.how = op, how
         if rank(x) != 3:
             raise Unsupported(f"a sequence of {rank(x)} dimensions")
+        if mask is not None and rank(mask) != 2:
+            raise Unsupported(f"a mask of {rank(mask)} dimensions")
         if how.time_major:
             x = op.Transpose(x, perm=[1, 0, 2])
             mask = None if mask is None else op.Transpose(mask, perm=[1, 0])
@@ -342,17 +346,20 @@ def conv_lstm(op: Builder, x: Value, mask: Value | None, h: Value | None, c: Val
               activation: str = "tanh", recurrent_activation: str = "hard_sigmoid", use_bias: bool = True,
               return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
               zero_output_for_mask: bool = False, time_major: bool = False, units: Any = None, rank: Any = None) -> Any:
-    """Convolutions of the input and of the state; those of the input are made for all steps at once."""
-    if mask is not None:
-        raise Unsupported("a mask")
-    if data_format != "channels_last":
-        raise Unsupported(f"data_format {data_format}")
+    """Convolutions of the input and of the state; those of the input are made for all steps at once.
+
+    Where a step does not count, states stay and the output is the one before, at first zero."""
     x = real(op, x)
-    if go_backwards:
-        x = flip(op, x, 1)
     n = x.rank or 0
     if n < 4:
         raise Unsupported(f"a sequence of {n} dimensions")
+    turned = first(data_format)
+    if turned:
+        x = op.Transpose(x, perm=[0, 1, *range(3, n), 2])
+        h, c = (s if s is None else op.Transpose(s, perm=[0, *range(2, n - 1), 1]) for s in (h, c))
+        data_format = "channels_last"
+    if go_backwards:
+        x, mask = flip(op, x, 1), mask if mask is None else flip(op, mask, 1)
     folded = op.Reshape(x, op.Concat(ints([-1]), op.Shape(x, start=2), axis=0))
     gates = convolve(op, folded, kernel, bias, strides, padding, data_format, dilation_rate)
     image = dims(gates, range(1, n - 1))
@@ -376,7 +383,24 @@ def conv_lstm(op: Builder, x: Value, mask: Value | None, h: Value | None, c: Val
     i, f, o = (activated(op, g, recurrent_activation) for g in (i, f, o))
     cell = op.Add(op.Mul(f, inner["c"]), op.Mul(i, activated(op, new, activation)))
     out = op.Mul(o, activated(op, cell, activation))
-    body = Graph(inner, {"h_next": out, "c_next": cell, "y": op.Identity(out)}, "step")
-    last_h, last_c, y = op.add("Scan", *starts, gates, body=body, num_scan_inputs=1, scan_input_axes=[1],
-                               scan_output_axes=[1], outputs=3)
-    return (y if return_sequences else last_h), last_h, last_c
+    outputs = {"h_next": out, "c_next": cell}
+    scanned_in, shown = [gates], out
+    if mask is not None:
+        inner = {"h": inner["h"], "c": inner["c"], "before": Value(starts[0].type, "before"), "x": inner["x"],
+                 "m": Value(Type(BOOL, (batch,)), "m")}
+        on = op.Unsqueeze(inner["m"], ints(range(1, n - 1)))
+        zero = zero_output_for_mask and generation(op) == 3  # the older layer has no such argument
+        shown = op.Where(on, out, number(out, 0) if zero else inner["before"])
+        outputs = {"h_next": op.Where(on, out, inner["h"]), "c_next": op.Where(on, cell, inner["c"]),
+                   "before_next": shown}
+        starts.append(op.Mul(starts[0], number(x, 0)))
+        scanned_in.append(cast(op, mask, BOOL))
+    body = Graph(inner, {**outputs, "y": op.Identity(shown)}, "step")
+    last_h, last_c, *more, y = op.add("Scan", *starts, *scanned_in, body=body, num_scan_inputs=len(scanned_in),
+                                      scan_input_axes=[1] * len(scanned_in), scan_output_axes=[1],
+                                      outputs=len(starts) + 1)
+    last = more[0] if more else last_h
+    if turned:
+        y = op.Transpose(y, perm=[0, 1, n - 1, *range(2, n - 1)])
+        last, last_h, last_c = (op.Transpose(v, perm=[0, n - 2, *range(1, n - 2)]) for v in (last, last_h, last_c))
+    return (y if return_sequences else last), last_h, last_c

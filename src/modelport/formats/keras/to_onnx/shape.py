@@ -354,9 +354,9 @@ def triangle(op: Builder, x: Value, *, k: int = 0) -> Any:
 def fold(op: Builder, x: Value) -> Any:
     """The steps of every sequence as examples of their own."""
     n = rank(x)
-    if n < 3:
+    if n < 2:
         raise Unsupported(f"an input of {n} dimensions")
-    return op.Reshape(x, op.Concat(ints([-1]), op.Shape(x, start=2), axis=0))
+    return op.Reshape(x, op.Concat(ints([-1]), op.Shape(x, start=2), axis=0) if n > 2 else ints([-1]))
 
 
 @to_onnx("TimeDistributed.unfold")

@@ -10,6 +10,7 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from .common import dims, first, ints, number, rank, room, to_onnx
 from .conv import convolve
+from .math import arctan2
 
 
 def _window(name: str | None, size: int) -> Any:
@@ -41,8 +42,9 @@ def stft_spectrogram(op: Builder, x: Value, real: Value | None = None, imaginary
                      window: Any = "hann", periodic: bool = False, scaling: Any = "density", padding: str = "valid",
                      expand_dims: bool = False, data_format: str = "channels_last") -> Any:
     """The layer keeps its waves as weights."""
-    if first(data_format):
-        raise Unsupported(f"data_format {data_format}")
+    turned = first(data_format)
+    if turned:
+        x, data_format = op.Transpose(x, perm=[0, 2, 1]), "channels_last"
     channels = dims(x, [-1], "the channels")[0]
     step = frame_step or frame_length // 2
     steps = (x.shape or ())[1]
@@ -58,15 +60,19 @@ def stft_spectrogram(op: Builder, x: Value, real: Value | None = None, imaginary
         return op.Reshape(y, op.Concat(ints([-1, channels]), op.Shape(y, start=1), axis=0))
 
     def shown(y: Value) -> Any:
+        if expand_dims and turned:
+            return op.Transpose(y, perm=[0, 1, 3, 2])
         if expand_dims:
             return op.Transpose(y, perm=[0, 3, 2, 1])
         flat = op.Reshape(y, op.Concat(ints([0, -1]), op.Shape(y, start=3), axis=0))
-        return op.Transpose(flat, perm=[0, 2, 1])
+        return flat if turned else op.Transpose(flat, perm=[0, 2, 1])
     if mode == "real":
         return shown(waves(real))
     if mode == "imag":
         return shown(waves(imaginary))
     a, b = waves(real), waves(imaginary)
+    if mode == "angle":
+        return shown(arctan2(op, b, a))
     if mode == "stft":
         return shown(op.Concat(a, b, axis=2))
     power = op.Add(op.Mul(a, a), op.Mul(b, b))

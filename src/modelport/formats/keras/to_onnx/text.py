@@ -12,8 +12,8 @@ from ....hub import strings
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import STRING
-from .common import I64, INT_MAX, KerasBuilder, cast, generation, i64, ints, rank, to_onnx
-from .preprocess import encoded, room
+from .common import I64, INT_MAX, KerasBuilder, cast, generation, i64, ints, rank, room, to_onnx
+from .preprocess import encoded
 
 
 def _tokens(vocabulary: Sequence[Any], mask: Any, oov: Any, oovs: int, mode: str) -> tuple[list[Any], int, int]:
