@@ -24,6 +24,8 @@ class Limits:
     """Bytes that decoding, unpacking or decompressing may make beyond those of the file."""
     ratio: int = 200
     """Decompressed bytes for each stored byte, beyond the first MiB."""
+    operations: int = 20_000_000
+    """Instructions of a pickle."""
     members: int = 10_000
     """Entries of an archive."""
     name_bytes: int = 65536
