@@ -82,6 +82,39 @@ class Choice(tf.Module):
                 "scanned": tf.scan(lambda a, v: a * 0.5 + v, x, tf.constant(0.0))}
 
 
+class Branches(tf.Module):
+    """Variables assigned in branches of a loop, a branch of a branch, and a table asked in one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = tf.Variable(0.5, name="total")
+        self.count = tf.Variable(0, name="count")
+        self.last = tf.Variable([0.0, 0.0], name="last")
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1, 2], tf.int64), tf.constant([10, 20, 30], tf.int64)),
+            -1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+    def __call__(self, x):
+        for i in tf.range(tf.size(x)):
+            if x[i] > 0.9:
+                self.total.assign_add(x[i])
+                if self.total > 3.0:
+                    self.total.assign(self.total / 2.0)
+                    self.last.assign([x[i], self.total])
+            else:
+                self.count.assign_add(1)
+            self.total.assign_sub(0.125)
+        before = self.total + 1.0
+        if tf.size(x) > 2:
+            self.total.assign(before * 2.0)
+            label = self.table.lookup(tf.cast(self.count, tf.int64))
+        else:
+            label = tf.constant(7, tf.int64)
+        return {"total": self.total + 0.0, "count": self.count + 0, "before": before, "last": self.last * 1.0,
+                "label": label}
+
+
 class Counter(tf.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +158,8 @@ def models(folder: str) -> dict[str, Callable[[], Any]]:
                                  L.Bidirectional(L.GRU(3, return_sequences=True))),
         "vision": lambda: net(L.Input((8, 8, 2)), L.Conv2D(3, 3, padding="same", strides=2), L.BatchNormalization(),
                               L.ReLU(6.0), L.DepthwiseConv2D(2), L.LayerNormalization(), L.MaxPooling2D(2),
-                              L.Flatten(), L.Dense(3, activation="softmax"))}
+                              L.Flatten(), L.Dense(3, activation="softmax")),
+        "branches": Branches}
 
 
 def feeds(function: Any, batch: int) -> dict[str, np.ndarray]:

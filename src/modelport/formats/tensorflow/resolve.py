@@ -203,6 +203,8 @@ def fill(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[
             raise Unsupported("a table that is filled with what is computed at run time")
         if k.type.size != v.type.size:
             raise CorruptFile(f"a table of {k.type.size} keys and {v.type.size} values")
+        if scope.body.parent is not None:
+            raise Unsupported("a table that is filled in a branch or a loop")
         handle.keys, handle.values = k.data, v.data
     return []
 

@@ -30,6 +30,7 @@ class Body:
         self.depth: int = 1 if parent is None else parent.depth + 1
         self.captured: dict[Value, Value] = {}
         self.state: dict[Variable, Value] = {}
+        self.assigned: dict[Variable, None] = {}
         self.own: set[Value] = set()
 
     def take(self, result: Result) -> Result:
@@ -295,20 +296,21 @@ class Scope:
         return constant(np.asarray(array, dtype))
 
     def read(self, variable: Variable, body: Body | None = None) -> Value:
-        """The present value of a variable."""
+        """The present value of a variable: in a branch or a loop what was assigned there, else what it is outside."""
         body = self.body if body is None else body
+        if variable in body.state:
+            return body.state[variable]
         if body.parent is not None:
             seen = body.take(self.read(variable, body.parent))
             assert isinstance(seen, Value)
             return seen
-        if variable not in body.state:
-            body.state[variable] = self.model.start(variable)
+        body.state[variable] = self.model.start(variable)
         return body.state[variable]
 
     def assign(self, variable: Variable, value: Value) -> None:
-        if self.body.parent is not None:
-            raise Unsupported("a variable is assigned inside a branch or a loop")
+        """A new value; what a branch or a loop assigns is one more of its results (see :mod:`.control`)."""
         self.body.state[variable] = value
+        self.body.assigned[variable] = None
         self.model.assigned[variable] = None
 
     # --------------------------------------------------------------------------------------- functions
