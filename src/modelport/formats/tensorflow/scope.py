@@ -309,6 +309,8 @@ class Scope:
 
     def assign(self, variable: Variable, value: Value) -> None:
         """A new value; what a branch or a loop assigns is one more of its results (see :mod:`.control`)."""
+        if self.body.parent is not None and variable.reference:  # what reads it may share its memory
+            raise Unsupported("a variable of the first generation is assigned inside a branch or a loop")
         self.body.state[variable] = value
         self.body.assigned[variable] = None
         self.model.assigned[variable] = None
