@@ -183,3 +183,27 @@ def test_weights_inside_of_loops_are_variables(loader: str, tf: Any, tmp_path: P
 def test_recurrent_weights_can_be_trained_on(tf: Any, tmp_path: Path) -> None:
     loaded = tf.saved_model.load(str(written(recurrent(), tmp_path / "a", trainable=True)))
     assert sum(int(np.prod(v.shape)) for v in loaded.variables) >= 4 * 16 * (24 + 16)
+
+
+@pytest.mark.parametrize("op", ["LSTM", "GRU"])
+@pytest.mark.parametrize(("time", "batch"), [("t", "b"), (8, "b")])
+def test_recurrent_layers_of_empty_batches_and_sequences(op: str, time: int | str, batch: str, tf: Any,
+                                                         tmp_path: Path) -> None:
+    """(ONNX Runtime ends the process for most of these.)"""
+    gates = {"LSTM": 4, "GRU": 3}[op]
+    w, r = (RNG.standard_normal((2, gates * 4, k)).astype(np.float32) for k in (3, 4))
+    graph = helper.make_graph(
+        [helper.make_node(op, ["x", "w", "r"], ["y", "h"], hidden_size=4, direction="bidirectional")], "g",
+        [helper.make_tensor_value_info("x", 1, [time, batch, 3])],
+        [helper.make_empty_tensor_value_info(k) for k in "yh"],
+        [numpy_helper.from_array(w, "w"), numpy_helper.from_array(r, "r")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString()
+    call = tf.saved_model.load(str(written(model, tmp_path / "a"))).signatures["serving_default"]
+    for t, b in [(8, 2), (8, 0), *([(0, 2), (0, 0)] if time == "t" else [])]:
+        x = RNG.standard_normal((t, b, 3)).astype(np.float32)
+        made = call(x=tf.constant(x))
+        assert [made[k].shape.as_list() for k in "yh"] == [[t, 2, b, 4], [2, b, 4]]
+        if t and b:
+            np.testing.assert_allclose(made["y"], ort.InferenceSession(model).run(None, {"x": x})[0], atol=1e-6)
+        elif not t:
+            assert not made["h"].numpy().any()

@@ -15,7 +15,8 @@ from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import BITS, STRING, DType, Shape, Type
-from .ops import NUMBER, REQUIRED, Attribute, Definition, definition
+from .attributes import OPAQUE
+from .ops import NUMBER, REQUIRED, VARIANT, Attribute, Definition, definition
 from .tensors import message
 
 STREAMED = 1 << 14
@@ -141,6 +142,8 @@ def graph_def(items: Iterable[Item], library: Library) -> Parts:
 
 
 def number_of(dtype: DType) -> int:
+    if dtype == OPAQUE:  # all that is written of these are lists of tensors
+        return VARIANT
     if dtype not in NUMBER or dtype in BITS:
         raise Unsupported(f"TensorFlow has no constants of {dtype}")
     return NUMBER[dtype]

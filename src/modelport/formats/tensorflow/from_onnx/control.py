@@ -10,6 +10,7 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Graph, Value, constant, rebuild
 from ....ir.types import STRING, Dim, DType, Type
+from ..attributes import OPAQUE
 from .common import BOOL, I32, I64, INT32, TF, cast, concat, from_onnx, ints, reshape, sizes
 
 
@@ -27,11 +28,18 @@ def if_(tf: TF, condition: Value, *values: Value, then_branch: Graph, else_branc
 
 @dataclass
 class _Rows:
-    """What a loop stacks: one element a turn, in a tensor made before the loop or in one that grows."""
+    """What a loop stacks: one element a turn, in a list or tensor made before the loop or in a tensor that grows.
+
+    ``lengths`` is the shape of an element, if it is known when the loop begins.  A list is written to in place, where
+    TensorScatterUpdate may copy the whole each turn and fails on rows of no elements; TensorFlow.js has tensors."""
 
     element: Type
     start: list[Value]
-    reserved: bool
+    lengths: Value | None
+
+    @property
+    def listed(self) -> bool:
+        return self.start[0].dtype == OPAQUE
 
 
 @from_onnx("Loop")
@@ -70,7 +78,8 @@ def loop(tf: TF, trips: Value | None, condition: Value | None, *values: Value, b
         for k, formal in enumerate(formals):
             made[f"state_{k}" if k < states else f"captured_{k - states}"].type = Type(formal.dtype, formal.shape)
         for k, row in enumerate(rows):
-            made[f"rows_{k}_0"].type = Type(row.element.dtype, row.start[0].shape if row.reserved else (None,))
+            if row.lengths is None:
+                made[f"rows_{k}_0"].type = Type(row.element.dtype, (None,))
         return made
 
     test = inputs()
@@ -114,10 +123,16 @@ def _rows(tf: TF, element: Value, bound: Value | None, flow: dict[str, Value]) -
         start = [_zeros(tf, [0], element.dtype)]
         if any(not isinstance(d, int) for d in element.shape):
             start.append(ints([d if isinstance(d, int) else 0 for d in element.shape]))
-        return _Rows(element.type, start, reserved=False)
+        return _Rows(element.type, start, None)
+    lengths = concat(tf, [ints([s]) if isinstance(s, int) else s for s in known])
+    if tf.dialect.operators is None:
+        many = constant(max(0, int(bound.numpy())), I32) if bound.data is not None else \
+            reshape(tf, cast(tf, tf.Maximum(bound, constant(0, bound.dtype)), I32), ())
+        reserved = tf.TensorListReserve(lengths, many, element_dtype=element.dtype, type=Type(OPAQUE, ()))
+        return _Rows(element.type, [reserved], lengths)
     turns: Any = max(0, int(bound.numpy())) if bound.data is not None else reshape(
         tf, cast(tf, tf.Maximum(bound, constant(0, bound.dtype)), I32), (1,))
-    return _Rows(element.type, [_zeros(tf, [turns, *known], element.dtype)], reserved=True)
+    return _Rows(element.type, [_zeros(tf, [turns, *known], element.dtype)], lengths)
 
 
 def _size(tf: TF, d: Dim, flow: dict[str, Value]) -> Any:
@@ -143,7 +158,9 @@ def _stacked(tf: TF, row: _Rows, before: Sequence[Value], v: Value, turn: Value)
     """The stack with one element more."""
     assert row.element.shape is not None
     v = cast(tf, v, row.element.dtype)
-    if not row.reserved:
+    if row.listed:
+        return [tf.TensorListSetItem(before[0], cast(tf, turn, I32), v, element_dtype=v.dtype, type=Type(OPAQUE, ()))]
+    if row.lengths is None:
         whole = tf.ConcatV2(before[0], reshape(tf, v, (None,)), constant(0, I32))
         return [whole, *([tf.Shape(v, out_type=I32)] if len(before) > 1 else [])]
     at, one = reshape(tf, cast(tf, turn, I32), (1, 1)), tf.ExpandDims(v, constant(0, I32))
@@ -156,15 +173,16 @@ def _stacked(tf: TF, row: _Rows, before: Sequence[Value], v: Value, turn: Value)
 def _finished(tf: TF, row: _Rows, ends: Sequence[Value], turns: Value, whole: bool) -> Value:
     """The stack as it stands after so many turns; ``whole``: after all that there are to be."""
     assert row.element.shape is not None
-    if row.reserved and whole:
-        return ends[0]
+    stack, type_ = ends[0], Type(row.element.dtype, (None, *row.element.shape))
+    if row.listed:
+        stack = tf.TensorListStack(stack, row.lengths, element_dtype=row.element.dtype, type=type_)
+    if row.lengths is not None and whole:
+        return stack
     count = reshape(tf, cast(tf, turns, I32), (1,))
-    if row.reserved:
+    if row.lengths is not None:
         n = len(row.element.shape)
-        cut: Value = tf.Slice(ends[0], ints([0] * (n + 1)), concat(tf, [count, ints([-1] * n)]),
-                              type=Type(row.element.dtype, (None, *row.element.shape)))
+        cut: Value = tf.Slice(stack, ints([0] * (n + 1)), concat(tf, [count, ints([-1] * n)]), type=type_)
         return cut
     lengths = ends[1] if len(ends) > 1 else ints([d for d in row.element.shape if isinstance(d, int)])
-    grown: Value = tf.Reshape(ends[0], concat(tf, [count, lengths]), type=Type(row.element.dtype,
-                                                                              (None, *row.element.shape)))
+    grown: Value = tf.Reshape(stack, concat(tf, [count, lengths]), type=type_)
     return grown
