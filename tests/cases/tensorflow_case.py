@@ -109,7 +109,7 @@ def add(name: str, *inputs: Any, fetch: Sequence[int] | None = None, **attribute
             number = QUANTIZED.get(str(attributes.get(str(argument.type))), NUMBER[array.dtype])
             node.attr["dtype"].type = NUMBER[array.dtype] if isinstance(v, Given) else number
             if isinstance(v, Given):
-                feeds[node.name] = array
+                feeds[node.name] = np.stack([array.real, array.imag], -1) if array.dtype.kind == "c" else array
                 node.attr["shape"].shape.SetInParent()
                 for size in array.shape:
                     node.attr["shape"].shape.dim.add().size = size if v.static else -1

@@ -106,3 +106,47 @@ for pad in (False, True):
     add(f"CombinedNonMaxSuppression/padded_{pad}", given(np.repeat(BOXES[None, :, None], 3, 2), static=True), given(R.random((1, 30, 3)).astype(F), static=True), i(4)[0], i(20)[0], np.float32(0.4), np.float32(0.2), pad_per_class=pad, clip_boxes=False)
 add("NonMaxSuppressionV4/plain", given(BOXES), given(SCORES), i(20)[0], np.float32(0.2), np.float32(0.1))
 add("NonMaxSuppressionV3/corners", given(BOXES[:, [2, 1, 0, 3]]), given(SCORES), i(20)[0], np.float32(0.2), np.float32(0.1))
+# complex numbers, which flow in and out as pairs
+def c(*shape: int, dtype: object = "c8") -> np.ndarray:
+    return (f(*shape) + 1j * f(*shape)).astype(dtype)  # type: ignore[call-overload]
+
+
+for op in "FFT IFFT FFT2D IFFT2D Conj ComplexAbs Real Imag Angle Square Neg Exp Log Sqrt Reciprocal ConjugateTranspose".split():
+    more = (i(1, 0, 2),) if op == "ConjugateTranspose" else ()
+    add(f"{op}/complex", given(c(2, 4, 5), static=True), *more)
+for op in "Add AddV2 Sub Mul RealDiv Div Equal NotEqual".split():
+    add(f"{op}/complex", given(c(2, 4, 3), static=True), given(c(4, 1), static=True))
+add("Sqrt/complex_axes", given(np.array([4, -4, 0, 4j, -4j, -4 - 1e-3j, 1e-3 - 4j, 1e-30], "c8"), static=True))
+add("ConjugateTranspose", given(f(2, 3)), i(1, 0))
+add("FFT/double", given(c(2, 6, dtype="c16"), static=True))
+add("Complex", given(f(2, 3), static=True), given(f(2, 3), static=True))
+add("IRFFT", given(c(2, 5), static=True), i(8))
+add("IRFFT/odd", given(c(2, 5), static=True), i(9))
+add("IRFFT2D", given(c(2, 4, 5), static=True), i(4, 8))
+add("RFFT2D", given(f(2, 4, 8), static=True), i(4, 8))
+add("FFT3D", given(c(2, 3, 4, 5), static=True))
+add("IFFT3D", given(c(2, 3, 4, 5), static=True))
+for op in ("MatMul", "BatchMatMulV2"):
+    add(f"{op}/complex", given(c(4, 3), static=True), given(c(3, 2), static=True))
+add("BatchMatMulV2/complex_adjoint", given(c(2, 3, 4), static=True), given(c(2, 5, 3), static=True), adj_x=True, adj_y=True)
+for op, axes in (("Sum", i(1)), ("Mean", i(0, -1))):
+    add(f"{op}/complex", given(c(2, 4, 3), static=True), axes)
+add("Transpose/complex", given(c(2, 4, 3), static=True), i(2, 0, 1))
+add("Reshape/complex", given(c(2, 6), static=True), i(3, -1))
+add("ConcatV2/complex", [given(c(2, 6), static=True), given(c(2, 1), static=True)], i(-1)[0])
+add("StridedSlice/complex", given(c(4, 6), static=True), i(1, 0), i(3, 4), i(1, 2))
+add("Slice/complex", given(c(4, 6), static=True), i(1, 2), i(2, -1))
+add("Pad/complex", given(c(2, 3), static=True), np.array([[1, 0], [2, 1]], I))
+add("Tile/complex", given(c(2, 3), static=True), i(2, 1))
+add("SelectV2/complex", given(np.array([[True], [False]]), static=True), given(c(2, 3), static=True), given(c(2, 3), static=True))
+add("Squeeze/complex", given(c(2, 1, 3), static=True))
+add("Unpack/complex", given(c(2, 3), static=True), num=2)
+add("ReverseV2/complex", given(c(2, 3), static=True), i(1))
+add("Roll/complex", given(c(2, 5), static=True), i(2), i(1))
+add("Cast/complex", given(c(2, 3), static=True), DstT="c16")
+add("GatherV2/complex", given(c(5, 3), static=True), given(i(0, 4)), i(0)[0])
+add("Fill/complex", given(i(2, 3), static=True), np.complex64(1 + 2j))
+add("ZerosLike/complex", given(c(2, 3), static=True))
+add("OnesLike/complex", given(c(2, 3), static=True))
+add("ExpandDims/complex", given(c(2, 3), static=True), i(-1)[0])
+add("Pack/complex", [given(c(2, 3), static=True), given(c(2, 3), static=True)], axis=1)

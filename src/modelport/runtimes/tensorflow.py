@@ -81,7 +81,8 @@ class TensorFlow(Session):
         specs = function.structured_input_signature[1]
         self.inputs = {k: self._type(s.dtype, s.shape) for k, s in specs.items()}
         self.outputs = {k: self._type(s.dtype, s.shape) for k, s in function.structured_outputs.items()}
-        self._call = lambda feeds: function(**{k: self._tf.constant(_bytes(v)) for k, v in feeds.items()})
+        self._call = lambda feeds: function(**{k: self._tf.constant(_native(v, specs[k].dtype.as_numpy_dtype))
+                                               for k, v in feeds.items()})
 
     def _served(self, path: Path, signature: str | None) -> None:
         v1 = self._tf.compat.v1
@@ -118,13 +119,16 @@ class TensorFlow(Session):
         self._model = session
         self.inputs = {k: self._type(t.dtype, t.shape) for k, t in tensors.items()}
         self.outputs = {k: self._type(t.dtype, t.shape) for k, t in made.items()}
-        self._call = lambda feeds: session.run(made, {tensors[k]: _bytes(v) for k, v in feeds.items()})
+        self._call = lambda feeds: session.run(made, {
+            tensors[k]: _native(v, tensors[k].dtype.as_numpy_dtype) for k, v in feeds.items()})
 
     def _type(self, dtype: Any, shape: Any) -> Type:
         of: DType = STRING if dtype == self._tf.string else np.dtype(dtype.as_numpy_dtype)
         if shape.rank is None:
             return Type(of, None)
         dims: tuple[Dim, ...] = tuple(shape.as_list())
+        if of.kind == "c":  # as everywhere here: pairs of real numbers
+            return Type(np.dtype(f"f{of.itemsize // 2}"), (*dims, 2))
         return Type(of, dims)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -133,7 +137,7 @@ class TensorFlow(Session):
             made = self._call(arrays)
         except Exception as e:
             raise RuntimeFailed(f"TensorFlow failed: {_message(e)}") from None
-        return {k: as_text(np.asarray(v.numpy() if hasattr(v, "numpy") else v))
+        return {k: as_text(_pairs(np.asarray(v.numpy() if hasattr(v, "numpy") else v)))
                 for k, v in ((k, made[k]) for k in self.outputs)}
 
     def close(self) -> None:
@@ -150,8 +154,14 @@ def _chosen(signature: str | None, known: Sequence[str]) -> str:
     return signature
 
 
-def _bytes(array: Array) -> Array:
-    """Text as the bytes that TensorFlow holds."""
+def _pairs(array: Array) -> Array:
+    return np.stack([array.real, array.imag], -1) if array.dtype.kind == "c" else array
+
+
+def _native(array: Array, dtype: Any) -> Array:
+    """Text as the bytes that TensorFlow holds, complex numbers from their pairs."""
+    if np.issubdtype(dtype, np.complexfloating):
+        return np.ascontiguousarray(array).view(dtype)[..., 0]
     if array.dtype != STRING:
         return array
     flat = np.empty(array.size, object)

@@ -160,7 +160,7 @@ class Model:
         for _ in range(2):
             self.assigned.clear()
             self.nodes = 0
-            given = {name: Value(type, name) for name, (_, type) in inputs.items()}
+            given = {name: Value(_as_pairs(type), name) for name, (_, type) in inputs.items()}
             body = Body()
             scope = Scope(self, self.names, body)
             scope.memo.update({k: [v] for k, v in (handles or {}).items()})
@@ -170,7 +170,8 @@ class Model:
                 listed = scope.memo.setdefault(node, [])
                 self.limits.check("tensors", k)
                 listed += [None] * (k + 1 - len(listed))
-                listed[k] = given[name]
+                listed[k] = given[name] if given[name].dtype == inputs[name][1].dtype else self._complex(
+                    scope, given[name], inputs[name][1])
             if self.effects:
                 for _, tensor in outputs:
                     self._unconditional(tensor)
@@ -212,7 +213,26 @@ class Model:
             result = scope.read(result)
         if not isinstance(result, Value) or result.dtype == OPAQUE or result.dtype.names:
             raise Unsupported(f"the output '{name}' is no tensor", place)
-        return result
+        if result.dtype.kind != "c":
+            return result
+        self._tell_pairs(name)
+        real = _as_pairs(result.type).dtype
+        parts = [scope.make(op, [result], {} if real == np.float32 else {"Tout": real}, [Type(real, result.shape)])[0]
+                 for op in ("Real", "Imag")]
+        return scope.make("Pack", parts, {"axis": -1}, [_as_pairs(result.type)], name)[0]
+
+    def _complex(self, scope: Scope, pairs: Value, type: Type) -> Value:
+        """The complex numbers that an input holds as pairs."""
+        self._tell_pairs(pairs.name)
+        real = Type(pairs.dtype, type.shape)
+        last = scope.constant(-1, "i4")
+        parts = [scope.make("GatherV2", [pairs, scope.constant(k, "i4"), last], {}, [real])[0] for k in (0, 1)]
+        attrs = {} if type.dtype == np.complex64 else {"Tout": type.dtype}
+        return scope.make("Complex", parts, attrs, [type], f"{pairs.name}/complex")[0]
+
+    def _tell_pairs(self, name: str) -> None:
+        self.note("changed", "complex numbers are pairs of real ones, the real part first, on one more axis behind "
+                             "the others", name)
 
     def _reachable(self, roots: Sequence[str]) -> set[str]:
         todo = [r.partition(":")[0] for r in roots]
@@ -225,3 +245,10 @@ class Model:
             data, control = self.names.edges(name)
             todo += [i.partition(":")[0] for i in data] + (control if self.effects else [])
         return done
+
+
+def _as_pairs(type: Type) -> Type:
+    """The type of complex numbers as pairs of real ones, as ONNX has them; any other as it is."""
+    if type.dtype.kind != "c":
+        return type
+    return Type(np.dtype(f"f{type.dtype.itemsize // 2}"), None if type.shape is None else (*type.shape, 2))

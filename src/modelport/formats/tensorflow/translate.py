@@ -16,7 +16,7 @@ from .loops import stacked
 from .random import settled
 from .recurrent import recognised
 from .to_onnx import to_onnx
-from .to_onnx.signal import COMPLEX, is_complex, lifted, mark
+from .to_onnx.pairs import OWN, is_complex, knows, lifted, mark
 
 _TURNS = 4
 
@@ -42,7 +42,7 @@ def _interface(raw: Graph) -> Iterator[Unsupported]:
 
 def _complex(raw: Graph) -> Iterator[Unsupported]:
     for node in raw.walk():
-        if node.op not in COMPLEX and any(map(is_complex, (*node.inputs, *node.outputs))):
+        if not knows(node.op) and any(map(is_complex, (*node.inputs, *node.outputs))):
             yield Unsupported("complex numbers", node)
 
 
@@ -53,7 +53,7 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
         made = None
         if any(map(is_complex, node.inputs)) or any(o.dtype.kind == "c" for o in node.outputs):
             here = node.with_(inputs=[_pairs(v) for v in node.inputs])
-            if node.op not in _OWN:
+            if node.op not in OWN:
                 made = lifted(op, list(here.inputs), dict(node.attrs))
         if made is None:
             made = apply(rule, op, here)
@@ -68,9 +68,6 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
         if out.dtype != want and want.kind != "c" and want != OPAQUE:
             raise Unsupported(f"a result of {out.dtype} where {want} is stated")
     return outs
-
-
-_OWN = frozenset("RFFT RFFT2D IRFFT IRFFT2D FFT FFT2D IFFT IFFT2D Complex Real Imag ComplexAbs Angle Conj".split())
 
 
 def _pairs(v: Value | None) -> Value | None:

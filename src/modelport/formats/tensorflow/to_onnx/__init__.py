@@ -10,6 +10,7 @@ from . import (
     math,
     matmul,
     norm,
+    pairs,
     pool,
     quant,
     random,
@@ -21,5 +22,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "detection", "image", "index", "integers", "math", "matmul", "norm", "pool",
-           "quant", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "integers", "math", "matmul", "norm",
+           "pairs", "pool", "quant", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]

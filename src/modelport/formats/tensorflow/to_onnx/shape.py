@@ -75,7 +75,7 @@ def _dense(op: Builder, y: Value, elements: Sequence[Any]) -> Any:
     return op.MatMul(x, w)
 
 
-@to_onnx("Transpose")
+@to_onnx("Transpose", "ConjugateTranspose")
 def transpose(op: Builder, x: Value, perm: Value) -> Any:
     order = known(perm, "the permutation")
     return transposed(op, x, [p % len(order) for p in order]) if x.data is not None else \

@@ -1,10 +1,9 @@
-"""Fourier transforms and complex numbers: in ONNX a complex number is two real ones in a last dimension of 2.
+"""Fourier transforms, and the parts of complex numbers (:mod:`.pairs`).
 
 Source: tensorflow/core/kernels/fft_ops.cc, spectrogram_op.cc, mfcc_op.cc."""
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 
@@ -13,34 +12,9 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DType
 from .common import F32, I64, cast, dims, ints, known, name_of, one, rank, to_onnx
+from .pairs import pair, part
 
 C64 = np.dtype(np.complex64)
-COMPLEX = frozenset(
-    "RFFT RFFT2D IRFFT IRFFT2D FFT FFT2D IFFT IFFT2D Complex Real Imag ComplexAbs Angle Conj Cast Reshape Transpose "
-    "ExpandDims Squeeze ConcatV2 Pack StridedSlice Slice Identity Mul Add AddV2 Sub Abs GatherV2 Neg".split())
-"""The operators whose rules know complex values."""
-
-
-_PAIRS: WeakSet[Value] = WeakSet()
-"""The values of hub graphs that stand for complex ones."""
-
-
-def mark(v: Value) -> None:
-    """States that a value is complex in TensorFlow."""
-    _PAIRS.add(v)
-
-
-def is_complex(v: Value | None) -> bool:
-    """Whether a value is complex in TensorFlow."""
-    return v is not None and (v.dtype.kind == "c" or v in _PAIRS)
-
-
-def pair(op: Builder, a: Value, b: Value) -> Any:
-    return op.Concat(op.Unsqueeze(a, ints([-1])), op.Unsqueeze(b, ints([-1])), axis=-1)
-
-
-def part(op: Builder, x: Value, k: int) -> Any:
-    return op.Gather(x, constant(k, I64), axis=-1)
 
 
 def _real_type(x: Value) -> None:
@@ -48,10 +22,10 @@ def _real_type(x: Value) -> None:
         raise Unsupported(f"a transform of {x.dtype}")
 
 
-@to_onnx("FFT", "IFFT", "FFT2D", "IFFT2D")
+@to_onnx("FFT", "IFFT", "FFT2D", "IFFT2D", "FFT3D", "IFFT3D")
 def fft(op: Builder, x: Value) -> Any:
     inverse = int(name_of(op).startswith("I"))
-    axes = [-2] if not name_of(op).endswith("2D") else [-2, -3]
+    axes = {"2D": [-2, -3], "3D": [-2, -3, -4]}.get(name_of(op)[-2:], [-2])
     for a in axes:
         x = op.DFT(x, None, constant(a, I64), inverse=inverse)
     return x
@@ -125,52 +99,6 @@ def angle(op: Builder, x: Value, *, Tout: DType = F32) -> Any:
 @to_onnx("Conj")
 def conj(op: Builder, x: Value) -> Any:
     return op.Mul(x, constant(np.array([1, -1]).astype(x.dtype)))
-
-
-def lifted(op: Builder, values: list[Value | None], attrs: dict[str, Any]) -> Any:
-    """The operators of other families on complex values; ``None`` where the family's own rule will do."""
-    name = name_of(op)
-    ins = [v for v in values if v is not None]
-    if name == "Mul":
-        a, b, c, d = part(op, ins[0], 0), part(op, ins[0], 1), part(op, ins[1], 0), part(op, ins[1], 1)
-        return pair(op, op.Sub(op.Mul(a, c), op.Mul(b, d)), op.Add(op.Mul(a, d), op.Mul(b, c)))
-    if name == "Reshape":
-        from .common import vector
-        return op.Reshape(ins[0], op.Concat(vector(op, ins[1]), ints([2]), axis=0))
-    if name == "Transpose":
-        perm = known(ins[1], "the permutation")
-        return op.Transpose(ins[0], perm=[*perm, len(perm)])
-    if name == "Cast":
-        if attrs["DstT"].kind != "c":
-            return cast(op, part(op, ins[0], 0), attrs["DstT"])
-        to = F32 if attrs["DstT"] == np.complex64 else np.dtype(np.float64)
-        if is_complex(ins[0]):
-            return cast(op, ins[0], to)
-        x = cast(op, ins[0], to)
-        return pair(op, x, op.Expand(one(x, 0), op.Shape(x)))
-    if name == "Abs":
-        return op.ReduceL2(ins[0], ints([-1]), keepdims=0)
-    n = rank(ins[0]) - 1  # the axes that TensorFlow sees
-    if name == "ExpandDims":
-        return op.Unsqueeze(ins[0], ints([known(ins[1], "the axis")[0] % (n + 1)]))
-    if name == "Squeeze" and attrs.get("squeeze_dims"):
-        return op.Squeeze(ins[0], ints([a % n for a in attrs["squeeze_dims"]]))
-    if name == "ConcatV2":
-        return op.Concat(*ins[:-1], axis=known(ins[-1], "the axis")[0] % n)
-    if name == "Pack":
-        at = int(attrs.get("axis", 0)) % (n + 1)
-        return op.Concat(*(op.Unsqueeze(v, ints([at])) for v in ins), axis=at)
-    if name == "GatherV2" and not attrs.get("batch_dims"):
-        return op.Gather(ins[0], ins[1], axis=known(ins[2], "the axis")[0] % n)
-    if name == "StridedSlice" and attrs.get("ellipsis_mask"):  # one more axis behind those that the slice names
-        from .shape import strided_slice
-        begin, end, step = (known(v, "a slice") for v in ins[1:4])
-        bit = 1 << len(begin)
-        more = {k: int(attrs.get(k, 0)) | bit for k in ("begin_mask", "end_mask")}
-        return strided_slice(op, ins[0], ints([*begin, 0]), ints([*end, 0]), ints([*step, 1]), **{**attrs, **more})
-    if name in ("Squeeze", "GatherV2"):
-        raise Unsupported("complex values")
-    return None
 
 
 @to_onnx("AudioSpectrogram")
