@@ -207,3 +207,7 @@ def test_recurrent_layers_of_empty_batches_and_sequences(op: str, time: int | st
             np.testing.assert_allclose(made["y"], ort.InferenceSession(model).run(None, {"x": x})[0], atol=1e-6)
         elif not t:
             assert not made["h"].numpy().any()
+    back = modelport.convert(tmp_path / "a", tmp_path / "back.onnx", verify=None).path
+    x = RNG.standard_normal((8, 2, 3)).astype(np.float32)
+    want, got = (ort.InferenceSession(m).run(["y"], {"x": x})[0] for m in (model, str(back)))
+    np.testing.assert_allclose(got, want, atol=1e-6)

@@ -54,17 +54,22 @@ def loop(tf: TF, trips: Value | None, condition: Value | None, *values: Value, b
     always = go_out is go_in or (go_out.data is not None and bool(go_out.numpy().all()))
     if trips is not None and trips.data is not None and int(trips.numpy().reshape(())) > INT32[1]:
         trips = None  # more turns than there will ever be
-    short = not tf.dialect.holds(I64) or (trips is not None and (trips.dtype == I32 or trips.data is not None))
+    listed = always and tf.dialect.operators is None and len(outs) > states  # its number of turns is a list's length
+    short = listed or not tf.dialect.holds(I64) or (
+        trips is not None and (trips.dtype == I32 or trips.data is not None))
     count = I32 if short else I64
     one = constant(1, count)
     flow: dict[str, Value] = {"turn": constant(0, count)}
     if trips is not None and trips.data is None:
+        if listed:
+            trips = tf.Maximum(trips, constant(0, trips.dtype))
+            trips = trips if trips.dtype == I32 else cast(tf, tf.Minimum(trips, constant(INT32[1], trips.dtype)), I32)
         flow["turns"] = reshape(tf, trips, ())
     if not always:
         flow["going"] = constant(True) if condition is None else reshape(tf, condition, ())
     elif condition is not None and not (condition.data is not None and condition.numpy().all()):
         flow["going"] = reshape(tf, condition, ())
-    bound = flow.get("turns") or (None if trips is None else constant(trips.numpy().reshape(()), count))
+    bound = flow.get("turns") or (None if trips is None else constant(max(0, int(trips.numpy().reshape(()))), count))
     for k, (v, formal) in enumerate(zip(values[:states], formals, strict=False)):
         flow[f"state_{k}"] = cast(tf, v, formal.dtype)
     for k, (v, formal) in enumerate(zip(values[states:], formals[states:], strict=True)):
@@ -126,11 +131,9 @@ def _rows(tf: TF, element: Value, bound: Value | None, flow: dict[str, Value]) -
         return _Rows(element.type, start, None)
     lengths = concat(tf, [ints([s]) if isinstance(s, int) else s for s in known])
     if tf.dialect.operators is None:
-        many = constant(max(0, int(bound.numpy())), I32) if bound.data is not None else \
-            reshape(tf, cast(tf, tf.Maximum(bound, constant(0, bound.dtype)), I32), ())
-        reserved = tf.TensorListReserve(lengths, many, element_dtype=element.dtype, type=Type(OPAQUE, ()))
+        reserved = tf.TensorListReserve(lengths, bound, element_dtype=element.dtype, type=Type(OPAQUE, ()))
         return _Rows(element.type, [reserved], lengths)
-    turns: Any = max(0, int(bound.numpy())) if bound.data is not None else reshape(
+    turns: Any = int(bound.numpy()) if bound.data is not None else reshape(
         tf, cast(tf, tf.Maximum(bound, constant(0, bound.dtype)), I32), (1,))
     return _Rows(element.type, [_zeros(tf, [turns, *known], element.dtype)], lengths)
 
@@ -159,7 +162,7 @@ def _stacked(tf: TF, row: _Rows, before: Sequence[Value], v: Value, turn: Value)
     assert row.element.shape is not None
     v = cast(tf, v, row.element.dtype)
     if row.listed:
-        return [tf.TensorListSetItem(before[0], cast(tf, turn, I32), v, element_dtype=v.dtype, type=Type(OPAQUE, ()))]
+        return [tf.TensorListSetItem(before[0], turn, v, element_dtype=v.dtype, type=Type(OPAQUE, ()))]
     if row.lengths is None:
         whole = tf.ConcatV2(before[0], reshape(tf, v, (None,)), constant(0, I32))
         return [whole, *([tf.Shape(v, out_type=I32)] if len(before) > 1 else [])]
