@@ -150,3 +150,28 @@ add("ZerosLike/complex", given(c(2, 3), static=True))
 add("OnesLike/complex", given(c(2, 3), static=True))
 add("ExpandDims/complex", given(c(2, 3), static=True), i(-1)[0])
 add("Pack/complex", [given(c(2, 3), static=True), given(c(2, 3), static=True)], axis=1)
+# linear algebra: of sizes that the graph knows, and of sizes that it does not
+for n in (1, 5):
+    square = f(2, n, n) + np.eye(n, dtype=F)
+    positive = square @ square.transpose(0, 2, 1) + np.eye(n, dtype=F)
+    for how, x, rest in (("known", square, (2, n, 3)), ("matrix", square[0], (n, 3)), ("deep", square[None], (1, 2, n, 3))):
+        static = how != "deep"
+        add(f"MatrixInverse/{how}_{n}", given(x, static=static))
+        add(f"MatrixInverse/{how}_{n}_adjoint", given(x, static=static), adjoint=True)
+        add(f"MatrixSolve/{how}_{n}", given(x, static=static), given(f(*rest), static=static))
+        add(f"Cholesky/{how}_{n}", given(positive if how == "known" else positive[0] if how == "matrix" else positive[None], static=static))
+        add(f"Lu/{how}_{n}", given(x, static=static))
+        add(f"LogMatrixDeterminant/{how}_{n}", given(x, static=static))
+        add(f"MatrixDeterminant/{how}_{n}", given(x, static=static))
+        for lower in (False, True):
+            for adjoint in (False, True):
+                add(f"MatrixTriangularSolve/{how}_{n}_{lower}_{adjoint}", given(x, static=static), given(f(*rest), static=static), lower=lower, adjoint=adjoint)
+        for full in (False, True):
+            add(f"Qr/{how}_{n}_{full}", given(x, static=static), full_matrices=full)
+            add(f"Qr/{how}_{n}_{full}_wide", given(np.concatenate([x, x[..., :1] * 2 + 1], -1), static=static), full_matrices=full)
+            add(f"Qr/{how}_{n}_{full}_high", given(np.concatenate([x, x[..., :1, :] * 2 + 1], -2), static=static), full_matrices=full)
+add("MatrixSolve/adjoint", g64 := given(f(2, 4, 4, dtype=D) + np.eye(4)), given(f(2, 4, 2, dtype=D)), adjoint=True)
+add("MatrixTriangularSolve/broadcast", given(f(1, 4, 4) + 3 * np.eye(4, dtype=F), static=True), given(f(3, 4, 2), static=True))
+add("Qr/double", g64)
+add("Svd", g64, compute_uv=False, fetch=[0])
+add("SelfAdjointEigV2", g64, compute_v=False, fetch=[0])

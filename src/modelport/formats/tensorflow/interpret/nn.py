@@ -285,11 +285,37 @@ def cholesky(x: Array) -> Any:
 
 @op("Svd", fold=False)
 def svd(x: Array, *, compute_uv: bool = True, full_matrices: bool = False) -> Any:
-    if not compute_uv:
-        s = np.linalg.svd(x, compute_uv=False)
-        return s, np.zeros(0, x.dtype), np.zeros(0, x.dtype)
-    u, s, v = np.linalg.svd(x, full_matrices=full_matrices)
-    return s, u, np.conj(np.swapaxes(v, -1, -2))
+    if compute_uv:
+        raise Refused("singular vectors: their signs are anyone's choice")
+    return np.linalg.svd(x, compute_uv=False), np.zeros(0, x.dtype), np.zeros(0, x.dtype)
+
+
+@op("SelfAdjointEigV2", fold=False)
+def eigenvalues(x: Array, *, compute_v: bool = True) -> Any:
+    if compute_v:
+        raise Refused("eigenvectors: their signs are anyone's choice")
+    return np.linalg.eigvalsh(x), np.zeros(0, x.dtype)
+
+
+@op("Qr", fold=False)
+def qr(x: Array, *, full_matrices: bool = False) -> Any:
+    """LAPACK reflects with the signs that Eigen has too."""
+    return tuple(np.linalg.qr(x, "complete" if full_matrices else "reduced"))
+
+
+@op("Lu", fold=False)
+def lu(x: Array, *, output_idx_type: Any = np.int32) -> Any:
+    """Both factors in one matrix, and the order of the rows."""
+    flat = x.reshape(-1, *x.shape[-2:]).copy()
+    n = flat.shape[-1]
+    order = np.tile(np.arange(n), (len(flat), 1))
+    for a, rows in zip(flat, order, strict=True):
+        for k in range(n):
+            best = k + int(np.abs(a[k:, k]).argmax())
+            a[[k, best]], rows[[k, best]] = a[[best, k]], rows[[best, k]]
+            a[k + 1:, k] /= a[k, k]
+            a[k + 1:, k + 1:] -= np.outer(a[k + 1:, k], a[k, k + 1:])
+    return flat.reshape(x.shape), order.reshape(x.shape[:-1]).astype(output_idx_type)
 
 
 def _activation(name: str, alpha: float, x: Array, args: list[Array]) -> Array:

@@ -7,6 +7,7 @@ from . import (
     image,
     index,
     integers,
+    linalg,
     math,
     matmul,
     norm,
@@ -22,5 +23,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "detection", "image", "index", "integers", "math", "matmul", "norm",
-           "pairs", "pool", "quant", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "integers", "linalg", "math", "matmul",
+           "norm", "pairs", "pool", "quant", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]

@@ -8,7 +8,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DType
-from .common import BOOL, I64, cast, dims, i64, ints, one, rank, to_onnx, transposed
+from .common import BOOL, I64, cast, i64, ints, one, rank, to_onnx, transposed
 from .conv import finish
 
 
@@ -51,11 +51,6 @@ def einsum(op: Builder, *values: Value, equation: str) -> Any:
     return op.Einsum(*values, equation=equation.replace(" ", ""))
 
 
-@to_onnx("MatrixDeterminant", "BatchMatrixDeterminant")
-def determinant(op: Builder, x: Value) -> Any:
-    return op.Det(x)
-
-
 @to_onnx("MatrixBandPart", "BatchMatrixBandPart")
 def band_part(op: Builder, x: Value, lower: Value, upper: Value) -> Any:
     zero, none, step = one(x, 0), constant(0, I64), constant(1, I64)
@@ -67,30 +62,3 @@ def band_part(op: Builder, x: Value, lower: Value, upper: Value) -> Any:
     keep = op.And(op.Or(op.Less(low, none), op.LessOrEqual(below, low)),
                   op.Or(op.Less(high, none), op.LessOrEqual(op.Neg(below), high)))
     return op.And(x, keep) if x.dtype == BOOL else op.Where(keep, x, zero)
-
-
-@to_onnx("MatrixInverse", "BatchMatrixInverse")
-def inverse(op: Builder, x: Value, *, adjoint: bool = False) -> Any:
-    """By cofactors, for small matrices."""
-    n, m = dims(x, [rank(x) - 2, rank(x) - 1])
-    if n != m or n > 3:
-        raise Unsupported(f"the inverse of a matrix of {n} x {m}: ONNX has no operator for it")
-    a = _turned(op, x) if adjoint else x
-
-    def at(i: int, j: int) -> Any:
-        return op.Slice(a, ints([i, j]), ints([i + 1, j + 1]), ints([rank(x) - 2, rank(x) - 1]))
-
-    def det2(r: list[int], c: list[int]) -> Any:
-        return op.Sub(op.Mul(at(r[0], c[0]), at(r[1], c[1])), op.Mul(at(r[0], c[1]), at(r[1], c[0])))
-    whole = op.Unsqueeze(op.Det(a), ints([-1, -2]))
-    if n == 1:
-        return op.Reciprocal(a)
-    rows = []
-    for i in range(n):
-        row = []
-        for j in range(n):
-            r, c = [k for k in range(n) if k != j], [k for k in range(n) if k != i]
-            minor = at(r[0], c[0]) if n == 2 else det2(r, c)
-            row.append(op.Neg(minor) if (i + j) % 2 else minor)
-        rows.append(op.Concat(*row, axis=-1))
-    return op.Div(op.Concat(*rows, axis=-2), whole)
