@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from cases import tensorflow_more  # noqa: E402,F401
 from cases.tensorflow import CASES, Case  # noqa: E402
 
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # before anything imports TensorFlow
 RECORDED = ROOT / "recorded" / "tensorflow.npz"
 EXPECTED = Path(__file__).parent / "expected" / "tensorflow.txt"
 ONEDNN = frozenset(f"Quantized{layer}WithBiasAnd{rest}" for layer in ("Conv2D", "MatMul")
