@@ -345,14 +345,14 @@ _BOOKKEEPING = frozenset(
     "dropout recurrent_dropout p dropout_W dropout_U l1 l2 lora_alpha lora_enabled experimental_run_tf_function "
     "force_generator rng_type ragged sparse optional shared_object_id consume_less".split())
 _PATTERN = re.compile(r"(?:\w+_|^)(?:initializer|regularizer|constraint)$")
-_NONE_COUNTS = frozenset({"axis", "merge_mode", "window"})
+NONE_COUNTS = frozenset({"axis", "merge_mode", "window"})
 """Attributes of which ``None`` is a choice of its own and not the lack of one."""
 
 
 def attributes(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a layer's configuration decides what it computes: the one place where bookkeeping is dropped."""
     return {k: v for k, v in config.items()
-            if k not in _BOOKKEEPING and not _PATTERN.search(k) and (v is not None or k in _NONE_COUNTS)}
+            if k not in _BOOKKEEPING and not _PATTERN.search(k) and (v is not None or k in NONE_COUNTS)}
 
 
 def compute_dtype(config: Mapping[str, Any]) -> tuple[str, str]:

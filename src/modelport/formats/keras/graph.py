@@ -15,7 +15,7 @@ from ...ir.graph import Graph, Node, Value, constant
 from ...ir.types import STRING, Dim, DType, Type
 from ...notes import Note
 from . import keras1, layers, masks, operations, wrappers
-from .config import Call, Layer, Net, Ref, attributes, compute_dtype, inner, lambda_layer, net, snake
+from .config import NONE_COUNTS, Call, Layer, Net, Ref, attributes, compute_dtype, inner, lambda_layer, net, snake
 from .weights import Scope
 
 F32 = Type(np.dtype(np.float32))
@@ -398,7 +398,7 @@ class Reader:
         else:
             signature = operations.of_keras(snake(layer.kind))
             attrs = {k: v for k, v in layer.config.items() if k not in ("name", "trainable")
-                     and (v is not None or k == "axis") and not (k == "dtype" and isinstance(v, dict))}
+                     and (v is not None or k in NONE_COUNTS) and not (k == "dtype" and isinstance(v, dict))}
         try:
             tensors, more = signature.bind(args, kwargs)
         except ValueError as e:
@@ -412,8 +412,8 @@ class Reader:
             tensors.append(self._packed(more.pop(k), here))
         inputs = [None if t is None else self.value(t) for t in tensors]
         n = outputs
-        if signature.op in ("split", "tf_split", "unstack", "top_k", "moments"):
-            n = max(outputs, 2 if signature.op in ("top_k", "moments") else 1)
+        if signature.op in operations.PAIRS:
+            n = max(outputs, 2)
         return list(self.node(f"ops.{signature.op}", inputs, {**attrs, **more}, here, n))
 
     def _packed(self, parts: Any, here: str) -> Value:

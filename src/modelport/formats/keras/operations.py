@@ -12,7 +12,7 @@ KERAS: Mapping[str, str] = {
     **dict.fromkeys("add subtract multiply divide true_divide floor_divide divide_no_nan maximum minimum fmax fmin mod "
                     "fmod power equal not_equal greater greater_equal less less_equal logical_and logical_or "
                     "logical_xor matmul dot tensordot outer inner vdot arctan2 hypot logaddexp isclose heaviside "
-                    "cross append ldexp".split(), "x1 x2"),
+                    "cross append ldexp gcd lcm kron logaddexp2 is_in nextafter correlate psnr".split(), "x1 x2"),
     **dict.fromkeys("bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift left_shift "
                     "right_shift".split(), "x y"),
     **dict.fromkeys("concatenate stack hstack vstack dstack".split(), "*xs"),
@@ -25,9 +25,18 @@ KERAS: Mapping[str, str] = {
     "rms_normalization": "x scale", "layer_normalization": "x gamma beta", "digitize": "x bins",
     "slice_update": "inputs start_indices updates", "scatter": "indices values",
     "segment_sum": "data segment_ids", "segment_max": "data segment_ids", "rearrange": "tensor ; pattern",
-    "select": "condlist choicelist default", "cdist": "x y",
+    "select": "*condlist choicelist default", "c_dist": "x y", "isclose": "x1 x2 rtol atol", "all_close": "x1 x2",
+    "search_sorted": "sorted_sequence values", "quantile": "x q", "percentile": "x q", "rot90": "array",
+    "meshgrid": "*x", "in_top_k": "targets predictions", "scatter_update": "inputs indices updates",
+    "segment_min": "data segment_ids", "segment_prod": "data segment_ids", "unravel_index": "indices",
+    **dict.fromkeys("binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy".split(),
+                    "target output"),
+    **dict.fromkeys("fft fft2 ifft2 irfft".split(), "*x"),
 }
 """The operations that take more than one tensor ``x``."""
+
+PAIRS = frozenset("top_k moments fft fft2 ifft2 rfft stft".split())
+"""Those of two outputs, whether or not somebody asks for the second."""
 
 _BINARY = {"add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide", "truediv": "divide",
            "floordiv": "floor_divide", "maximum": "maximum", "minimum": "minimum", "pow": "power", "mod": "mod",

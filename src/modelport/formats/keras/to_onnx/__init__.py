@@ -5,9 +5,12 @@ from . import (
     conv,
     image,
     index,
+    loss,
     math,
     matmul,
     norm,
+    numeric,
+    place,
     pool,
     preprocess,
     quant,
@@ -19,5 +22,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "attention", "conv", "image", "index", "math", "matmul", "norm", "pool", "preprocess", "quant",
-           "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+__all__ = ["activation", "attention", "conv", "image", "index", "loss", "math", "matmul", "norm", "numeric", "place",
+           "pool", "preprocess", "quant", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]

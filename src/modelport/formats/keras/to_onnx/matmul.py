@@ -125,6 +125,72 @@ def _contracted(op: Builder, a: Value, b: Value, left: list[int], right: list[in
     return op.Einsum(a, b, equation=f"{''.join(first)},{''.join(second)}->{''.join(out)}")
 
 
+@to_onnx("ops.inner")
+def inner(op: Builder, a: Value, b: Value) -> Any:
+    a, b = promote(op, a, b)
+    return op.Mul(a, b) if 0 in (rank(a), rank(b)) else _contracted(op, a, b, [rank(a) - 1], [rank(b) - 1])
+
+
+@to_onnx("ops.vdot")
+def vdot(op: Builder, a: Value, b: Value) -> Any:
+    a, b = (op.Reshape(x, ints([-1])) for x in promote(op, a, b))
+    return op.MatMul(a, b)
+
+
+@to_onnx("ops.kron")
+def kron(op: Builder, a: Value, b: Value) -> Any:
+    """Every element of the first times the whole of the second."""
+    a, b = promote(op, a, b)
+    n = max(rank(a), rank(b))
+    a, b = (x if rank(x) == n else op.Unsqueeze(x, ints(range(n - rank(x)))) for x in (a, b))
+    sizes = [i * j for i, j in zip(dims(a), dims(b), strict=True)]
+    y = op.Mul(op.Unsqueeze(a, ints(range(1, 2 * n, 2))), op.Unsqueeze(b, ints(range(0, 2 * n, 2))))
+    return op.Reshape(y, ints(sizes))
+
+
+@to_onnx("ops.cross")
+def cross(op: Builder, a: Value, b: Value, *, axisa: int = -1, axisb: int = -1, axisc: int = -1,
+          axis: int | None = None) -> Any:
+    a, b = promote(op, a, b)
+    i, j = (axis_of(x, own if axis is None else axis) for x, own in ((a, axisa), (b, axisb)))
+    n = max(rank(a), rank(b))
+    if dims(a, [i]) != [3] or dims(b, [j]) != [3]:
+        raise Unsupported("vectors of other than three numbers")
+    a, b = (op.Transpose(x, perm=[*(k for k in range(rank(x)) if k != at), at]) for x, at in ((a, i), (b, j)))
+    one, two = np.array([1, 2, 0], np.int64), np.array([2, 0, 1], np.int64)
+    y = op.Sub(op.Mul(op.Gather(a, one, axis=rank(a) - 1), op.Gather(b, two, axis=rank(b) - 1)),
+               op.Mul(op.Gather(a, two, axis=rank(a) - 1), op.Gather(b, one, axis=rank(b) - 1)))
+    to = axis_of(y, axisc if axis is None else axis)
+    perm = list(range(n - 1))
+    perm.insert(to, n - 1)
+    return op.Transpose(y, perm=perm)
+
+
+@to_onnx("ops.c_dist")
+def cdist(op: Builder, a: Value, b: Value) -> Any:
+    """How far each row of the first is from each of the second."""
+    away = op.Sub(op.Unsqueeze(a, ints([rank(a) - 1])), op.Unsqueeze(b, ints([rank(b) - 2])))
+    return op.Sqrt(op.ReduceSum(op.Mul(away, away), ints([rank(away) - 1]), keepdims=0))
+
+
+@to_onnx("ops.correlate")
+def correlate(op: Builder, a: Value, b: Value, *, mode: str = "valid") -> Any:
+    a, b = (real(op, x) for x in promote(op, a, b))
+    (n,), (m,) = dims(a), dims(b)
+    if m > n:
+        raise Unsupported("a longer second sequence")
+    pads = {"valid": [0, 0], "same": [m // 2, (m - 1) // 2], "full": [m - 1, m - 1]}.get(mode)
+    if pads is None:
+        raise Unsupported(f"mode {mode}")
+    y = op.Conv(op.Reshape(a, ints([1, 1, n])), op.Reshape(b, ints([1, 1, m])), kernel_shape=[m], pads=pads)
+    return op.Reshape(y, ints([-1]))
+
+
+@to_onnx("ops.det")
+def det(op: Builder, x: Value) -> Any:
+    return op.Det(x)
+
+
 @to_onnx("ops.outer")
 def outer(op: Builder, a: Value, b: Value) -> Any:
     a, b = promote(op, a, b)
