@@ -3,34 +3,25 @@
 ``MODELPORT_UPDATE=1`` and ``-m oracle`` write it anew; a change is a diff in review.  wrong, crash and error are 0."""
 from __future__ import annotations
 
-import os
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from keras_target import cases, verdicts
+from keras_target import verdicts
+from onnx_target import Record, cases
 
-EXPECTED = Path(__file__).parent / "expected" / "keras-target.txt"
-
-
-def recorded() -> dict[str, str]:
-    return dict(line.split(" ", 1) for line in EXPECTED.read_text().splitlines())
+RECORD = Record("keras")
 
 
 @pytest.mark.oracle
 def test_every_case() -> None:
     pytest.importorskip("keras", reason="Keras is the oracle")
     found = dict(verdicts(cases()))
-    if os.environ.get("MODELPORT_UPDATE"):
-        EXPECTED.write_text("".join(f"{name} {what}\n" for name, what in found.items()))
-    assert {k: (v, recorded().get(k)) for k, v in found.items() if recorded().get(k) != v} == {}
-    assert found.keys() == recorded().keys()
+    RECORD.holds(found)
 
 
 def test_nothing_on_record_is_wrong() -> None:
-    kinds = Counter(v.split()[0] for v in recorded().values())
-    assert kinds.keys() <= {"pass", "unsupported"}
-    assert kinds["pass"] > 1150
+    RECORD.nothing_is_wrong()
+    assert sum(v == "pass" for v in RECORD.read().values()) > 1150

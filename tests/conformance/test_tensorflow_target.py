@@ -3,9 +3,7 @@
 ``MODELPORT_UPDATE=1`` writes it anew; a change is a diff in review.  wrong, crash and error are 0."""
 from __future__ import annotations
 
-import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,28 +12,22 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from onnx_cases import Case, near, same
-from tensorflow_target import LACKING, OUTSIDE, cases, converted, verdicts
+from onnx_cases import Case
+from onnx_target import Record, agrees, cases, converted
+from tensorflow_target import LACKING, verdicts
 
 from modelport import runtimes
 from modelport.formats.tensorflow.graphdef import legal
 from modelport.runtimes import isolated
 
-EXPECTED = Path(__file__).parent / "expected" / "tensorflow-target.txt"
-
-
-def recorded() -> dict[str, str]:
-    return dict(line.split(" ", 1) for line in EXPECTED.read_text().splitlines())
+RECORD = Record("tensorflow")
 
 
 @pytest.mark.oracle
 def test_every_case() -> None:
     pytest.importorskip("tensorflow", reason="TensorFlow is the oracle")
     found = dict(verdicts(cases()))
-    if os.environ.get("MODELPORT_UPDATE"):
-        EXPECTED.write_text("".join(f"{name} {what}\n" for name, what in found.items()))
-    assert {k: (v, recorded().get(k)) for k, v in found.items() if recorded().get(k) != v} == {}
-    assert found.keys() == recorded().keys()
+    RECORD.holds(found)
 
 
 @pytest.mark.oracle
@@ -43,14 +35,14 @@ def test_every_case() -> None:
 def test_some_cases_as_saved_models(loader: str, tmp_path: Path) -> None:
     """Every 29th that passes, by both loaders of SavedModels; a graph without inputs or with text too."""
     pytest.importorskip("tensorflow", reason="TensorFlow is the oracle")
-    passing = {k for k, v in recorded().items() if v == "pass"}
+    passing = {k for k, v in RECORD.read().items() if v == "pass"}
     with isolated.Worker() as worker:
         for k, case in enumerate([c for c in cases() if c.name in passing][::29]):
-            what, names = converted(case, tmp_path / f"{k}")
+            what, hub = converted(case, tmp_path / f"{k}", "tensorflow")
             assert not what, case.name
             session = worker.open("tensorflow", tmp_path / f"{k}", loader=loader)
             ran = session.run({n: np.asarray(v) for n, v in case.inputs.items() if n in session.inputs})
-            for name, want in zip(names, case.expected, strict=True):
+            for name, want in zip(hub.outputs, case.expected, strict=True):
                 _near(ran[name], want, case.name)
 
 
@@ -70,13 +62,12 @@ def interpreted(some: Sequence[Case], target: Path) -> dict[str, str]:
     operators: no TensorFlow needed."""
     out = {}
     for case in some:
-        what, names = converted(case, target)
+        what, hub = converted(case, target, "tensorflow")
         if not what and case.inputs:
             session = runtimes.start("graphdef", target, inputs=[legal(k) for k in case.inputs],
-                                     outputs=[legal(k) for k in names])
+                                     outputs=[legal(k) for k in hub.outputs])
             ran = session.run({legal(k): np.asarray(v) for k, v in case.inputs.items()})
-            got = [ran[legal(k)] for k in names]
-            what = "pass" if same(got, case.expected, case) or near(got, case) else "wrong"
+            what = "pass" if agrees([ran[legal(k)] for k in hub.outputs], case) else "wrong"
         out[case.name] = what or "pass"
     return out
 
@@ -84,25 +75,19 @@ def interpreted(some: Sequence[Case], target: Path) -> dict[str, str]:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_some_cases_in_the_interpreter(tmp_path: Path) -> None:
     """Every 12th: what passes passes there too, what is refused is refused."""
-    found = interpreted(cases()[5::12], tmp_path / "a.pb")
-    assert {k: (v, recorded()[k]) for k, v in found.items() if recorded()[k] != v} == {}
+    RECORD.agrees(interpreted(cases()[5::12], tmp_path / "a.pb"))
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_every_case_in_the_interpreter(tmp_path: Path) -> None:
-    found = interpreted(cases(), tmp_path / "a.pb")
-    assert {k: (v, recorded()[k]) for k, v in found.items() if recorded()[k] != v} == {}
+    RECORD.agrees(interpreted(cases(), tmp_path / "a.pb"))
 
 
 def test_nothing_on_record_is_wrong() -> None:
-    kinds = Counter(v.split()[0] for v in recorded().values())
-    assert kinds.keys() <= {"pass", "unsupported"}
+    RECORD.nothing_is_wrong()
 
 
 def test_most_of_what_the_format_can_hold_passes() -> None:
     """Of the cases of inference whose element types the format has, at least 85 of 100."""
-    held = [v for k, v in recorded().items() if not OUTSIDE.search(v) and not LACKING.search(k + v)]
-    passed = sum(v == "pass" for v in held)
-    assert len(held) > 1700
-    assert passed >= 0.85 * len(held), f"{passed} of {len(held)}"
+    RECORD.most_pass(LACKING, 0.85, 1700)

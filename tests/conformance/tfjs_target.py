@@ -1,26 +1,18 @@
-"""ONNX -> hub -> TensorFlow.js -> Node over the cases of the onnx package: what becomes of each.
-
-pass          TensorFlow.js computes from the graph model what the case expects
-unsupported   a typed refusal, with its reason
-error         conversion failed otherwise, or TensorFlow.js does not run the model
-wrong         TensorFlow.js computes something else
-crash         Node died
+"""ONNX -> hub -> TensorFlow.js -> Node over the cases of the onnx package (see :mod:`onnx_target`).
 
 ``python tests/conformance/tfjs_target.py [PATTERN]`` prints the verdicts of the cases whose name matches."""
 from __future__ import annotations
 
 import re
 import shutil
-import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx_cases import Case, near, same
-from tensorflow_target import OUTSIDE, cases, converted
+from onnx_cases import Case
+from onnx_target import OUTSIDE, agrees, cases, converted, failed, main
 
 from modelport.errors import RuntimeFailed
 from modelport.runtimes import tfjs
@@ -57,7 +49,7 @@ class Node(tfjs.TensorFlowJs):
 def verdict(case: Case, folder: Path, node: Node) -> str:
     target = folder / "target"
     shutil.rmtree(target, ignore_errors=True)
-    what, names = converted(case, target, "tfjs")
+    what, hub = converted(case, target, "tfjs")
     if what:
         return what
     try:
@@ -67,9 +59,9 @@ def verdict(case: Case, folder: Path, node: Node) -> str:
         if "ended" in e.message:
             node.close()
             return f"crash: {e.message.splitlines()[0]}"
-        return f"error: {e.message.splitlines()[0]}"
-    got = [_back(ran[name], e) for name, e in zip(names, case.expected, strict=True)]
-    return "pass" if same(got, case.expected, case) or near(got, case) else "wrong"
+        return failed(e)
+    return "pass" if agrees([_back(ran[name], e) for name, e in zip(hub.outputs, case.expected, strict=True)], case) \
+        else "wrong"
 
 
 def _carried(array: Any, dtype: Any) -> Any:
@@ -96,15 +88,5 @@ def verdicts(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
         node.close()
 
 
-def main() -> int:
-    pattern = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
-    counts: Counter[str] = Counter()
-    for name, what in verdicts([c for c in cases() if pattern.search(c.name)]):
-        counts[what.split()[0].rstrip(":")] += 1
-        print(f"{name} {what}", flush=True)
-    print(dict(counts), file=sys.stderr)
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(verdicts))
