@@ -11,7 +11,7 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder, Rules, static
 from ....ir.tensor import Tensor
 from ....ir.types import DType, Type
-from ...tflite.to_onnx.common import (
+from ...reading import (
     INT_MAX,
     INT_MIN,
     axis_of,
@@ -20,6 +20,7 @@ from ...tflite.to_onnx.common import (
     i64,
     ints,
     known,
+    padded,
     pads_of,
     rank,
     same_pads,
@@ -87,7 +88,6 @@ def window(op: Builder, x: Value, padding: str, explicit: Sequence[int], data_fo
 
     SAME is ceil(size / stride) windows, the odd pad at the end; explicit where the sizes are known, else ONNX's
     ``auto_pad``, which with dilations ONNX Runtime does not take: then it is computed at run time."""
-    from ...tflite.to_onnx.common import padded
     if padding == "EXPLICIT":
         pairs = list(zip(explicit[::2], explicit[1::2], strict=True))
         pairs = pairs[2:] if is_first(data_format) else pairs[1:-1]

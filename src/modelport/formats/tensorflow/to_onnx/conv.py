@@ -13,7 +13,7 @@ from ....errors import Unsupported
 from ....hub import symbols
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from ...tflite.to_onnx.common import same_pads
+from ...reading import same_pads
 from .activation import function
 from .common import dims, first, ints, known, last, name_of, reshaped, spatial, to_onnx, transposed, window
 
@@ -42,6 +42,13 @@ def _conv(op: Builder, x: Value, w: Value, b: Value | None, strides: Numbers, pa
     x, pads = window(op, x, padding, explicit, data_format, kernel, s, d)
     return op.nhwc.Conv(x, transposed(op, w, [n + 1, n, *range(n)]), b, kernel_shape=kernel, strides=s, dilations=d,
                         group=groups, **pads)
+
+
+@to_onnx("FusedPadConv2D")
+def padded_conv(op: Builder, x: Value, paddings: Value, w: Value, *, mode: str, strides: Numbers,
+                padding: str) -> Any:
+    from .shape import mirror_pad
+    return _conv(op, mirror_pad(op, x, paddings, mode=mode), w, None, strides, padding, (), "NHWC", None)
 
 
 @to_onnx("DepthwiseConv2dNative")

@@ -13,7 +13,8 @@ from ....hub.bodies import own_outputs
 from ....ir.graph import Graph, Value, rebuild
 from ....ir.rules import Builder
 from ....ir.types import Type
-from .common import ints, to_onnx
+from ...reading import ints
+from .common import to_onnx
 
 I64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 

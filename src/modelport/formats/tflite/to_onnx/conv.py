@@ -10,7 +10,8 @@ from ....errors import Unsupported
 from ....hub import symbols
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import activation, dims, hybrid, known, padded, rank, to_onnx, transposed
+from ...reading import dims, known, padded, rank, transposed
+from .common import activation, hybrid, to_onnx
 
 
 @to_onnx("CONV_2D")

@@ -11,7 +11,8 @@ from ....codecs import flexbuffer
 from ....errors import CorruptFile, Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import cast, dims, i64, ints, scalar, to_onnx
+from ...reading import cast, dims, i64, ints, scalar
+from .common import to_onnx
 
 I32, I64, F32 = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.float32)
 

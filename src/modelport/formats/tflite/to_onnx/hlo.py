@@ -12,7 +12,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import dims, ints, known, rank, to_onnx
+from ...reading import dims, ints, known, rank
+from .common import to_onnx
 
 _ELEMENTWISE = {"STABLEHLO_ADD": "Add", "STABLEHLO_MULTIPLY": "Mul", "STABLEHLO_MAXIMUM": "Max",
                 "STABLEHLO_MINIMUM": "Min"}

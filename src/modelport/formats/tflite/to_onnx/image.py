@@ -10,7 +10,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import dims, i64, ints, known, pads_of, rank, to_onnx
+from ...reading import dims, i64, ints, known, pads_of, rank
+from .common import to_onnx
 
 
 @to_onnx("RESIZE_BILINEAR")

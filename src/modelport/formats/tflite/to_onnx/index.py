@@ -9,7 +9,8 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
 from ....ir.tensor import Tensor
-from .common import axis_of, cast, dims, i64, ints, rank, to_onnx, where
+from ...reading import axis_of, cast, dims, i64, ints, rank, where
+from .common import to_onnx
 
 I64 = np.dtype(np.int64)
 

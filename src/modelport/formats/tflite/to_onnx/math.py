@@ -8,7 +8,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import activation, cast, ints, number, to_onnx
+from ...reading import cast, ints
+from .common import activation, number, to_onnx
 
 BOOL, I64 = np.dtype(np.bool_), np.dtype(np.int64)
 

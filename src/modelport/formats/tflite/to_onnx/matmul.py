@@ -6,7 +6,8 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import hybrid, ints, known, rank, to_onnx, transposed
+from ...reading import ints, known, rank, transposed
+from .common import hybrid, to_onnx
 
 
 @to_onnx("BATCH_MATMUL")

@@ -14,7 +14,8 @@ from ....codecs import flexbuffer
 from ....errors import CorruptFile, Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import dims, function, ints, rank, same_pads, to_onnx, transposed
+from ...reading import dims, ints, rank, same_pads, transposed
+from .common import function, to_onnx
 
 F32, I64 = np.dtype(np.float32), np.dtype(np.int64)
 _PADDING = {1: "SAME", 2: "VALID"}

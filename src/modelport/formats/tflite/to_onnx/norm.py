@@ -7,7 +7,8 @@ import numpy as np
 
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import activation, ints, to_onnx
+from ...reading import ints
+from .common import activation, to_onnx
 
 
 @to_onnx("L2_NORMALIZATION")

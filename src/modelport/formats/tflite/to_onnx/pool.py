@@ -5,7 +5,8 @@ from typing import Any
 
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import activation, padding_of, to_onnx
+from ...reading import padding_of
+from .common import activation, to_onnx
 
 
 @to_onnx("MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D")

@@ -11,7 +11,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import cast, to_onnx
+from ...reading import cast
+from .common import to_onnx
 
 
 @to_onnx("QUANTIZE")

@@ -18,7 +18,8 @@ from ....ir.graph import Graph, Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import DType, Quant, Type
-from .common import dims, function, hybrid, ints, rank, real, to_onnx, transposed
+from ...reading import dims, ints, rank, transposed
+from .common import function, hybrid, real, to_onnx
 
 F32 = np.dtype(np.float32)
 _EPSILON = 1e-8  # of layer normalisation, kLayerNormEpsilon

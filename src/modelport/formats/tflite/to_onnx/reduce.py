@@ -8,7 +8,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import axis_of, cast, dims, i64, ints, known, rank, scalar, to_onnx
+from ...reading import axis_of, cast, dims, i64, ints, known, rank, scalar
+from .common import to_onnx
 
 I32, I64 = np.dtype(np.int32), np.dtype(np.int64)
 REDUCE = {"SUM": "ReduceSum", "MEAN": "ReduceMean", "REDUCE_PROD": "ReduceProd", "REDUCE_MAX": "ReduceMax",

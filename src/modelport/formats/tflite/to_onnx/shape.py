@@ -12,7 +12,8 @@ from ....errors import Unsupported
 from ....hub.shapes import elements as known_elements
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import INT_MAX, INT_MIN, activation, axis_of, cast, dims, i64, ints, known, pads_of, rank, scalar, to_onnx
+from ...reading import INT_MAX, INT_MIN, axis_of, cast, dims, i64, ints, known, pads_of, rank, scalar
+from .common import activation, to_onnx
 
 I64 = np.dtype(np.int64)
 
