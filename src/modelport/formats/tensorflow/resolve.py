@@ -59,7 +59,7 @@ def with_default(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> S
 
 @resolved("Identity", "Snapshot", "StopGradient", "PreventGradient", "CheckNumerics", "CheckNumericsV2", "DeepCopy",
           "_Retval", "ReadVariableXlaSplitND", "RefIdentity", "DebugGradientIdentity", "DebugGradientRefIdentity",
-          "EnsureShape", "Copy", "CopyHost", "PlaceholderWithDefaultV2")
+          "EnsureShape", "GuaranteeConst", "Copy", "CopyHost", "PlaceholderWithDefaultV2")
 def identity(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
     v = ins[0]
     return [scope.read(v) if isinstance(v, Variable) and v.reference and node.op != "RefIdentity" else v]
@@ -148,9 +148,10 @@ def _written(scope: Scope, target: Result, value: Value) -> Sequence[Result]:
 
 
 @resolved("ScatterUpdate", "ScatterAdd", "ScatterSub", "ScatterMul", "ScatterDiv", "ScatterMin", "ScatterMax",
-          "ScatterNdUpdate", "ScatterNdAdd", "ScatterNdSub", "ResourceScatterUpdate", "ResourceScatterAdd",
-          "ResourceScatterSub", "ResourceScatterMul", "ResourceScatterDiv", "ResourceScatterMin", "ResourceScatterMax",
-          "ResourceScatterNdUpdate", "ResourceScatterNdAdd", "ResourceScatterNdSub")
+          "ScatterNdUpdate", "ScatterNdAdd", "ScatterNdSub", "ScatterNdMin", "ScatterNdMax", "ResourceScatterUpdate",
+          "ResourceScatterAdd", "ResourceScatterSub", "ResourceScatterMul", "ResourceScatterDiv", "ResourceScatterMin",
+          "ResourceScatterMax", "ResourceScatterNdUpdate", "ResourceScatterNdAdd", "ResourceScatterNdSub",
+          "ResourceScatterNdMin", "ResourceScatterNdMax")
 def scatter(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
     before, index, values = _read(scope, ins[0]), _value(ins[1]), _value(ins[2])
     kind = node.op.removeprefix("Resource").removeprefix("Scatter")
@@ -161,6 +162,14 @@ def scatter(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequen
     kind = kind.removeprefix("Nd")
     made = scope.make(f"TensorScatter{kind}", [before, index, values], {}, [Type(before.dtype, before.shape)],
                       node.name)
+    return _written(scope, ins[0], made[0])
+
+
+@resolved("StridedSliceAssign", "ResourceStridedSliceAssign")
+def slice_assign(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
+    before = _read(scope, ins[0])
+    made = scope.make("TensorStridedSliceUpdate", [before, *map(_value, ins[1:])], a.raw(),
+                      [Type(before.dtype, before.shape)], node.name)
     return _written(scope, ins[0], made[0])
 
 

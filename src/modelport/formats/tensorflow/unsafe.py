@@ -80,6 +80,7 @@ ASSIGNS = frozenset(
     "ScatterSub ScatterMul ScatterDiv ScatterMin ScatterMax ScatterNdUpdate ScatterNdAdd ScatterNdSub "
     "ResourceScatterUpdate ResourceScatterAdd ResourceScatterSub ResourceScatterMul ResourceScatterDiv "
     "ResourceScatterMin ResourceScatterMax ResourceScatterNdUpdate ResourceScatterNdAdd ResourceScatterNdSub "
+    "ScatterNdMin ScatterNdMax ResourceScatterNdMin ResourceScatterNdMax "
     "LookupTableInsert LookupTableInsertV2 LookupTableImport LookupTableImportV2 InitializeTable InitializeTableV2 "
     "InitializeTableFromTextFile InitializeTableFromTextFileV2 ResourceStridedSliceAssign StridedSliceAssign "
     "CountUpTo ResourceCountUpTo LookupTableRemoveV2".split())
