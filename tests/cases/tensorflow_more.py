@@ -175,3 +175,31 @@ add("MatrixTriangularSolve/broadcast", given(f(1, 4, 4) + 3 * np.eye(4, dtype=F)
 add("Qr/double", g64)
 add("Svd", g64, compute_uv=False, fetch=[0])
 add("SelfAdjointEigV2", g64, compute_v=False, fetch=[0])
+# rows of different lengths
+SPLITS, VALUES = given(i(0, 3, 3, 5, 9, dtype=L)), given(f(9))
+add("RaggedGather", [SPLITS], VALUES, given(i(3, 1, 0, 3)), PARAMS_RAGGED_RANK=1, OUTPUT_RAGGED_RANK=1)
+add("RaggedGather/rows", [SPLITS], given(f(9, 2)), given(i(2, 2)), PARAMS_RAGGED_RANK=1, OUTPUT_RAGGED_RANK=1)
+add("RaggedRange", given(i(0, 5, 8, 3)), given(i(3, 5, 2, 9)), given(i(1, 2, -2, 4)))
+add("RaggedRange/scalar", given(i(2)[0]), given(i(3, 5, 2, 9)), given(i(2)[0]))
+add("RaggedRange/float", given(np.array([0, 1], F)), given(np.array([1, -0.1], F)), given(np.array([0.3, -0.5], F)))
+add("RaggedTensorToSparse", [SPLITS], VALUES, RAGGED_RANK=1)
+for merge in (False, True):
+    for blank in (-1, 0):
+        add(f"CTCGreedyDecoder/{merge}_{blank}", given(R.integers(0, 2, (12, 3, 4)).astype(F) + f(12, 3, 4, scale=0.1), static=True), given(i(12, 7, 0), static=True), merge_repeated=merge, blank_index=blank)
+add("Reverse", g33 := given(f(3, 4)), np.array([True, False]))
+add("UnravelIndex", given(i(0, 5, 23)), i(2, 3, 4))
+add("DataFormatVecPermute", given(i(7, 8, 9, 10), static=True))
+add("DataFormatVecPermute/spatial", given(i(8, 9), static=True), src_format="NCHW", dst_format="NHWC")
+add("DataFormatDimMap", given(i(0, 3, 1), static=True))
+add("GuaranteeConst", g33)
+for mode in ("REFLECT", "SYMMETRIC"):
+    add(f"FusedPadConv2D/{mode}", given(f(1, 6, 7, 2), static=True), np.array([[0, 0], [1, 2], [2, 1], [0, 0]], I), f(3, 2, 2, 4), mode=mode, strides=[1, 2, 1, 1], padding="VALID")
+# pictures
+TURN = np.array([[0.9, -0.3, 1.2, 0.35, 1.1, -0.8, 0, 0], [1.2, 0.1, -2.3, 0.05, 0.7, 9.1, 0.01, -0.02]], F)
+for fill in ("CONSTANT", "NEAREST", "REFLECT", "WRAP"):
+    for how in ("NEAREST", "BILINEAR"):
+        add(f"ImageProjectiveTransformV3/{fill}_{how}", given(f(2, 5, 6, 3), static=True), given(TURN), i(6, 8), np.float32(0.7), fill_mode=fill, interpolation=how)
+        add(f"ImageProjectiveTransformV2/{fill}_{how}", given(f(2, 5, 6, 1), static=True), given(TURN[:1] * F.type(3)), i(5, 6), fill_mode=fill, interpolation=how)
+for kernel in ("lanczos1", "lanczos3", "lanczos5", "gaussian", "box", "triangle", "keyscubic", "mitchellcubic"):
+    for antialias in (False, True):
+        add(f"ScaleAndTranslate/{kernel}_{antialias}", given(f(1, 7, 6, 2), static=True), i(4, 9), np.array([4 / 7, 1.5], F), np.array([0, -0.3], F), kernel_type=kernel, antialias=antialias)

@@ -258,6 +258,23 @@ def reverse_v1(x: Array, dims: Array) -> Any:
     return np.flip(x, tuple(k for k, d in enumerate(dims) if d))
 
 
+@op("DataFormatVecPermute")
+def vec_permute(x: Array, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Any:
+    if len(x) == len(src_format) - 2:
+        src_format, dst_format = ("".join(c for c in v if c not in "NC") for v in (src_format, dst_format))
+    return x[[src_format.index(c) for c in dst_format]]
+
+
+@op("DataFormatDimMap")
+def dim_map(x: Array, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Any:
+    return np.array([dst_format.index(c) for c in src_format], x.dtype)[x]
+
+
+@op("UnravelIndex")
+def unravel(index: Array, sizes: Array) -> Any:
+    return np.stack(np.unravel_index(index, tuple(sizes))).astype(index.dtype)
+
+
 @op("ReverseSequence")
 def reverse_sequence(x: Array, lengths: Array, *, seq_dim: int, batch_dim: int = 0) -> Any:
     y = np.moveaxis(x, (batch_dim, seq_dim), (0, 1)).copy()

@@ -89,6 +89,11 @@ def conv(x: Array, w: Array, *, strides: Any, padding: str, explicit_paddings: A
     return back(_convolved(last(x, f), w, spatial(strides, f), d, padding, explicit_of(explicit_paddings, f, n)), f)
 
 
+@op("FusedPadConv2D", fold=False)
+def padded_conv(x: Array, paddings: Array, w: Array, *, mode: str, strides: Any, padding: str) -> Any:
+    return conv(np.pad(x, paddings, mode=mode.lower()), w, strides=strides, padding=padding)  # type: ignore[call-overload]
+
+
 @op("DepthwiseConv2dNative", fold=False)
 def depthwise(x: Array, w: Array, *, strides: Any, padding: str, explicit_paddings: Any = (),
               data_format: str = "NHWC", dilations: Any = (1, 1, 1, 1)) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....hub.shapes import elements as known_elements
 from ....ir.graph import Value, constant
-from ....ir.rules import Builder
+from ....ir.rules import Builder, static
 from ....ir.types import STRING, DType
 from ...tflite.to_onnx import image as lite_image
 from ...tflite.to_onnx import shape as lite
@@ -229,6 +229,40 @@ def empty(op: Builder, shape: Value, *, dtype: DType, init: bool = False) -> Any
         raise Unsupported("a tensor whose elements nobody sets")
     start = constant(np.array("", object)) if dtype == STRING else constant(0, dtype)
     return op.Expand(start, vector(op, shape))
+
+
+@to_onnx("Reverse")
+def reverse_v1(op: Builder, x: Value, which: Value) -> Any:
+    return reverse(op, x, ints([k for k, turned in enumerate(static(which, "the axes").ravel()) if turned]))
+
+
+@to_onnx("DataFormatVecPermute")
+def vec_permute(op: Builder, x: Value, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Any:
+    """Numbers for each axis in another order of axes; of the spatial axes alone where there are as many."""
+    if rank(x) not in (1, 2):
+        raise Unsupported("numbers for axes in more than two axes")
+    if dims(x, [0])[0] == len(src_format) - 2:
+        src_format, dst_format = ("".join(c for c in v if c not in "NC") for v in (src_format, dst_format))
+    return op.Gather(x, ints([src_format.index(c) for c in dst_format]), axis=0)
+
+
+@to_onnx("DataFormatDimMap")
+def dim_map(op: Builder, x: Value, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Any:
+    order = constant(np.array([dst_format.index(c) for c in src_format]).astype(x.dtype))
+    return op.Gather(order, x, axis=0)
+
+
+@to_onnx("UnravelIndex")
+def unravel(op: Builder, index: Value, sizes: Value) -> Any:
+    """Each digit of a number whose digits count as far as the sizes say."""
+    n = dims(sizes, [0])[0]
+    size = i64(op, sizes)
+    parts, rest = [], i64(op, index)
+    for k in range(n - 1, -1, -1):
+        one_size = op.Gather(size, constant(k, I64), axis=0)
+        parts.append(op.Unsqueeze(op.Mod(rest, one_size), ints([0])))
+        rest = op.Div(rest, one_size)
+    return cast(op, op.Concat(*parts[::-1], axis=0), index.dtype)
 
 
 @to_onnx("ReverseV2")
