@@ -167,22 +167,24 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
 def _live(source: Any, limits: Limits, options: Mapping[str, Any]) -> Model:
     """A model of a framework in memory, by way of a file in a temporary folder."""
     family = {c.__module__.split(".")[0] for c in type(source).__mro__}
-    if family & {"keras", "tf_keras", "tensorflow"}:
-        for name in ("keras", "tensorflow"):
-            spec = registry.named(name)
-            live = importlib.import_module(f"{spec.module}.live")
-            if not (live.is_live(source) or (name == "tensorflow" and family & {"keras"})):
-                continue
-            _check_options(options, spec.read_options, f"{spec.title} files have")
-            module = spec.load()
-            try:
-                raw = live.load(source, limits, **options)
-                return Model(module.to_hub(raw), raw, name)
-            except (UnsafeModel, UnsupportedModel):
-                if name == "tensorflow" or not hasattr(source, "export"):
-                    raise  # what layers can't say, a graph may
+    keras = family & {"keras", "tf_keras", "tensorflow"}
+    tabular = family & {"sklearn", "xgboost", "lightgbm", "catboost"}
+    for name in ("keras", "tensorflow") if keras else ("sklearn",) if tabular else ():
+        spec = registry.named(name)
+        live = importlib.import_module(f"{spec.module}.live")
+        if not (live.is_live(source) or (name == "tensorflow" and family & {"keras"})):
+            continue
+        _check_options(options, spec.read_options, f"{spec.title} files have")
+        module = spec.load()
+        try:
+            raw = live.load(source, limits, **options)
+            return Model(module.to_hub(raw), raw, name)
+        except (UnsafeModel, UnsupportedModel):
+            if name != "keras" or not hasattr(source, "export"):
+                raise  # what layers can't say, a graph may
     raise UsageError(f"cannot load a {type(source).__name__}",
-                     hint="give a path, an onnx.ModelProto, a Keras model, or a TensorFlow module or function")
+                     hint="give a path, an onnx.ModelProto, a Keras model, a TensorFlow module or function, or a "
+                          "fitted estimator of scikit-learn, XGBoost, LightGBM or CatBoost")
 
 
 def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",

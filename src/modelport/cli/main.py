@@ -22,8 +22,11 @@ def _read_options(p: argparse.ArgumentParser) -> None:
     """What a format may want to know of a file: see ``Format.read_options``."""
     p.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow or TensorFlow Lite model")
     p.add_argument("--tags", metavar="LIST", help="which graph of a SavedModel, by its tags with commas between")
-    p.add_argument("--inputs", metavar="LIST", help="inputs of a frozen graph, names with commas between")
-    p.add_argument("--outputs", metavar="LIST", help="outputs of a frozen graph, names with commas between")
+    p.add_argument("--inputs", metavar="LIST", help="inputs of a frozen graph, names with commas between; "
+                   "scikit-learn: element types, such as float32, or age:float64,city:string")
+    p.add_argument("--outputs", metavar="LIST", help="outputs of a frozen graph, names with commas between; "
+                   "scikit-learn: methods, such as predict,decision_function")
+    p.add_argument("--split-at", metavar="STEP", help="scikit-learn: convert a pipeline up to this step, without it")
     p.add_argument("--weights", metavar="FILE", help="the weights that belong to a Keras architecture in JSON")
     p.add_argument("--state", choices=("reset", "explicit"),
                    help="variables of a model: reset before each run, or inputs and outputs")

@@ -17,50 +17,10 @@ from typing import Any
 from ..errors import CorruptFile, LimitExceeded, UnsafeModel, printable
 from . import pickle_numpy as nd
 from .limits import DEFAULT, Limits
+from .pickle_calls import construct
+from .pickle_objects import Name, Persistent, Record
 
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A global that a pickle names: a class or a function, which nobody looked up."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(eq=False, slots=True)
-class Record:
-    """An object of a class, or the result of a call, as the pickle describes it.
-
-    ``of`` is the class or function; ``args`` and ``kwargs`` what it was called with; ``state`` what ``__setstate__``
-    would have got, most often the attributes; ``items`` and ``entries`` what was appended to it, and set in it."""
-
-    of: Name | Record
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    state: Any = None
-    items: list[Any] = field(default_factory=list)
-    entries: dict[Any, Any] = field(default_factory=dict)
-
-    @property
-    def path(self) -> str:
-        """The name of its class, such as "sklearn.svm._classes.SVC"; of a call of a call, that of the first one."""
-        of: Any = self
-        while isinstance(of, Record):
-            of = of.of
-        return str(of)
-
-    def __repr__(self) -> str:
-        return f"<Record of {printable(self.path, 100)}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Persistent:
-    """A reference to something that is kept outside of the pickle."""
-
-    id: Any
+__all__ = ["Name", "Persistent", "Pickled", "Record", "looks_like", "read", "walk"]
 
 
 @dataclass
@@ -300,91 +260,6 @@ class _Machine:
         elif isinstance(x, (list, dict, set, bytearray, *nd.STUBS)) or nd.is_array(x):
             raise self.corrupt(f"a key that is a {type(x).__name__}")
         return x
-
-
-def construct(machine: _Machine, of: Name, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What one of the known constructors makes, without it; ``None`` for all others."""
-    make = _CONSTRUCTORS.get((of.module.replace("__builtin__", "builtins").replace("copy_reg", "copyreg"), of.name))
-    if make is not None:
-        return make(machine, *args, **kwargs)
-    if args and isinstance(args[0], Name):
-        if of.name.startswith("__pyx_unpickle_"):  # Cython: class, checksum, state
-            return Record(args[0], state=args[2] if len(args) > 2 else None)
-        if of.name == "newObj" or (of.module.startswith("pandas") and of.name in ("_new_Index", "new_Index")):
-            return Record(args[0], state=args[1] if len(args) > 1 else None)
-    return nd.construct(machine, str(of), args)
-
-
-def _reconstructor(machine: _Machine, cls: Any, base: Any = None, state: Any = None) -> Any:
-    if not isinstance(cls, Name):
-        return None
-    made = Record(cls, () if state is None else (state,))
-    if isinstance(state, dict):
-        made.entries.update(state)
-    if isinstance(state, (list, tuple)):
-        made.items.extend(state)
-    return made
-
-
-def _encode(machine: _Machine, text: Any = "", encoding: Any = "utf-8", *_: Any) -> Any:
-    if not isinstance(text, str) or str(encoding).lower().replace("-", "") not in ("latin1", "utf8", "ascii"):
-        return None
-    machine.shared.spend(len(text))
-    return text.encode(str(encoding), "surrogateescape")
-
-
-def _bytearray(machine: _Machine, content: Any = b"", encoding: Any = "latin-1") -> Any:
-    content = _encode(machine, content, encoding) if isinstance(content, str) else content
-    if not isinstance(content, (bytes, bytearray)):
-        return None
-    machine.shared.spend(len(content))
-    return bytes(content)
-
-
-def _set(machine: _Machine, items: Any = ()) -> Any:
-    if not isinstance(items, (list, tuple, set, frozenset)):
-        return None
-    machine.shared.spend(8 * len(items))
-    return {machine.key(x) for x in items}
-
-
-def _dict(machine: _Machine, items: Any = (), *_: Any) -> Any:
-    pairs = list(items.items()) if isinstance(items, dict) else items
-    if not isinstance(pairs, (list, tuple)):
-        return None
-    machine.shared.spend(16 * len(pairs))
-    return {machine.key(k): v for k, v in pairs}
-
-
-def _newobj(machine: _Machine, cls: Any, *args: Any) -> Any:
-    return machine.call(cls, tuple(args))
-
-
-def _ufunc(machine: _Machine, module: Any, name: Any) -> Any:
-    return machine.name(module, name)
-
-
-_CONSTRUCTORS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("collections", "OrderedDict"): _dict,
-    ("collections", "Counter"): _dict,
-    ("collections", "defaultdict"): lambda machine, factory=None, items=(): _dict(machine, items),
-    ("builtins", "dict"): _dict,
-    ("builtins", "set"): _set,
-    ("builtins", "frozenset"): lambda machine, items=(): _frozen(_set(machine, items)),
-    ("builtins", "bytearray"): _bytearray,
-    ("builtins", "bytes"): _bytearray,
-    ("builtins", "complex"): lambda machine, real=0.0, imaginary=0.0: complex(float(real), float(imaginary)),
-    ("builtins", "slice"): lambda machine, *a: slice(*a),
-    ("_codecs", "encode"): _encode,
-    ("copyreg", "_reconstructor"): _reconstructor,
-    ("copyreg", "__newobj__"): _newobj,
-    ("numpy.core", "_ufunc_reconstruct"): _ufunc,
-    ("numpy._core", "_ufunc_reconstruct"): _ufunc,
-}
-
-
-def _frozen(made: Any) -> Any:
-    return None if made is None else frozenset(made)
 
 
 # -- the instructions

@@ -263,7 +263,10 @@ def original(s: Side, session: Session) -> bool:
 
 
 def options_of(s: Side) -> dict[str, Any]:
-    """What TensorFlow and our interpreter need to know of a file: its signature, or its inputs and outputs."""
+    """What a runtime needs to know of a file: its signature, or its inputs and outputs."""
+    if s.format == "sklearn" and s.raw is not None:
+        node = next(iter(s.raw.outputs.values())).node
+        return dict(node.attrs["options"]) if node is not None else {}
     if s.format != "tensorflow" or s.raw is None:
         return {}
     if s.path is not None and s.path.is_dir():

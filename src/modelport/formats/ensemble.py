@@ -1,0 +1,269 @@
+"""Trees over rows of numbers, whose leaves are added up: one record for all libraries that grow them.
+
+Sources: the operators TreeEnsemble (ai.onnx.ml 5), TreeEnsembleRegressor and TreeEnsembleClassifier (3) of ONNX and
+their kernels in ONNX Runtime (core/providers/cpu/ml/tree_ensemble_common.h)."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import CorruptFile
+from ..ir.graph import Value
+from ..ir.rules import Builder
+from ..ir.tensor import Array, Tensor
+
+F32, F64, I64 = (np.dtype(t) for t in (np.float32, np.float64, np.int64))
+LEQ, LT, MEMBER = 0, 1, 6
+"""How ai.onnx.ml.TreeEnsemble numbers its comparisons."""
+_OLD_MODES = {LEQ: "BRANCH_LEQ", LT: "BRANCH_LT"}
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """The nodes of all trees, one behind the other.
+
+    ``roots``: the number of each tree's first node.  ``left``, ``right``: the number of a child, -1 in leaves; left is
+    where a row goes whose feature is below ``threshold`` (``mode`` LEQ or LT), or in ``members`` of the node, and a
+    row whose feature is NaN if ``missing_left``.  ``value``: (nodes, n) what a leaf adds.  If n is one, it adds to
+    output ``target`` of its tree; else n is ``outputs``.  ``base``: (outputs) what a row has before."""
+
+    roots: Array
+    left: Array
+    right: Array
+    feature: Array
+    threshold: Array
+    missing_left: Array
+    value: Array
+    target: Array
+    outputs: int
+    features: int
+    mode: int = LEQ
+    members: Mapping[int, Array] = field(default_factory=dict)
+    base: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def leaves(self) -> Array:
+        return self.left < 0
+
+    def checked(self) -> Ensemble:
+        """The ensemble without nodes that no row reaches, or :class:`CorruptFile` if it is none: a child that is not
+        there or has two parents, a feature that is not there, a threshold that is NaN."""
+        count = len(self.left)
+        if not all(len(a) == count for a in (self.right, self.feature, self.threshold, self.missing_left, self.value)):
+            raise CorruptFile("a tree ensemble whose arrays differ in length")
+        if len(self.roots) != len(self.target) or (len(self.target) and not
+                                                   0 <= self.target.min() <= self.target.max() < self.outputs):
+            raise CorruptFile("a tree ensemble with a tree for an output that is not there")
+        seen = np.zeros(count, np.int64)
+        front = self.roots
+        while len(front):
+            if front.min() < 0 or front.max() >= count:
+                raise CorruptFile("a tree ensemble with a node that is not there")
+            np.add.at(seen, front, 1)
+            if seen[front].max() > 1:
+                raise CorruptFile("a tree ensemble with a node that has two parents")
+            inner = front[self.left[front] >= 0]
+            front = np.concatenate([self.left[inner], self.right[inner]])
+        inner = np.flatnonzero(seen & (self.left >= 0))
+        if len(inner) and not 0 <= self.feature[inner].min() <= self.feature[inner].max() < self.features:
+            raise CorruptFile("a tree ensemble that asks for a feature that is not there")
+        if np.isnan(self.threshold[inner]).any():
+            raise CorruptFile("a tree ensemble with a threshold that is not a number")
+        return self if seen.all() else self._kept(np.flatnonzero(seen))
+
+    def _kept(self, kept: Array) -> Ensemble:
+        new = np.full(len(self.left) + 1, -1, np.int64)
+        new[kept] = np.arange(len(kept))
+        return replace(self, roots=new[self.roots], left=new[self.left[kept]], right=new[self.right[kept]],
+                       feature=self.feature[kept], threshold=self.threshold[kept],
+                       missing_left=self.missing_left[kept], value=self.value[kept],
+                       members={int(new[k]): m for k, m in self.members.items() if new[k] >= 0})
+
+    def in_order(self) -> Ensemble:
+        """With the nodes of each tree behind those of the tree before, parents before children."""
+        tree, rank = np.zeros(len(self.left), np.int64), np.zeros(len(self.left), np.int64)
+        front, owner, depth = self.roots, np.arange(len(self.roots)), 0
+        while len(front):
+            tree[front], rank[front] = owner, depth
+            inner = self.left[front] >= 0
+            front, owner = (np.concatenate([side[front[inner]] for side in (self.left, self.right)]),
+                            np.concatenate([owner[inner]] * 2))
+            depth += 1
+        return self._kept(np.lexsort((np.arange(len(tree)), rank, tree)))
+
+
+def joined(trees: Sequence[Ensemble]) -> Ensemble:
+    """One ensemble of all trees; they agree in all but their nodes, targets and bases."""
+    starts = np.cumsum([0, *(len(t.left) for t in trees)])
+    first = trees[0]
+
+    def moved(name: str) -> Array:
+        return np.concatenate([np.where(getattr(t, name) >= 0, getattr(t, name) + s, -1)
+                               for t, s in zip(trees, starts, strict=False)])
+
+    def all_of(name: str) -> Array:
+        return np.concatenate([getattr(t, name) for t in trees])
+    return replace(first, roots=moved("roots"), left=moved("left"), right=moved("right"), feature=all_of("feature"),
+                   threshold=all_of("threshold"), missing_left=all_of("missing_left"), value=all_of("value"),
+                   target=all_of("target"),
+                   members={k + int(s): m for t, s in zip(trees, starts, strict=False) for k, m in t.members.items()})
+
+
+def below(threshold: Array, mode: int = LEQ) -> Array:
+    """Thresholds of 64 bits as 32 bits with which numbers of 32 bits are decided alike: for ``x <= t`` the greatest
+    number at or below t, for ``x < t`` the least at or above it."""
+    wide = np.asarray(threshold, np.float64)
+    with np.errstate(over="ignore"):
+        near = wide.astype(np.float32)
+    if mode == LEQ:
+        return np.where(near > wide, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+    return np.where(near < wide, np.nextafter(near, np.float32(np.inf)), near).astype(np.float32)
+
+
+def scores(op: Builder, x: Value, trees: Ensemble) -> Value:
+    """(rows, outputs): the sums of the leaves that each row reaches, in the element type of ``x``, float32 or 64."""
+    trees = trees.checked()
+    base = np.asarray(trees.base if len(trees.base) else np.zeros(trees.outputs), np.float64)
+    trees, base = _without_stumps(trees, base)
+    f = x.dtype
+    if not len(trees.roots):
+        rows = op.Shape(x, start=0, end=1)
+        out: Value = op.Expand(base.astype(f)[None], op.Concat(rows, np.array([1]), axis=0))
+        return out
+    if f == F32 and not trees.members:
+        out = op.ml.TreeEnsembleRegressor(x, **_old(trees, "target"), n_targets=trees.outputs, aggregate_function="SUM")
+    elif trees.value.shape[1] == 1:
+        out = op.ml.TreeEnsemble(x, **_new(trees, f), n_targets=trees.outputs, aggregate_function=1)
+    else:
+        out = _by_leaf(op, x, trees)
+    return op.Add(out, base.astype(f)) if base.any() else out
+
+
+def leaves(op: Builder, x: Value, trees: Ensemble, numbers: Array) -> Value:
+    """(rows, trees): the number, of ``numbers`` by node, of the leaf that a row reaches in each tree."""
+    one = replace(trees, value=np.asarray(numbers, np.float64).reshape(-1, 1),
+                  target=np.arange(len(trees.roots)), outputs=len(trees.roots), base=np.zeros(0))
+    out: Value = op.Cast(scores(op, x, one), to=7)
+    return out
+
+
+def classified(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str]) -> tuple[Value, Value]:
+    """The label whose sum is the greatest, the first of those that are, and the sums; in float32."""
+    trees = trees.checked()
+    key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
+    attrs: dict[str, Any] = {**_old(trees, "class"), key: tuple(labels), "post_transform": "NONE"}
+    label, sums = op.add("ai.onnx.ml.TreeEnsembleClassifier", x, outputs=2, **attrs)
+    return label, sums
+
+
+def _without_stumps(trees: Ensemble, base: Array) -> tuple[Ensemble, Array]:
+    """Trees that are one leaf are a number that is added always."""
+    single = trees.left[trees.roots] < 0
+    if not single.any():
+        return trees, base
+    base = base.copy()
+    for root, target in zip(trees.roots[single], trees.target[single], strict=True):
+        if trees.value.shape[1] == 1:
+            base[target] += trees.value[root, 0]
+        else:
+            base += trees.value[root]
+    return replace(trees, roots=trees.roots[~single], target=trees.target[~single]).checked(), base
+
+
+def _by_leaf(op: Builder, x: Value, trees: Ensemble) -> Value:
+    """Leaves of several numbers, which TreeEnsemble lacks: the number of each row's leaf in each tree, then a table."""
+    which = np.cumsum(trees.leaves) - 1
+    found = leaves(op, x, trees, np.where(trees.leaves, which, 0))
+    table = np.ascontiguousarray(trees.value[trees.leaves]).astype(x.dtype)
+    out: Value = op.ReduceSum(op.Gather(table, found, axis=0), np.array([1]), keepdims=0)
+    return out
+
+
+def _threshold(trees: Ensemble, f: Any) -> Array:
+    return below(trees.threshold, trees.mode) if f == F32 else trees.threshold.astype(f)
+
+
+def _old(trees: Ensemble, kind: str) -> dict[str, Any]:
+    """The attributes of the operators of ai.onnx.ml 1 to 3."""
+    trees = trees.in_order()
+    sizes = np.diff([*trees.roots, len(trees.left)])
+    tree = np.repeat(np.arange(len(trees.roots)), sizes)
+    local = np.arange(len(tree)) - np.repeat(trees.roots, sizes)
+    leaf = trees.leaves
+    at = np.flatnonzero(leaf)
+    width = trees.value.shape[1]
+    start = trees.roots[tree]
+    made: dict[str, Any] = {
+        "nodes_treeids": tree, "nodes_nodeids": local, "nodes_featureids": np.where(leaf, 0, trees.feature),
+        "nodes_truenodeids": np.where(leaf, 0, trees.left - start),
+        "nodes_falsenodeids": np.where(leaf, 0, trees.right - start),
+        "nodes_missing_value_tracks_true": np.where(leaf, 0, trees.missing_left),
+        f"{kind}_treeids": np.repeat(tree[at], width), f"{kind}_nodeids": np.repeat(local[at], width),
+        f"{kind}_ids": np.tile(np.arange(width), len(at)) if width > 1 else trees.target[tree[at]]}
+    made = {k: tuple(np.asarray(v, np.int64).tolist()) for k, v in made.items()}
+    if not trees.missing_left.any():
+        del made["nodes_missing_value_tracks_true"]
+    name = _OLD_MODES[trees.mode]
+    made["nodes_modes"] = tuple("LEAF" if k else name for k in leaf.tolist())
+    made["nodes_values"] = tuple(np.where(leaf, 0, below(trees.threshold, trees.mode)).astype(np.float32).tolist())
+    made[f"{kind}_weights"] = tuple(trees.value[at].astype(np.float32).ravel().tolist())
+    return made
+
+
+def _new(trees: Ensemble, f: Any) -> dict[str, Any]:
+    """The attributes of TreeEnsemble, whose leaves have one number."""
+    trees = trees.in_order()
+    inner, leaf = np.flatnonzero(~trees.leaves), np.flatnonzero(trees.leaves)
+    number = np.empty(len(trees.left), np.int64)
+    number[inner], number[leaf] = np.arange(len(inner)), np.arange(len(leaf))
+    sizes = np.diff([*trees.roots, len(trees.left)])
+    tree = np.repeat(np.arange(len(trees.roots)), sizes)
+    modes = np.full(len(inner), trees.mode, np.uint8)
+    splits = _threshold(trees, f)[inner]
+    sets: list[Array] = []
+    place = {int(n): k for k, n in enumerate(inner)}
+    for node in sorted(trees.members):
+        modes[place[node]] = MEMBER
+        splits[place[node]] = 0
+        sets += [np.asarray(trees.members[node], f), np.array([np.nan], f)]
+
+    def ints(a: Array) -> tuple[int, ...]:
+        return tuple(np.asarray(a, np.int64).tolist())
+    made: dict[str, Any] = {
+        "tree_roots": ints(number[trees.roots]), "nodes_featureids": ints(trees.feature[inner]),
+        "nodes_splits": Tensor(splits), "nodes_modes": Tensor(modes),
+        "nodes_truenodeids": ints(number[trees.left[inner]]), "nodes_trueleafs": ints(trees.leaves[trees.left[inner]]),
+        "nodes_falsenodeids": ints(number[trees.right[inner]]),
+        "nodes_falseleafs": ints(trees.leaves[trees.right[inner]]),
+        "leaf_targetids": ints(trees.target[tree[leaf]]), "leaf_weights": Tensor(trees.value[leaf, 0].astype(f))}
+    if trees.missing_left.any():
+        made["nodes_missing_value_tracks_true"] = ints(trees.missing_left[inner])
+    if sets:
+        made["membership_values"] = Tensor(np.concatenate(sets))
+    return made
+
+
+def evaluate(x: Array, trees: Ensemble) -> Array:
+    """(rows, outputs): the sums in float64, computed with numpy, comparing in the element type of the thresholds."""
+    x = np.asarray(x, trees.threshold.dtype)
+    out = np.zeros((len(x), trees.outputs)) + (trees.base if len(trees.base) else 0.0)
+    rows = np.arange(len(x))
+    for root, target in zip(trees.roots, trees.target, strict=True):
+        node = np.full(len(x), root)
+        while (inner := trees.left[node] >= 0).any():
+            v = x[rows, np.where(inner, trees.feature[node], 0)]
+            with np.errstate(invalid="ignore"):
+                goes = v <= trees.threshold[node] if trees.mode == LEQ else v < trees.threshold[node]
+            for n in {int(k) for k in node[inner]} & trees.members.keys():
+                at = node == n
+                goes[at] = np.isin(v[at], trees.members[n])
+            goes = np.where(np.isnan(v), trees.missing_left[node], goes)
+            node = np.where(inner, np.where(goes, trees.left[node], trees.right[node]), node)
+        if trees.value.shape[1] == 1:
+            out[:, target] += trees.value[node, 0]
+        else:
+            out += trees.value[node]
+    return out

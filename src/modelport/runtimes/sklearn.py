@@ -1,0 +1,102 @@
+"""scikit-learn, and the libraries that work like it: the object of a pickle, called as its users call it.
+
+Opening a pickle runs what it says; it is opened only where the framework was asked for, after our reader found nothing
+in it that a model has no business with."""
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..codecs.compressed import is_compressed
+from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from ..ir.types import STRING
+from .session import Session
+
+
+def start(path: Path, *, threads: int = 1, device: str = "cpu", inputs: Sequence[str] = (),
+          outputs: Sequence[str] = (), split_at: str = "") -> Session:
+    """The pickle at ``path`` opened by its library; the options are those of reading it."""
+    return Sklearn(path, threads=threads, device=device, inputs=inputs, outputs=outputs, split_at=split_at)
+
+
+class Sklearn(Session):
+    """A fitted object: the results are those of its methods."""
+
+    name = "scikit-learn"
+
+    def __init__(self, path: Path, *, threads: int, device: str, inputs: Sequence[str], outputs: Sequence[str],
+                 split_at: str) -> None:
+        if device != "cpu":
+            raise UsageError(f"scikit-learn runs on the device 'cpu', not on '{printable(device)}'")
+        from ..registry import named
+        module = named("sklearn").load()
+        raw = module.read(path, inputs=inputs, outputs=outputs, split_at=split_at)
+        hub = module.to_hub(raw)
+        node = next(iter(raw.outputs.values())).node
+        assert node is not None
+        self._names, self._methods = node.attrs["names"], node.attrs["methods"]
+        try:
+            import joblib
+            import sklearn
+        except ImportError:
+            raise MissingDependency("scikit-learn", "sklearn", "running a pickle of scikit-learn") from None
+        self.version = sklearn.__version__
+        self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = path.read_bytes()
+                self._model = joblib.load(path) if is_compressed(data) or b"joblib" in data[:1 << 20] else \
+                    pickle.load(io.BytesIO(data))
+        except Exception as e:
+            raise RuntimeFailed(f"scikit-learn {self.version} cannot open the pickle: {_message(e)}") from None
+        if not hasattr(self._model, self._methods[0]) and isinstance(self._model, (list, tuple, dict)):
+            items = self._model.values() if isinstance(self._model, dict) else self._model
+            self._model = next(v for v in items if hasattr(v, self._methods[0]))
+        if split_at:
+            steps = [n for n, _ in self._model.steps]
+            self._model = self._model[:steps.index(split_at)]
+        self.inputs = {k: v.type for k, v in raw.inputs.items()}
+        self.outputs = {k: v.type for k, v in hub.outputs.items()}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = self.checked(feeds)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                x = self._rows(arrays)
+                return {name: _array(getattr(self._model, m)(x), self.outputs[name].dtype)
+                        for name, m in zip(self.outputs, self._methods, strict=True)}
+        except Exception as e:
+            raise RuntimeFailed(f"scikit-learn failed: {_message(e)}") from None
+
+    def _rows(self, arrays: Mapping[str, Array]) -> Any:
+        if "text" in arrays:
+            return [str(v) for v in arrays["text"].ravel()]
+        named = getattr(self._model, "feature_names_in_", None) is not None
+        if len(arrays) == 1 and not named:
+            return next(iter(arrays.values()))
+        import pandas
+        if len(arrays) == 1:
+            return pandas.DataFrame(next(iter(arrays.values())), columns=list(self._names))
+        return pandas.DataFrame({k: a.ravel() for k, a in arrays.items()})
+
+    def close(self) -> None:
+        self._model = None
+
+
+def _array(made: Any, dtype: Any) -> Array:
+    """A result in the element type that the graph gives it: forests answer in 64 bits from sums of 32."""
+    array = np.asarray(made.toarray() if hasattr(made, "toarray") else made)
+    return array.astype(object if dtype == STRING or array.dtype.kind in "US" else dtype)
+
+
+def _message(e: Exception) -> str:
+    return " ".join(str(e).split())[:400] or type(e).__name__

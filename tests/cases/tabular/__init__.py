@@ -1,0 +1,110 @@
+"""Fitted estimators: each file of this package is a family, recorded by itself.
+
+A case is an expression that makes an estimator, and the data that it is fitted on and asked about.  Cases are written
+with ``add`` of a :class:`Family`; ``python tests/conformance/tabular_cases.py FAMILY [PATTERN]`` records them."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """``expression`` makes the estimator (all of scikit-learn's classes, np, pd, xgb, lgb, cb are there); ``data`` is
+    a name of :data:`DATA`; ``methods`` are what is compared, by default what converting asks for."""
+
+    name: str
+    expression: str
+    data: str = "classes"
+    methods: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    exact: bool = False
+    """Compared without any tolerance."""
+    loose: float = 0.0
+    """A tolerance relative to the largest, where the algorithm itself is iterative; say why beside the case."""
+
+
+@dataclass
+class Family:
+    name: str
+    cases: dict[str, Case] = field(default_factory=dict)
+
+    def add(self, name: str, expression: str, data: str = "classes", **more: Any) -> None:
+        if name in self.cases:
+            raise ValueError(f"two cases {name}")
+        self.cases[name] = Case(name, expression, data, **more)
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def classes(count: int = 3, names: bool = False, width: int = 4) -> tuple[Any, Any]:
+    """90 rows of numbers whose class depends on them, with some noise."""
+    rng = _rng()
+    x = np.round(rng.normal(size=(90, width)), 3)
+    score = x @ np.linspace(1, -1, width) + np.round(rng.normal(size=90) / 4, 3)
+    y = np.digitize(score, np.quantile(score, np.arange(1, count) / count))
+    return x, np.array(["ant", "bee", "cat", "dog", "elk"])[y] if names else y
+
+
+def numbers(outputs: int = 1, width: int = 4) -> tuple[Any, Any]:
+    rng = _rng()
+    x = np.round(rng.normal(size=(90, width)), 3)
+    y = np.round(x @ rng.normal(size=(width, outputs)) + np.sin(x[:, :1] * 2) + rng.normal(size=(90, outputs)) / 8, 3)
+    return x, y[:, 0] if outputs == 1 else y
+
+
+def positive() -> tuple[Any, Any]:
+    x, y = numbers()
+    return np.abs(x), np.round(np.exp(y / 4), 3)
+
+
+def counts() -> tuple[Any, Any]:
+    rng = _rng()
+    return rng.integers(0, 5, (90, 6)).astype(float), rng.integers(0, 3, 90)
+
+
+def missing() -> tuple[Any, Any]:
+    x, y = classes()
+    x = x.copy()
+    x[_rng().random(x.shape) < 0.15] = np.nan
+    return x, y
+
+
+def missing_numbers() -> tuple[Any, Any]:
+    return missing()[0], numbers()[1]
+
+
+def texts() -> tuple[Any, Any]:
+    words = "the quick brown fox, jumps over a lazy dog! Caf\u00e9 na\u00efve it's A-b c_d 12 3rd e.g. UPPER".split()
+    rng = _rng()
+    made = [" ".join(words[int(k)] for k in rng.integers(0, len(words), int(n))) for n in rng.integers(1, 9, 60)]
+    return np.array(made, object), rng.integers(0, 3, 60)
+
+
+def table() -> tuple[Any, Any]:
+    """A DataFrame of numbers, integers and text."""
+    import pandas as pd
+    rng = _rng()
+    frame = pd.DataFrame({
+        "age": np.round(rng.normal(40, 9, 90), 1), "rooms": rng.integers(1, 6, 90),
+        "city": np.array(["Oslo", "Rom", "Lima"], object)[rng.integers(0, 3, 90)],
+        "kind": np.array(["a", "b", "c", "d"], object)[rng.integers(0, 4, 90)],
+        "price": np.round(rng.lognormal(3, 1, 90), 2)})
+    return frame.astype({"city": object, "kind": object}), rng.integers(0, 2, 90)
+
+
+def strings() -> tuple[Any, Any]:
+    frame, y = table()
+    return frame[["city", "kind"]].to_numpy(object), y
+
+
+DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "classes": classes, "two": lambda: classes(2), "named": lambda: classes(3, True), "two named": lambda: classes(2, True),
+    "five": lambda: classes(5), "numbers": numbers, "two numbers": lambda: numbers(2), "positive": positive,
+    "counts": counts, "missing": missing, "missing numbers": missing_numbers, "texts": texts, "table": table,
+    "strings": strings, "wide": lambda: classes(3, width=12), "one": lambda: numbers(width=1)}
