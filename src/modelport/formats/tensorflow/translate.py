@@ -16,7 +16,7 @@ from .loops import stacked
 from .random import settled
 from .recurrent import recognised
 from .to_onnx import to_onnx
-from .to_onnx.pairs import OWN, is_complex, knows, lifted, mark
+from .to_onnx.signal import OWN, is_complex, knows, lifted, mark
 
 _TURNS = 4
 

@@ -6,12 +6,10 @@ from . import (
     detection,
     image,
     index,
-    integers,
-    linalg,
+    integer,
     math,
     matmul,
     norm,
-    pairs,
     pool,
     quant,
     ragged,
@@ -21,10 +19,8 @@ from . import (
     shape,
     signal,
     text,
-    warp,
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "detection", "image", "index", "integers", "linalg", "math", "matmul",
-           "norm", "pairs", "pool", "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text",
-           "to_onnx", "warp"]
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "integer", "math", "matmul", "norm", "pool",
+           "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
