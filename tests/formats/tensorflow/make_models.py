@@ -116,6 +116,20 @@ class Branches(tf.Module):
                 "label": label}
 
 
+class Draws(tf.Module):
+    """Random numbers of a generator that the model holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = tf.random.Generator.from_seed(7)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5], F)])
+    def __call__(self, x: Any) -> dict[str, Any]:
+        g = self.generator
+        return {"uniform": x + g.uniform(tf.shape(x)), "normal": g.normal([3, 2]), "near": g.truncated_normal([9]),
+                "whole": g.uniform([7], -3, 90, tf.int32), "kept": tf.where(g.uniform(tf.shape(x)) > 0.4, x, 0.0)}
+
+
 class Counter(tf.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +174,7 @@ def models(folder: str) -> dict[str, Callable[[], Any]]:
         "vision": lambda: net(L.Input((8, 8, 2)), L.Conv2D(3, 3, padding="same", strides=2), L.BatchNormalization(),
                               L.ReLU(6.0), L.DepthwiseConv2D(2), L.LayerNormalization(), L.MaxPooling2D(2),
                               L.Flatten(), L.Dense(3, activation="softmax")),
-        "branches": Branches}
+        "branches": Branches, "draws": Draws}
 
 
 def feeds(function: Any, batch: int) -> dict[str, np.ndarray]:

@@ -53,7 +53,7 @@ def assert_equal(want: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]) 
             np.testing.assert_array_equal(b, a)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("branches", "counter")])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("branches", "counter", "draws")])
 def test_models_compute_what_tensorflow_computed(name: str, tmp_path: Path) -> None:
     path = unpack(name, tmp_path)
     modelport.convert(path, tmp_path / "m.onnx", verify=None)
@@ -104,6 +104,20 @@ def test_state_that_branches_and_loops_assign(tmp_path: Path) -> None:
         assert_equal(want, start("graphdef", path).run({**feeds, **state}))
         state = {k: made[f"{k}:next"] for k in state}
     assert state["state:count"] > 0
+
+
+def test_a_generator_draws_what_it_draws_in_tensorflow(tmp_path: Path) -> None:
+    path = unpack("draws", tmp_path)
+    report = modelport.convert(path, tmp_path / "m.onnx").report
+    assert report is not None
+    assert report.proven
+    state = np.array([7, 0, 0], np.int64)  # a counter of 128 bits, which begins with the seed, and the key
+    for feeds, want in cases("draws"):
+        made = start("onnxruntime", tmp_path / "m.onnx").run({**feeds, "state:StateVar": state})
+        assert_equal(want, made)
+        assert_equal(want, start("graphdef", path).run({**feeds, "state:StateVar": state}))
+        state = made["state:StateVar:next"]
+    assert state[0] > 0
 
 
 def test_state_can_be_reset(tmp_path: Path) -> None:

@@ -165,6 +165,17 @@ def scatter(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequen
     return _written(scope, ins[0], made[0])
 
 
+@resolved("RngReadAndSkip")
+def read_and_skip(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
+    """The state of a generator of random numbers, which moves on by as many as are drawn."""
+    before, algorithm = _read(scope, ins[0]), _value(ins[1])
+    if algorithm.data is None or int(algorithm.numpy().reshape(())) != 1:
+        raise Unsupported("a generator of random numbers that is not Philox")
+    made = scope.make("random.Skip", [before, _value(ins[2])], {}, [Type(before.dtype, (3,))], node.name)
+    _written(scope, ins[0], made[0])
+    return [before]
+
+
 @resolved("StridedSliceAssign", "ResourceStridedSliceAssign")
 def slice_assign(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[Result]:
     before = _read(scope, ins[0])

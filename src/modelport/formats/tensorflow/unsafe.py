@@ -83,5 +83,5 @@ ASSIGNS = frozenset(
     "ScatterNdMin ScatterNdMax ResourceScatterNdMin ResourceScatterNdMax "
     "LookupTableInsert LookupTableInsertV2 LookupTableImport LookupTableImportV2 InitializeTable InitializeTableV2 "
     "InitializeTableFromTextFile InitializeTableFromTextFileV2 ResourceStridedSliceAssign StridedSliceAssign "
-    "CountUpTo ResourceCountUpTo LookupTableRemoveV2".split())
+    "RngReadAndSkip CountUpTo ResourceCountUpTo LookupTableRemoveV2".split())
 """Operators that change a variable or a table."""

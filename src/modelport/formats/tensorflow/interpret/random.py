@@ -18,7 +18,7 @@ RAISED = (0x9E3779B9, 0xBB67AE85)
 KEY = (0x3EC8F720, 0x02461E29)
 """The key with which TensorFlow scrambles seeds."""
 RESERVED = 256
-"""Blocks that each group of four truncated normal numbers may use (guarded_philox_random.h)."""
+"""Blocks that one draw may use (guarded_philox_random.h)."""
 U32, U64 = np.uint32, np.uint64
 
 
@@ -90,6 +90,14 @@ def _normal(bits: Array, kind: Any) -> Array:
     turn = kind(2 * np.pi) * u[:, 1::2]
     made: Array = np.stack([np.sin(turn) * radius, np.cos(turn) * radius], -1).reshape(len(u), -1)
     return made
+
+
+@op("random.Skip", fold=False)
+def skip(state: Array, count: Array) -> Any:
+    """A generator's state (a counter of 128 bits, and the key) after ``count`` draws."""
+    parts = state.astype(np.int64).view(U64)
+    counter = (int(parts[0]) | int(parts[1]) << 64) + int(count) * RESERVED
+    return np.array([counter & (1 << 64) - 1, counter >> 64 & (1 << 64) - 1, int(parts[2])], U64).view(np.int64)
 
 
 @op("StatelessRandomGetKeyCounter", "StatelessRandomGetKeyCounterAlg")

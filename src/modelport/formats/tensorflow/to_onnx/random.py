@@ -188,6 +188,21 @@ def algorithm(op: Builder) -> Any:
     return op.Identity(constant(1, I32))
 
 
+@to_onnx("random.Skip")
+def skip(op: Builder, state: Value, count: Value) -> Any:
+    """A generator's state (a counter of 128 bits, and the key) after ``count`` draws."""
+    low, high = _halves(op, op.Slice(state, ints([0]), ints([2]), ints([0])))
+    rest = op.Mul(op.Reshape(i64(op, count), ints([1])), constant(RESERVED, I64))
+    digits = []
+    for part, k in ((low, 0), (high, 0), (low, 1), (high, 1)):
+        total = op.Add(rest, op.Slice(part, ints([k]), ints([k + 1]), ints([0])))
+        digits.append(_low(op, total))
+        rest = op.Div(total, constant(1 << 32, I64))
+    parts = [_joined(op, digits[k], digits[k + 1], I64) for k in (0, 2)]
+    key = op.Slice(state, ints([2]), ints([3]), ints([0]))
+    return cast(op, op.Concat(*parts, key, axis=0), state.dtype)
+
+
 def _drawn(op: Builder, shape: Value, rest: tuple[Value, ...], per: int, blocks: int = 1,
            reserved: int = 1) -> tuple[Value, Value]:
     """The bits of as many groups as the shape needs at ``per`` results each, and the number of results.
