@@ -241,4 +241,4 @@ for layer in ("RandomShear(0.5, 0.5)", "RandomPerspective(0.5)", "RandomInvert()
 add("AutoContrast", "L.AutoContrast(value_range=(0, 2))", f(2, 4, 4, 3, low=0, high=2))
 add("AutoContrast/255", "L.AutoContrast()", f(2, 4, 4, 3, low=0, high=200))
 
-from . import keras_layers, keras_more, keras_ops  # noqa: E402,F401 - the other cases, which use what is above
+from . import keras_layers, keras_more, keras_ops, keras_tensorflow  # noqa: E402,F401 - the other cases, which use what is above

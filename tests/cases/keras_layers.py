@@ -278,3 +278,21 @@ for p in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"):
         if not (p == "float64" and name in ("Conv2D", "LSTM", "GRU")) and not (p == "bfloat16" and name in ("LSTM", "GRU")):  # those ONNX Runtime, these TensorFlow has no kernel for
             add(f"policy/{p}_{name}", f"{expression}, dtype='{p}')", x, both=p in ("mixed_float16", "float64"))
     add(f"policy/{p}_MultiHeadAttention", f"lambda x: L.MultiHeadAttention(2, 3, dtype='{p}')(x, x, use_causal_mask=True)", f(2, 4, 3), both=p in ("mixed_float16", "float64"))
+# what GPTQ and AWQ make is marked as made, and its zeros are saved, which Keras 3.15 forgets
+for p in ("int8", "int4/-1", "int4/2", "float8", "gptq/4/2", "gptq/8/2", "awq/4/2"):
+    for src in ("float32", "mixed_bfloat16", "mixed_float16"):
+        if p == "int8" and src == "mixed_float16":
+            continue
+        layers = [("Dense", "L.Dense(3, activation='relu'", f(2, 4)), ("EinsumDense", "L.EinsumDense('abc,cde->abde', output_shape=(None, 2, 3), bias_axes='de'", f(2, 3, 4)), ("EinsumDense_merged", "L.EinsumDense('abde,dec->abc', output_shape=(None, 4)", f(2, 3, 2, 4))]
+        if p[0] == "i":
+            layers += [("Embedding", "L.Embedding(10, 4", i(2, 3)), ("ReversibleEmbedding", "L.ReversibleEmbedding(10, 4", i(2, 3))]
+        for name, expression, x in layers:
+            made = f"{expression}, dtype='{p}_from_{src}')"
+            if p[0] in "ga":
+                made = f"lambda x: (lambda l: (l(x), setattr(l, 'is_{p[:p.index(chr(47))]}_calibrated', True), setattr(l, '_get_kernel_with_merged_lora', lambda: (None, None, l.kernel_zero)))[0])({made})"
+            add(f"policy/{p.replace('/-1', '').replace('/', '_')}_{src}_{name}", made, x)
+for p in ("int8", "int4/-1"):
+    add(f"policy/{p.partition('/')[0]}_reverse", f"lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, dtype='{p}_from_float32', logit_soft_cap=3.0))", i(2, 3))
+add("policy/int8_reverse_untied", "lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, tie_weights=False, dtype='int8_from_float32'))", i(2, 3))
+add("policy/int4_reverse_blocks", "lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, dtype='int4/2_from_float32'))", i(2, 3))
+add("policy/gptq_unsaved", "lambda x: (lambda l: (l(x), setattr(l, 'is_gptq_calibrated', True))[0])(L.Dense(3, dtype='gptq/4/2_from_float32'))", f(2, 4))

@@ -124,7 +124,11 @@ def weights(model: Any, rng: np.random.Generator, kept: set[int]) -> None:
         path = getattr(w, "path", w.name)
         if id(w) in kept or "seed" in path or "spectrogram" in path or (value.dtype.kind in "iu" and value.ndim == 0):
             continue
-        if value.dtype == np.int8:
+        if path.endswith("g_idx"):
+            new = np.arange(value.size) // 2  # groups of two
+        elif value.dtype == np.uint8:
+            new = rng.integers(0, 256, value.shape)
+        elif value.dtype == np.int8:
             new = rng.integers(-100, 100, value.shape)
         elif value.dtype.kind in "iu":
             continue

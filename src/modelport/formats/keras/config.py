@@ -256,6 +256,8 @@ def _call(record: Any, layers: Mapping[str, Layer]) -> Call:
 
 
 def _old(item: Any, kwargs: dict[str, Any], layers: Mapping[str, Layer]) -> Any:
+    if item == []:  # of a nested structure: a list of nothing
+        return item
     if not isinstance(item, list) or len(item) < 3:
         raise CorruptFile("an input of a layer's call has no layer, call and output")
     if len(item) > 3 and isinstance(item[3], dict):

@@ -302,8 +302,14 @@ class Reader:
         slots = layers.slots(kind, config, compute_dtype(config)[1])
         spec = [(part, name) for part, name, there in slots if there]
         old = self.major < 2 or (self.legacy and self.backend == "theano")
-        found = iter(keras1.weights(kind, config, scope, spec, here, self.backend, self.major) if old
-                     else scope.take(spec, here))
+        try:
+            found = iter(keras1.weights(kind, config, scope, spec, here, self.backend, self.major) if old
+                         else scope.take(spec, here))
+        except CorruptFile:
+            if compute_dtype(config)[1].partition("/")[0] in ("gptq", "awq"):
+                raise Unsupported("the zeros of its groups are not in the file: Keras 3.15 does not save them, and "
+                                  "cannot load the file itself") from None
+            raise
         return [next(found) if there else None for _, _, there in slots]
 
     def _attributes(self, layer: Layer, kind: str, kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:

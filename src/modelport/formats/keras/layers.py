@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...errors import Unsupported
+
 OLD_NAMES = {  # of Keras 1, of other spellings, and of layers that only differ in how they were computed
     "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D",
     "Deconvolution2D": "Conv2DTranspose",
@@ -64,10 +66,21 @@ def slots(kind: str, config: Mapping[str, Any], quantized: str) -> list[tuple[st
     out = [(*_parted(w), present(kind, config, w.rpartition("/")[2]) and (not w.startswith("gate") or gated))
            for gated in [bool(config.get("use_gate"))] for w in WEIGHTS.get(kind, "").split()]
     mode, _, block = quantized.partition("/")
+    grouped = mode == "int4" and block not in ("", "-1")
+    if mode in ("gptq", "awq") and kind in ("Dense", "EinsumDense"):
+        names = ["kernel", "kernel_scale", "kernel_zero|zero_point", *["awq_scales"][:mode == "awq"], "g_idx"]
+        return [("", "bias", present(kind, config, "bias")), *(("", n, True) for n in names)]
+    if mode in ("int8", "int4") and kind == "ReversibleEmbedding":
+        tied = bool(config.get("tie_weights", True))
+        if mode == "int4" and not tied:
+            raise Unsupported("a second table of 4 bits")
+        names = ["embeddings", "embeddings_scale", *["embeddings_zero", "g_idx"][:2 * grouped],
+                 *["reverse_embeddings", "reverse_embeddings_scale"][:2 * (not tied)]]
+        return [("", n, True) for n in names]
     if mode in ("int8", "int4") and kind in ("Dense", "EinsumDense", "Embedding"):
         stem = "embeddings" if kind == "Embedding" else "kernel"
         out += [("", f"{stem}_scale", True)]
-        if mode == "int4" and block not in ("", "-1"):
+        if grouped:
             out += [("", f"{stem}_zero", True), ("", "g_idx", True)]
     if mode == "float8" and kind in ("Dense", "EinsumDense"):
         out += [("", name, True) for name in ("inputs_scale", "inputs_amax_history", "kernel_scale")]

@@ -34,7 +34,7 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Any:
         computed = "float32"
     here = op.at(node)
     assert isinstance(here, KerasBuilder)
-    here.legacy = legacy
+    here.legacy, here.bfloat16 = legacy, computed == "bfloat16"
     inputs = list(node.inputs)
     if not node.op.startswith(("ops.", "mask.", "TimeDistributed.")):
         small, want = computed == "bfloat16", numpy_dtype(computed)

@@ -6,40 +6,20 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.decompose.kernels.windows import padding_word
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from ....ir.types import Dim, Type, is_float
+from ....ir.types import Type, is_float
 from .common import Ints, array, call, dims, floating, from_onnx, rank
-
-
-def same(size: Dim, kernel: int, stride: int, dilation: int) -> tuple[int, int] | None:
-    """The pads that ``same`` means along an axis, if they are known: with a stride of one for every size."""
-    reach = (kernel - 1) * dilation + 1
-    if isinstance(size, int):
-        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
-    elif stride == 1:
-        total = reach - 1
-    else:
-        return None
-    return total // 2, total - total // 2
 
 
 def padding(k: Builder, x: Value, kernel: Ints, strides: Ints, dilations: Ints, pads: Ints, auto_pad: str,
             fill: Any = None) -> tuple[Value, str]:
     """The input, padded if need be, and the word for the padding of the layer."""
-    n = len(kernel)
-    if auto_pad == "SAME_UPPER":
-        return x, "same"
-    if auto_pad not in ("NOTSET", "VALID"):
-        raise Unsupported(f"auto_pad {auto_pad} of sizes that are only known at run time")
-    if not any(pads):
-        return x, "valid"
     assert x.shape is not None
-    wanted = [same(d, w, s, r) for d, w, s, r in zip(x.shape[1:n + 1], kernel, strides, dilations, strict=True)]
-    pairs = tuple(zip(pads[:n], pads[n:], strict=True))
-    if all(a == b for a, b in zip(wanted, pairs, strict=True)):
-        return x, "same"
-    return padded(k, x, pairs, fill), "valid"
+    word = padding_word(x.shape[1:-1], kernel, strides, dilations, pads, auto_pad)
+    n = len(kernel)
+    return (x, word.lower()) if word else (padded(k, x, tuple(zip(pads[:n], pads[n:], strict=True)), fill), "valid")
 
 
 def padded(k: Builder, x: Value, pairs: tuple[tuple[int, int], ...], fill: Any = None) -> Value:

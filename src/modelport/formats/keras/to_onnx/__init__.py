@@ -18,9 +18,11 @@ from . import (
     reduce,
     shape,
     signal,
+    tensorflow,
     text,
 )
 from .common import to_onnx
 
 __all__ = ["activation", "attention", "conv", "image", "index", "loss", "math", "matmul", "norm", "numeric", "place",
-           "pool", "preprocess", "quant", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+           "pool", "preprocess", "quant", "recurrent", "reduce", "shape", "signal", "tensorflow", "text",
+           "to_onnx"]

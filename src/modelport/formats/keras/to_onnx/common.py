@@ -22,10 +22,12 @@ class KerasBuilder(HubBuilder):
     """The builder of hub nodes, which knows what a layer's policy and generation say.
 
     ``legacy`` is 1 or 2 for files of Keras 1 and 2, else 0; ``compute`` the element type that the layer computes in;
-    ``moved`` the weights that were transposed before, so that a layer that is called often has them once."""
+    ``bfloat16`` says that the layer itself computes in that; ``moved`` are the weights that were transposed before, so
+    that a layer that is called often has them once."""
 
     legacy: int = 0
     compute: DType = F32
+    bfloat16: bool = False
     moved: dict[Any, Value]
 
     def __init__(self, *args: Any) -> None:
@@ -41,6 +43,7 @@ class KerasBuilder(HubBuilder):
     def _same(self, made: Builder) -> KerasBuilder:
         assert isinstance(made, KerasBuilder)
         made.legacy, made.compute, made.moved = self.legacy, self.compute, self.moved
+        made.bfloat16 = self.bfloat16
         return made
 
 
@@ -258,7 +261,7 @@ _ORDER = [BOOL, *(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "u8"
 
 def promote(op: Builder, *xs: Value) -> list[Value]:
     """Operands in one element type, as Keras finds it; Python's numbers (64-bit constants without axes) give way."""
-    firm = [x for x in xs if not weak(x)]
+    firm = [x for x in xs if not weak(op, x)]
     if not firm:
         kind = np.result_type(*(x.dtype for x in xs))
         dtype = F32 if kind.kind == "f" else I32 if kind.kind == "i" else kind
@@ -283,14 +286,15 @@ def promote(op: Builder, *xs: Value) -> list[Value]:
     return [cast(op, x, dtype) for x in xs]
 
 
-def weak(x: Value) -> bool:
-    """Whether a value is a number of Python, which has no element type of its own."""
-    return x.data is not None and x.shape == () and x.dtype in (F64, I64, BOOL)
+def weak(op: Builder, x: Value) -> bool:
+    """Whether a value is a number of Python, which has no element type of its own; in files of the older generations
+    constants are lists of such numbers."""
+    return x.data is not None and x.dtype in (F64, I64, BOOL) and (x.shape == () or generation(op) < 3)
 
 
 def tensor(op: Builder, x: Value) -> Value:
     """A value that may be a Python number, as Keras makes a tensor of it."""
-    return promote(op, x)[0] if weak(x) else x
+    return promote(op, x)[0] if weak(op, x) else x
 
 
 def numpy_dtype(name: Any) -> DType:

@@ -110,12 +110,13 @@ def conv_transpose(op: Builder, x: Value, kernel: Value, bias: Value | None = No
                    use_bias: bool = True, groups: int = 1, rank: Any = None) -> Any:
     if groups != 1:
         raise Unsupported("groups of a transposed convolution")
-    return activated(op, _transposed(op, real(op, x), kernel, bias, strides, padding, output_padding, data_format,
-                                     dilation_rate), activation)
+    y = transposed_convolution(op, real(op, x), kernel, bias, strides, padding, output_padding, data_format,
+                               dilation_rate)
+    return activated(op, y, activation)
 
 
-def _transposed(op: Builder, x: Value, kernel: Value, bias: Value | None, strides: Any, padding: str,
-                output_padding: Any, data_format: str, dilation_rate: Any) -> Any:
+def transposed_convolution(op: Builder, x: Value, kernel: Value, bias: Value | None, strides: Any, padding: str,
+                           output_padding: Any, data_format: str, dilation_rate: Any) -> Any:
     """The gradient of a convolution: what that would pad is cut off here; the kernel is ``(spatial..., out, in)``."""
     n = rank(x) - 2
     *size, _, _ = dims(kernel, what="the kernel")
@@ -211,6 +212,6 @@ def separable_conv_operation(op: Builder, x: Value, depthwise_kernel: Value, poi
 def conv_transpose_operation(op: Builder, x: Value, kernel: Value, *, strides: Any = 1, padding: str = "valid",
                              output_padding: Any = None, data_format: str = "channels_last",
                              dilation_rate: Any = 1) -> Any:
-    return _transposed(op, x, kernel, None, strides, padding, output_padding, data_format, dilation_rate)
+    return transposed_convolution(op, x, kernel, None, strides, padding, output_padding, data_format, dilation_rate)
 
 

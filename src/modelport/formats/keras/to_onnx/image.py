@@ -10,7 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import is_float
-from .common import axis_of, dims, first, flip, generation, ints, layout, number, rank, real, room, spatial, to_onnx
+from .common import axis_of, dims, first, generation, ints, layout, number, rank, real, room, spatial, to_onnx
 
 
 def resized(op: Builder, x: Value, height: int, width: int, interpolation: str, antialias: bool,
@@ -211,11 +211,6 @@ def rgb_to_grayscale(op: Builder, x: Value, *, data_format: str = "channels_last
     shape[axis] = 3
     weights = np.array([0.2989, 0.5870, 0.1140]).reshape(shape)
     return op.ReduceSum(op.Mul(x, weights.astype(x.dtype)), ints([axis]), keepdims=1)
-
-
-@to_onnx("ops.tf_flip_left_right")
-def flip_left_right(op: Builder, x: Value) -> Any:
-    return op.Identity(flip(op, x, axis_of(x, -2)))
 
 
 @to_onnx("AutoContrast")

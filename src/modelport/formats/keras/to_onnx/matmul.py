@@ -92,6 +92,7 @@ def matmul_of_tensorflow(op: Builder, a: Value, b: Value, *, transpose_a: bool =
     def turned(x: Value) -> Any:
         n = rank(x)
         return op.Transpose(x, perm=[*range(n - 2), n - 1, n - 2])
+    a, b = promote(op, a, b)
     return op.MatMul(turned(a) if transpose_a else a, turned(b) if transpose_b else b)
 
 
@@ -199,6 +200,8 @@ def outer(op: Builder, a: Value, b: Value) -> Any:
 
 @to_onnx("ops.einsum")
 def einsum(op: Builder, *xs: Value, subscripts: str) -> Any:
+    if not xs:
+        raise Unsupported("the file does not say its operands, which Keras 2 leaves out")
     return op.Einsum(*promote(op, *xs), equation=subscripts.replace(" ", ""))
 
 

@@ -37,16 +37,16 @@ def pool_operation(op: Builder, x: Value, *, pool_size: Any, strides: Any = None
     return pooled(op, x, kind, pool_size, strides, padding, data_format)
 
 
-@to_onnx("ops.tf_pool")
+@to_onnx("ops.tf_max_pool", "ops.tf_avg_pool")
 def pool_of_tensorflow(op: Builder, x: Value, *, ksize: Any, strides: Any, padding: str,
                        data_format: str = "NHWC") -> Any:
     assert op.node is not None
-    kind = "MaxPool" if "max" in op.node.origin else "AveragePool"
-    if "max" not in op.node.origin and "avg" not in op.node.origin:
-        raise Unsupported("a pooling whose kind its name does not tell")
+    kind = "MaxPool" if op.node.op == "ops.tf_max_pool" else "AveragePool"
 
     def two(v: Any) -> Any:
         return v[1:3] if isinstance(v, list) and len(v) == 4 else v
+    if not isinstance(padding, str):
+        raise Unsupported("explicit padding of a pooling")
     return pooled(op, x, kind, two(ksize), two(strides), padding,
                   "channels_first" if data_format == "NCHW" else "channels_last")
 

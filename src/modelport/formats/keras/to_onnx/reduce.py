@@ -74,8 +74,7 @@ def logsumexp(op: Builder, x: Value, *, axis: Any = None, keepdims: bool = False
 @to_onnx("ops.norm")
 def norm(op: Builder, x: Value, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     axes = axes_of(x, axis)
-    if ord not in (None, 2, "euclidean", "fro", 1) or (ord in (1, 2) and len(axes) != 1) or \
-            (ord is None and axis is None and rank(x) > 2 and generation(op) < 3):
+    if ord not in (None, 2, "euclidean", "fro", 1) or (ord in (1, 2) and len(axes) != 1):
         raise Unsupported(f"the norm {ord} over {len(axes)} axes")
     return op.add("ReduceL1" if ord == 1 else "ReduceL2", real(op, x), ints(axes), keepdims=int(bool(keepdims)))
 
