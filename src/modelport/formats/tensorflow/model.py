@@ -46,6 +46,7 @@ class Model:
         self.assigned: dict[Variable, None] = {}
         self.explicit: dict[Variable, Value] | None = None
         self.effects = False
+        self.loading = False
         self.nodes = 0
         self.notes: dict[Note, None] = {}
 
@@ -99,11 +100,11 @@ class Model:
         """Runs what initialises the model, for the variables it assigns and the tables it fills."""
         scope = Scope(self, self.names, Body())
         scope.memo.update({k: list(v) for k, v in given.items()})
-        self.effects = True
+        self.effects = self.loading = True
         try:
             scope.run([r.partition(":")[0].lstrip("^") for r in roots])
         finally:
-            self.effects = False
+            self.effects = self.loading = False
         for variable, value in scope.body.state.items():
             if value.data is not None and variable in self.assigned:
                 variable.value = value

@@ -223,8 +223,9 @@ def fill(scope: Scope, node: Any, a: Attributes, ins: list[Result]) -> Sequence[
             raise Unsupported("a table that is filled with what is computed at run time")
         if k.type.size != v.type.size:
             raise CorruptFile(f"a table of {k.type.size} keys and {v.type.size} values")
-        if scope.body.parent is not None:
-            raise Unsupported("a table that is filled in a branch or a loop")
+        added = handle.keys is not None and (not scope.model.loading or "Insert" in node.op)
+        if scope.body.parent is not None or added:
+            raise Unsupported("a table that changes while the model runs")
         handle.keys, handle.values = k.data, v.data
     return []
 
