@@ -157,7 +157,7 @@ def tensorflow_page() -> str:
         lines.append([f"`{op}`", f"{passed} of {len(cases)}", why])
     sys.path.insert(0, str(ROOT / "src"))
     from modelport.formats.tensorflow.to_onnx import to_onnx
-    named = {op for op in to_onnx if not op.startswith("recurrent.") and op not in (
+    named = {op for op in to_onnx if not op.startswith(("recurrent.", "random.")) and op not in (
         "WhileStacked", "TensorListKeepLast", "TensorListReserveLike")}
     return f"""# TensorFlow
 
