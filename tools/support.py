@@ -225,12 +225,22 @@ Real numbers agree to 1e-5 of the range, integers to one step.
 """
 
 
+def _operation(case: str) -> str:
+    """The function of a case's name, which may say more behind it."""
+    from modelport.formats.keras.to_onnx import to_onnx
+    parts = case.split("_")
+    names = ["_".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    public = {"allclose": "all_close", "isin": "is_in", "searchsorted": "search_sorted", "cdist": "c_dist",
+              "batch_normalization": "batch_norm"}
+    return next((n for n in names if f"ops.{public.get(n, n)}" in to_onnx), names[-1])
+
+
 def keras_page() -> str:
     verdicts = table("keras.txt")
     groups: dict[str, list[str]] = defaultdict(list)
     for case in verdicts:
         head, _, rest = case.partition("/")
-        groups[f"keras.ops.{rest.partition('@')[0].partition('_')[0]}" if head == "ops" else
+        groups[f"keras.ops.{_operation(rest.partition('@')[0])}" if head == "ops" else
                head.partition("@")[0]].append(case)
     named = {"TFOpLambda": "functions of TensorFlow in models of Keras 2", "model": "nested, shared and masked models",
              "policy": "policies of half precision and of quantization", "h5": ".h5 files of Keras 3"}

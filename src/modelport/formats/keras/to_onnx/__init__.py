@@ -2,20 +2,19 @@
 from . import (
     activation,
     attention,
+    compare,
     conv,
     image,
     index,
-    loss,
     math,
     matmul,
     norm,
-    numeric,
-    place,
     pool,
     preprocess,
     quant,
     recurrent,
     reduce,
+    select,
     shape,
     signal,
     tensorflow,
@@ -23,6 +22,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "attention", "conv", "image", "index", "loss", "math", "matmul", "norm", "numeric", "place",
-           "pool", "preprocess", "quant", "recurrent", "reduce", "shape", "signal", "tensorflow", "text",
-           "to_onnx"]
+__all__ = ["activation", "attention", "compare", "conv", "image", "index", "math", "matmul", "norm", "pool",
+           "preprocess", "quant", "recurrent", "reduce", "select", "shape", "signal", "tensorflow", "text", "to_onnx"]

@@ -33,7 +33,7 @@ from .common import (
 )
 from .conv import convolve, depthwise, transposed_convolution
 from .index import one_hot, take
-from .place import diagonal, extract_patches
+from .select import diagonal, extract_patches
 
 # -- numbers
 
