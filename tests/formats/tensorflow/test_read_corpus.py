@@ -12,6 +12,7 @@ import modelport
 from modelport.errors import ModelportError, UnsupportedModel
 from modelport.formats import onnx as format_onnx
 from modelport.formats import tensorflow
+from modelport.hub.evaluate import RANDOM as DRAWN
 from modelport.hub.layout import channels_first
 from modelport.runtimes import start
 
@@ -103,7 +104,8 @@ def equal(want: np.ndarray, got: np.ndarray) -> bool:
 
 
 def verdict(folder: Path, made: Path) -> str:
-    """``equal``, ``unsupported``, ``wrong`` or ``error``: what becomes of a recorded graph."""
+    """``equal``, ``unsupported``, ``wrong`` or ``error``: what becomes of a recorded graph; ``random`` if no two runs
+    are alike and the shapes are as recorded."""
     want = recorded(folder)
     names = [o.rpartition(".")[0] + ":" + o.rpartition(".")[2] if o.rpartition(".")[2].isdigit() else o for o in want]
     try:
@@ -113,12 +115,17 @@ def verdict(folder: Path, made: Path) -> str:
             file = folder / f"{name}.placeholder.csv"
             shape = [int(d) for d in (folder / f"{name}.placeholder.shape").read_text().split()]
             feeds[name] = parsed([x for x in file.read_text().split("\n") if x], v.dtype, shape)
-        format_onnx.write(format_onnx.from_hub(channels_first(tensorflow.to_hub(raw))), made)
+        hub = channels_first(tensorflow.to_hub(raw))
+        format_onnx.write(format_onnx.from_hub(hub), made)
         got = start("onnxruntime", made, optimize=False).run(feeds)
     except UnsupportedModel:
         return "unsupported"
     except ModelportError as e:
         return f"error: {e}"
+    if any(n.op in DRAWN for n in hub.walk()):
+        fit = all(parsed(lines, g.dtype, shape).shape == g.shape
+                  for (lines, shape), g in zip(want.values(), got.values(), strict=True))
+        return "random" if fit else "wrong"
     same = all(equal(parsed(lines, g.dtype, shape), g)
                for (lines, shape), g in zip(want.values(), got.values(), strict=True))
     return "equal" if same else "wrong"
@@ -134,8 +141,8 @@ def test_the_recorded_suite(tmp_path: Path) -> None:
     for file in sorted(tmp_path.rglob("frozen_model.pb")):
         found = verdict(file.parent, tmp_path / "m.onnx")
         count[found.partition(":")[0]] += 1
-        if found not in ("equal", "unsupported"):
+        if found not in ("equal", "unsupported", "random"):
             wrong.append((str(file.parent.relative_to(tmp_path)), found))
     assert count.total() == 498
     assert not wrong
-    assert count["equal"] >= 0.95 * 498
+    assert count["equal"] >= 0.95 * 498, count
