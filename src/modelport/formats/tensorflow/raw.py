@@ -14,6 +14,7 @@ from ...errors import Unsupported
 from ...ir.graph import Value
 from ...ir.rules import Builder
 from ...ir.types import Dim, DType, Shape, Type
+from ..writing import numbers
 from .ops import DTYPE, REQUIRED, Argument, Definition, definition
 
 Inputs = Sequence["Value | None"]
@@ -53,11 +54,6 @@ class RawBuilder(Builder):
         if not self.dialect.has(op):
             raise Unsupported(f"{self.dialect.name} has no operator {op}")
         return super().add(op, *inputs, outputs=outputs, type=type, **attrs)
-
-
-def numbers(v: Value | None) -> list[int] | None:
-    """The elements of a constant of integers, or ``None``."""
-    return None if v is None or v.data is None else [int(n) for n in v.numpy().reshape(-1)]
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -13,6 +13,7 @@ from ...errors import Unsupported
 from ...ir.graph import Value
 from ...ir.rules import Builder
 from ...ir.types import Dim, DType, Shape, Type
+from ..writing import numbers
 from .tensors import DTYPES, NAMES
 
 BOOL, F32, I32, I64 = map(np.dtype, ("?", "f4", "i4", "i8"))
@@ -53,11 +54,6 @@ def _truth(ins: Inputs, attrs: Attributes) -> Type:
 def _cast(ins: Inputs, attrs: Attributes) -> Type:
     assert ins[0] is not None
     return Type(DTYPES[attrs["out_data_type"]], ins[0].shape)
-
-
-def numbers(v: Value | None) -> list[int] | None:
-    """The elements of a constant of integers, or ``None``."""
-    return None if v is None or v.data is None else [int(n) for n in v.numpy().reshape(-1)]
 
 
 def _length(v: Value | None) -> int | None:

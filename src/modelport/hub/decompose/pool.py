@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import Unsupported
 from ...ir.graph import Value, constant
 from ...ir.rules import Builder, Rules
+from ...ir.tensor import Array
 from ...ir.types import Dim
 from .eager import eager, i64, size
 
@@ -49,15 +50,36 @@ def window(length: Dim, kernel: int, stride: int, dilation: int, before: int, af
     return before, after, (count - 1) * stride + reach - padded
 
 
-def windows(x: Value, kernel: Ints, strides: Ints, dilations: Ints, pads: Ints, auto_pad: str,
-            ceil_mode: int) -> list[Pads]:
-    """:func:`window` for each spatial axis of ``x``, channels first."""
+def windows(x: Value, kernel: Ints, strides: Ints, dilations: Ints, pads: Ints, auto_pad: str, ceil_mode: int,
+            last: bool = False) -> list[Pads]:
+    """:func:`window` for each spatial axis of ``x``, channels first or ``last``."""
     n = len(kernel)
     if x.shape is None or len(x.shape) != n + 2:
         raise Unsupported("pooling of a value of unknown rank")
     pads = pads or (0,) * (2 * n)
     return [window(d, k, s, r, a, b, auto_pad, ceil_mode) for d, k, s, r, a, b in zip(
-        x.shape[2:], kernel, strides or (1,) * n, dilations or (1,) * n, pads[:n], pads[n:], strict=True)]
+        x.shape[1:-1] if last else x.shape[2:], kernel, strides or (1,) * n, dilations or (1,) * n, pads[:n], pads[n:],
+        strict=True)]
+
+
+def flattened(pads: Sequence[Pads]) -> list[int]:
+    """The pads of :func:`window` for each axis as all beginnings, then all ends."""
+    return [a for a, _, _ in pads] + [b + c for _, b, c in pads]
+
+
+def shares(sizes: Sequence[Dim], kernel: Ints, strides: Ints, pads: Sequence[Pads], count_include_pad: int) -> Array:
+    """What averages of windows that count every zero around them are to be multiplied with, to leave out those that do
+    not count; channels last, one for each place along each axis where they differ."""
+    share: Array = np.ones((1,) * (len(kernel) + 2))
+    for a, (length, k, s, pad) in enumerate(zip(sizes, kernel, strides, pads, strict=True)):
+        if any(pad) and not (count_include_pad and not pad[2]):
+            if not isinstance(length, int):
+                raise Unsupported("pads that do not count, of sizes that are only known at run time")
+            number = counts(length, k, s, 1, pad, bool(count_include_pad))
+            if not number.all():
+                raise Unsupported("windows of pads alone")
+            share = share * (k / number).reshape([-1 if b == a + 1 else 1 for b in range(share.ndim)])
+    return share
 
 
 def padded(op: Builder, x: Value, before: Ints, after: Ints, fill: Any) -> Value:

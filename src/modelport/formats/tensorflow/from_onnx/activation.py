@@ -8,7 +8,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.types import is_float
-from .common import FLOATS, NUMBERS, TF, carry, from_onnx, rank, scalar, together, transpose
+from ...writing import rank
+from .common import FLOATS, NUMBERS, TF, carry, from_onnx, scalar, together, transpose
 
 _SIMPLE = {"Sigmoid": "Sigmoid", "Tanh": "Tanh", "Softsign": "Softsign"}
 

@@ -16,13 +16,13 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Rules
 from ....ir.tensor import Tensor
 from ....ir.types import Dim, DType, Type, dtype_name
-from ..raw import RawBuilder, numbers
+from ...writing import common_type, rank, small
+from ..raw import RawBuilder
 
 TF = RawBuilder
 from_onnx = Rules("ONNX", "TensorFlow")
 BOOL, F16, F32, F64, I8, U8, I16, I32, I64, U64 = map(np.dtype, ("?", "f2", "f4", "f8", "i1", "u1", "i2", "i4", "i8",
                                                                  "u8"))
-INT32 = (-(1 << 31), (1 << 31) - 1)
 BF16 = np.dtype(ml_dtypes.bfloat16)
 FLOATS = "f4 f8 f2 bf"
 INTS = "i4 i8 u1 i1 i2 u2 u4 u8"
@@ -71,19 +71,9 @@ def _holds(a: DType, b: DType) -> bool:
 
 
 def together(tf: TF, values: Sequence[Value], kinds: str) -> list[Value]:
-    """Inputs of one operator in one element type of those named.
-
-    Integers are 32 bits wide where all of them are, constants that fit counting as such; else 64."""
-    kept = [v.dtype for v in values if v.data is None] or [v.dtype for v in values]
-    dtype = max(kept, key=lambda d: d.itemsize)
-    if dtype == I32 and any(v.data is not None and v.dtype == I64 and not small(v) for v in values):
-        dtype = I64
+    """Inputs of one operator in one element type of those named."""
+    dtype = common_type(values)
     return [carry(tf, cast(tf, v, dtype), kinds) for v in values]
-
-
-def small(v: Value) -> bool:
-    """Whether every element of an integer constant fits 32 bits."""
-    return not v.type.size or bool(INT32[0] <= int(v.numpy().min()) and int(v.numpy().max()) <= INT32[1])
 
 
 def room(tf: TF, values: Sequence[Value]) -> list[Value]:
@@ -120,34 +110,6 @@ def alike(tf: TF, values: Sequence[Value]) -> list[Value]:
 def ints(values: Iterable[int]) -> Value:
     """A constant list of 32-bit integers."""
     return constant(np.asarray(list(values), I32).reshape(-1))
-
-
-def known(x: Value | None, what: str) -> list[int]:
-    """The elements of an integer value that the translation needs at conversion time."""
-    found = numbers(x)
-    if found is None and x is not None and x.elements is not None and all(isinstance(e, int) for e in x.elements):
-        found = [e for e in x.elements if isinstance(e, int)]
-    if found is None:
-        raise Unsupported(f"{what} is computed at run time and is needed as a constant")
-    return found
-
-
-def rank(x: Value, most: int | None = None) -> int:
-    """The number of axes, at most ``most``."""
-    if x.rank is None:
-        raise Unsupported("the rank of an input is not known")
-    if most is not None and x.rank > most:
-        raise Unsupported(f"{x.rank} axes; the kernel takes {most}")
-    return x.rank
-
-
-def dims(x: Value, what: str = "an input") -> list[int]:
-    """The static sizes of ``x``."""
-    rank(x)
-    assert x.shape is not None
-    if not x.type.static:
-        raise Unsupported(f"the shape of {what} has to be known and is {x.type}")
-    return [d for d in x.shape if isinstance(d, int)]
 
 
 def sizes(tf: TF, x: Value, first: int, last: int) -> Value:

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....errors import Unsupported
-from ....hub import infer
-from ....hub.decompose.kernels.resizing import WAYS, computes
-from ....hub.decompose.resize import Axis, resized_axes
-from ....hub.layout import last_to_first
+from ....hub.decompose.kernels.resizing import Plan, planned
 from ....ir.graph import Value
 from ....ir.types import Type
-from .common import NUMBERS, TF, carry, concat, from_onnx, i32, ints, rank, sizes
+from ...writing import rank
+from .common import NUMBERS, TF, carry, concat, from_onnx, i32, ints, sizes
 from .conv import Flat, inner
 
 
@@ -22,55 +20,31 @@ def resize(tf: TF, x: Value, roi: Value | None = None, scales: Value | None = No
            keep_aspect_ratio_policy: str = "stretch", mode: str = "nearest",
            nearest_mode: str = "round_prefer_floor") -> Any:
     n = rank(x) - 2
-    if antialias or mode not in ("nearest", "linear") or n not in (1, 2) or tf.out.shape is None:
-        raise Unsupported(f"{n} spatial axes, mode {mode}" + ", antialias" * bool(antialias))
-    first = last_to_first(n + 2)
-    assert x.shape is not None
-    like = Value(Type(x.dtype, tuple(x.shape[k] for k in first)))
-    out = Value(Type(x.dtype, tuple(tf.out.shape[k] for k in first)))
-    if coordinate_transformation_mode == "tf_crop_and_resize":
-        raise Unsupported("tf_crop_and_resize")
-    changed = resized_axes(infer.builder(), like, out, roi, scales, new, axes=axes,
-                           coordinate_transformation_mode=coordinate_transformation_mode,
-                           keep_aspect_ratio_policy=keep_aspect_ratio_policy)
-    if any(a.axis < 2 for a in changed):
-        raise Unsupported("a batch or channels that change")
-    ways = [w for w in WAYS if all(computes(a, w, mode, coordinate_transformation_mode, nearest_mode)
-                                   for a in changed)]
-    if not ways:
-        raise Unsupported(f"{mode} {coordinate_transformation_mode} {nearest_mode} of these sizes")
-    align, half = WAYS[ways[0]]
+    plan = planned(x, tf.out.shape, roi, scales, new, antialias=antialias, axes=axes, mode=mode,
+                   transformation=coordinate_transformation_mode, policy=keep_aspect_ratio_policy,
+                   nearest_mode=nearest_mode)
     flat = Flat(n == 1)
-    shape = _shape(tf, x, like, changed, new, axes, n)
+    shape = _shape(tf, x, plan, new, n)
     if flat.one:
         shape = concat(tf, [ints([1]), shape])
     linear = mode == "linear"
     x = carry(tf, x, "f4" if linear else NUMBERS)  # the linear kernel delivers float32 of whatever it takes
-    y = tf.add("ResizeBilinear" if linear else "ResizeNearestNeighbor", flat.ins(tf, x), shape, align_corners=align,
-               half_pixel_centers=half, type=inner(tf, flat, x.dtype))
+    y = tf.add("ResizeBilinear" if linear else "ResizeNearestNeighbor", flat.ins(tf, x), shape,
+               align_corners=plan.align_corners, half_pixel_centers=plan.half_pixel_centers,
+               type=inner(tf, flat, x.dtype))
     return flat.out(tf, y)
 
 
-def _shape(tf: TF, x: Value, like: Value, changed: Sequence[Axis], new: Value | None, axes: Sequence[int],
-           n: int) -> Value:
+def _shape(tf: TF, x: Value, plan: Plan, new: Value | None, n: int) -> Value:
     """The spatial sizes of the result."""
-    assert like.shape is not None
-    made: list[int | None] = [d if isinstance(d, int) else None for d in like.shape[2:]]
-    factors = [1] * n
-    for a in changed:
-        made[a.axis - 2] = None if a.lengths is None else a.lengths[1]
-        factors[a.axis - 2] = int(a.factor or 0)
-    if all(d is not None for d in made):
-        return ints([d for d in made if d is not None])
-    if all(factors):  # whole multiples of what there is
+    if plan.sizes is not None:
+        return ints(plan.sizes)
+    if plan.factors is not None:
         now = sizes(tf, x, 1, n + 1)
-        several: Value = now if factors == [1] * n else tf.Mul(now, ints(factors))
+        several: Value = now if plan.factors == [1] * n else tf.Mul(now, ints(plan.factors))
         return several
-    named = [a % (n + 2) for a in axes] or list(range(n + 2))
-    if new is None or named[-n:] != list(range(2, n + 2)):
-        raise Unsupported("sizes that are only known at run time")
     said = i32(tf, new, "the size")
-    part: Value = said if len(named) == n else tf.Slice(said, ints([len(named) - n]), ints([n]))
+    part: Value = tf.Slice(said, ints([plan.skipped]), ints([n])) if plan.skipped else said
     return part
 
 

@@ -9,12 +9,12 @@ from ....errors import Unsupported
 from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.types import Type
+from ...writing import INT32, rank
 from .common import (
     BOOL,
     F32,
     I32,
     I64,
-    INT32,
     NUMBERS,
     TF,
     alike,
@@ -25,7 +25,6 @@ from .common import (
     i32,
     index,
     ints,
-    rank,
     room,
     scalar,
     sizes,

@@ -5,7 +5,8 @@ from typing import Any
 
 from ....errors import Unsupported
 from ....ir.graph import Value
-from .common import FLOATS, TF, from_onnx, rank, room, together, transpose
+from ...writing import rank
+from .common import FLOATS, TF, from_onnx, room, together, transpose
 
 _KINDS = f"{FLOATS} i4 i8"
 

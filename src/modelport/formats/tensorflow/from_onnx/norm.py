@@ -5,7 +5,8 @@ from typing import Any
 
 from ....errors import Unsupported
 from ....ir.graph import Value
-from .common import TF, carry, from_onnx, rank
+from ...writing import rank
+from .common import TF, carry, from_onnx
 
 
 @from_onnx("nhwc.LRN")

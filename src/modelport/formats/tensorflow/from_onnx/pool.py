@@ -4,23 +4,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ....errors import Unsupported
-from ....hub.decompose.pool import Pads, counts, lowest, window
+from ....hub.decompose.pool import flattened, lowest, shares, windows
 from ....ir.graph import Value, constant
-from .common import FLOATS, NUMBERS, TF, carry, from_onnx, ints, rank
+from ...writing import rank
+from .common import FLOATS, NUMBERS, TF, carry, from_onnx, ints
 from .conv import Flat, inner, padded, padding
 
 Ints = Sequence[int]
-
-
-def _windows(x: Value, kernel: Ints, strides: Ints, pads: Ints, auto_pad: str, ceil_mode: int) -> list[Pads]:
-    """The pads of each spatial axis of ``x``, channels last."""
-    assert x.shape is not None
-    n = len(kernel)
-    return [window(d, k, s, 1, a, b, auto_pad, ceil_mode) for d, k, s, a, b in zip(
-        x.shape[1:n + 1], kernel, strides, pads[:n], pads[n:], strict=True)]
 
 
 def _plain(x: Value, dilations: Ints) -> int:
@@ -45,9 +36,8 @@ def max_pool(tf: TF, x: Value, *, kernel_shape: Ints, strides: Ints = (), pads: 
     kernel, strides = flat.pair(kernel_shape), flat.pair(strides or (1,) * n)
     pads, x, word = flat.pads(pads or (0,) * (2 * n)), flat.ins(tf, x), "SAME"
     if auto_pad != "SAME_UPPER" or ceil_mode:
-        around = _windows(x, kernel, strides, pads, auto_pad, ceil_mode)
-        x, word = padding(tf, x, kernel, strides, (1,) * len(kernel),
-                          [a for a, _, _ in around] + [b + c for _, b, c in around], "NOTSET", lowest(x))
+        around = windows(x, kernel, strides, (), pads, auto_pad, ceil_mode, last=True)
+        x, word = padding(tf, x, kernel, strides, (1,) * len(kernel), flattened(around), "NOTSET", lowest(x))
     name = "MaxPool3D" if n == 3 else "MaxPool"
     return flat.out(tf, tf.add(name, x, **_options(kernel, strides, word), type=inner(tf, flat, x.dtype)))
 
@@ -65,25 +55,16 @@ def average_pool(tf: TF, x: Value, *, kernel_shape: Ints, strides: Ints = (), pa
     same = {**_options(kernel, strides, "SAME"), "type": inner(tf, flat, x.dtype)}
     if auto_pad == "SAME_UPPER" and not ceil_mode and not count_include_pad:
         return flat.out(tf, tf.add(name, x, **same))
-    around = _windows(x, kernel, strides, pads, auto_pad, ceil_mode)
-    flattened = [a for a, _, _ in around] + [b + c for _, b, c in around]
+    around = windows(x, kernel, strides, (), pads, auto_pad, ceil_mode, last=True)
+    whole = flattened(around)
     ones = (1,) * len(kernel)
-    if not count_include_pad and any(flattened) and min(flattened) >= 0 \
-            and padding(tf, x, kernel, strides, ones, flattened, "NOTSET")[1] == "SAME":
+    if not count_include_pad and any(whole) and min(whole) >= 0 \
+            and padding(tf, x, kernel, strides, ones, whole, "NOTSET")[1] == "SAME":
         return flat.out(tf, tf.add(name, x, **same))
-    if min(flattened) < 0:
+    if min(whole) < 0:
         raise Unsupported("windows that leave out the last values")
-    share: Any = np.ones((1,) * (len(kernel) + 2))
-    for a, (k, s, pad) in enumerate(zip(kernel, strides, around, strict=True)):
-        size = x.shape[a + 1]
-        if any(pad) and not (count_include_pad and not pad[2]):
-            if not isinstance(size, int):
-                raise Unsupported("pads that do not count, of sizes that are only known at run time")
-            number = counts(size, k, s, 1, pad, bool(count_include_pad))
-            if not number.all():
-                raise Unsupported("windows of pads alone")
-            share = share * (k / number).reshape([-1 if b == a + 1 else 1 for b in range(len(kernel) + 2)])
-    y = tf.add(name, padded(tf, x, flattened), **{**same, "padding": "VALID"})
+    share = shares(x.shape[1:-1], kernel, strides, around, count_include_pad)
+    y = tf.add(name, padded(tf, x, whole), **{**same, "padding": "VALID"})
     if not (share == 1).all():
         y = tf.Mul(y, constant(share.astype(x.dtype)))
     return flat.out(tf, y)

@@ -10,7 +10,8 @@ from ....ir.graph import Value, constant
 from ....ir.rules import static
 from ....ir.tensor import Array, Tensor
 from ....ir.types import BITS, Type
-from .common import F32, I8, I32, TF, U8, cast, from_onnx, rank
+from ...writing import rank
+from .common import F32, I8, I32, TF, U8, cast, from_onnx
 
 _SMALL = 1 << 10  # elements below which integers save nothing
 

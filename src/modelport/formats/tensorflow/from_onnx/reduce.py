@@ -8,7 +8,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.types import Type, is_float
-from .common import BOOL, FLOATS, NUMBERS, TF, carry, from_onnx, index, ints, rank, room
+from ...writing import rank
+from .common import BOOL, FLOATS, NUMBERS, TF, carry, from_onnx, index, ints, room
 
 REDUCE = {"ReduceSum": "Sum", "ReduceMean": "Mean", "ReduceMax": "Max", "ReduceMin": "Min", "ReduceProd": "Prod"}
 _TRUTH = {"Max": "Any", "Min": "All"}

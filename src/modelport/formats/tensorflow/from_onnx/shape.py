@@ -11,12 +11,11 @@ from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.tensor import Tensor
 from ....ir.types import Type
-from ..raw import numbers
+from ...writing import INT32, known, own_sizes, rank
 from .common import (
     F32,
     I32,
     I64,
-    INT32,
     TF,
     alike,
     cast,
@@ -25,8 +24,6 @@ from .common import (
     i32,
     index,
     ints,
-    known,
-    rank,
     reshape,
     scalar,
     sizes,
@@ -129,7 +126,7 @@ def expand(tf: TF, x: Value, shape: Value) -> Any:
     m, n = shape.shape[0], rank(x)
     want, own = alike(tf, [index(tf, shape), sizes(tf, x, 0, n)])
     want, own = _ahead(tf, want, n - m), _ahead(tf, own, m - n)
-    taken = _from_input(x, shape)
+    taken = own_sizes(x, shape)
     if taken is not None and not any(taken):
         full = want
     elif own.data is not None and want.data is not None:
@@ -138,19 +135,6 @@ def expand(tf: TF, x: Value, shape: Value) -> Any:
         ones = tf.Equal(want, constant(1, want.dtype)) if taken is None else constant(np.array(taken))
         full = tf.SelectV2(ones, own, want)
     return tf.BroadcastTo(x, full, type=Type(x.dtype, out.shape))
-
-
-def _from_input(x: Value, shape: Value) -> list[bool] | None:
-    """For each axis of the result of Expand whether its size is the input's, not the one named; ``None``: not known."""
-    named = numbers(shape) or shape.elements
-    if named is None or x.shape is None:
-        return None
-    n = max(len(named), len(x.shape))
-    asked = [*[1] * (n - len(named)), *named]
-    own = [*[1] * (n - len(x.shape)), *x.shape]
-    if any(e != 1 and d != 1 and (d is None or d != e) for e, d in zip(asked, own, strict=True)):
-        return None
-    return [e == 1 and d != 1 for e, d in zip(asked, own, strict=True)]
 
 
 def _ahead(tf: TF, shape: Value, ones: int) -> Value:

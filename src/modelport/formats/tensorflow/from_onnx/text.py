@@ -10,7 +10,8 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.tensor import Tensor
 from ....ir.types import STRING, Type, is_float
-from .common import BOOL, F32, I32, I64, TF, concat, expanded, from_onnx, ints, rank, reshape, sizes
+from ...writing import rank
+from .common import BOOL, F32, I32, I64, TF, concat, expanded, from_onnx, ints, reshape, sizes
 
 EMPTY = np.array("", STRING)
 

@@ -9,8 +9,8 @@ from ....hub import infer
 from ....ir.graph import Made, Value, constant
 from ....ir.rewrite import Rewrites, Site
 from ....ir.types import Type
+from ...writing import numbers
 from ..from_onnx.signal import ABS, IMAG, REAL, RFFT
-from ..raw import numbers
 
 rewrite = Rewrites(infer.site)
 F32, COMPLEX = np.dtype(np.float32), np.dtype(np.complex64)

@@ -7,7 +7,8 @@ import numpy as np
 
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
-from .common import F32, NONE, carry, from_onnx, rank, reshape, together, transpose
+from ...writing import rank
+from .common import F32, NONE, carry, from_onnx, reshape, together, transpose
 
 
 @from_onnx("Relu")

@@ -15,14 +15,14 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder, Rules
 from ....ir.tensor import Tensor
 from ....ir.types import Dim, DType, Quant, Type
-from ..raw import numbers, type_name
+from ...writing import common_type, rank, small
+from ..raw import type_name
 
 from_onnx = Rules("ONNX", "TensorFlow Lite")
 fused = Rules("ONNX", "TensorFlow Lite")
 """Rules that ``recurrent="fused"`` puts in the place of those of ``from_onnx``: operators that keep a state."""
 BOOL, F32, I8, U8, I16, I32, I64 = map(np.dtype, ("?", "f4", "i1", "u1", "i2", "i4", "i8"))
 NONE = {"fused_activation_function": "NONE"}
-INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
 def cast(tfl: Builder, x: Value, dtype: Any) -> Value:
@@ -48,10 +48,9 @@ def i32(tfl: Builder, x: Value | None, what: str = "an input") -> Value:
     if x.dtype == I32:
         return x
     if x.data is not None:
-        array = x.numpy()
-        if array.size and (array.min() < INT32[0] or array.max() > INT32[1]):
+        if not small(x):
             raise Unsupported(f"{what} does not fit 32 bits")
-        return constant(array.astype(I32), name=x.name)
+        return constant(x.numpy().astype(I32), name=x.name)
     if x.dtype == I64:
         raise Unsupported(f"{what} is a 64-bit integer whose range is not known")
     return cast(tfl, x, I32)
@@ -67,34 +66,6 @@ def index(tfl: Builder, x: Value | None, what: str = "an index") -> Value:
 def ints(values: Sequence[int]) -> Value:
     """A constant list of 32-bit integers."""
     return constant(np.asarray(values, I32).reshape(-1))
-
-
-def known(x: Value | None, what: str) -> list[int]:
-    """The elements of an integer value that the translation needs at conversion time."""
-    found = numbers(x)
-    if found is None and x is not None and x.elements is not None and all(isinstance(e, int) for e in x.elements):
-        found = [e for e in x.elements if isinstance(e, int)]
-    if found is None:
-        raise Unsupported(f"{what} is computed at run time and is needed as a constant")
-    return found
-
-
-def rank(x: Value, most: int | None = None) -> int:
-    """The number of axes, at most ``most``."""
-    if x.rank is None:
-        raise Unsupported("the rank of an input is not known")
-    if most is not None and x.rank > most:
-        raise Unsupported(f"{x.rank} axes; the kernel takes {most}")
-    return x.rank
-
-
-def dims(x: Value, what: str = "an input") -> list[int]:
-    """The static sizes of ``x``."""
-    rank(x)
-    assert x.shape is not None
-    if not x.type.static:
-        raise Unsupported(f"the shape of {what} has to be known and is {x.type}")
-    return [d for d in x.shape if isinstance(d, int)]
 
 
 def carry(tfl: Builder, x: Value, kinds: str) -> Value:
@@ -113,16 +84,9 @@ def carry(tfl: Builder, x: Value, kinds: str) -> Value:
 
 
 def together(tfl: Builder, values: Sequence[Value], kinds: str) -> list[Value]:
-    """Inputs of one operator in one element type of those named.
-
-    Integers are 32 bits wide where all of them are, constants that fit counting as such; else 64."""
-    kept = [v.dtype for v in values if v.data is None] or [v.dtype for v in values]
-    dtype = max(kept, key=lambda d: d.itemsize)
-    if dtype == I32 and any(v.data is not None and v.dtype == I64 and v.type.size and not (
-            INT32[0] <= int(v.numpy().min()) and int(v.numpy().max()) <= INT32[1]) for v in values):
-        dtype = I64
-    same = [cast(tfl, v, dtype) for v in values]
-    return [carry(tfl, v, kinds) for v in same]
+    """Inputs of one operator in one element type of those named."""
+    dtype = common_type(values)
+    return [carry(tfl, cast(tfl, v, dtype), kinds) for v in values]
 
 
 def room(tfl: Builder, values: Sequence[Value]) -> list[Value]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import Unsupported
 from ....ir.graph import Graph, Made, Node, Value, constant, rebuild
 from ....ir.rules import Builder
-from ....ir.types import Dim, DType, Type
-from .common import BOOL, F32, I32, I64, INT32, NONE, cast, from_onnx, ints, reshape
+from ....ir.types import DType, Type
+from ...loops import Rows, While, written
+from .common import BOOL, F32, I32, I64, NONE, cast, from_onnx, ints, reshape
 
 _FILLED = (F32, I32, I64, BOOL, np.dtype("i1"))
 """What FILL makes."""
@@ -91,113 +91,72 @@ def copied(tfl: Builder, v: Value) -> Value:
     return made
 
 
-@dataclass
-class _Rows:
-    """What a loop stacks: one element a turn, in a tensor made before the loop or in one that grows."""
-
-    element: Type
-    start: list[Value]
-    reserved: bool
-
-
 @from_onnx("Loop")
 def loop(tfl: Builder, trips: Value | None, condition: Value | None, *values: Value, body: Graph,
          captures: int = 0) -> Any:
-    """WHILE over the count of turns, whether to go on, what flows round, what is stacked, and what is captured."""
-    states = len(values) - captures
-    _, go_in, *formals = body.inputs.values()
-    count_in = next(iter(body.inputs.values()))
-    go_out, *outs = body.outputs.values()
-    if len(formals) != len(values) or states < 0 or len(outs) < states:
-        raise Unsupported("its body does not fit")
-    always = go_out is go_in or (go_out.data is not None and bool(go_out.numpy().all()))
-    if trips is not None and trips.data is not None and int(trips.numpy().reshape(())) > INT32[1]:
-        trips = None  # more turns than there will ever be
-    short = trips is not None and (trips.dtype == I32 or trips.data is not None)
-    count = I32 if short else I64
-    one = constant(1, count)
-    flow: dict[str, Value] = {"turn": constant(0, count)}
-    if trips is not None and trips.data is None:
-        flow["turns"] = reshape(tfl, trips, ())
-    if not always:
-        flow["going"] = constant(True) if condition is None else reshape(tfl, condition, ())
-    elif condition is not None and not (condition.data is not None and condition.numpy().all()):
-        flow["going"] = reshape(tfl, condition, ())
-    bound = flow.get("turns") or (None if trips is None else constant(trips.numpy().reshape(()), count))
-    for k, (v, formal) in enumerate(zip(values[:states], formals, strict=False)):
-        flow[f"state_{k}"] = cast(tfl, v, formal.dtype)
-    for k, (v, formal) in enumerate(zip(values[states:], formals[states:], strict=True)):
-        flow[f"captured_{k}"] = cast(tfl, v, formal.dtype)
-    rows = [_rows(tfl, v, bound if always else None, flow, body) for v in outs[states:]]
-    for k, row in enumerate(rows):
-        flow.update({f"rows_{k}_{i}": v for i, v in enumerate(row.start)})
+    return written(_While(tfl), trips, condition, values, body, captures)
 
-    def inputs() -> dict[str, Value]:
-        made = {key: Value(Type(v.dtype, v.shape), key) for key, v in flow.items()}
-        for k, formal in enumerate(formals):
-            made[f"state_{k}" if k < states else f"captured_{k - states}"].type = Type(formal.dtype, formal.shape)
-        for k, row in enumerate(rows):
-            made[f"rows_{k}_0"].type = Type(row.element.dtype, row.start[0].shape if row.reserved else (None,))
+
+@dataclass
+class _While(While[Rows]):
+    tfl: Builder
+
+    def cast(self, x: Value, dtype: DType) -> Value:
+        return cast(self.tfl, x, dtype)
+
+    def scalar(self, x: Value) -> Value:
+        return reshape(self.tfl, x, ())
+
+    def sizes(self, x: Value, axis: int) -> Value:
+        made: Value = self.tfl.SLICE(self.tfl.SHAPE(x, out_type="INT32"), ints([axis]), ints([1]))
         return made
 
-    test = inputs()
-    goes = [tfl.LESS(test["turn"], test.get("turns", bound))] if bound is not None else []
-    goes += [test["going"]] if "going" in test else []
-    if not goes:
-        raise Unsupported("it never ends")
-    go = goes[0] if len(goes) == 1 else tfl.LOGICAL_AND(*goes)
-    cond = Graph(test, {"go": go}, f"{body.name}_condition")
+    def op(self, name: str, *inputs: Value) -> Value:
+        made: Value = self.tfl.ADD(*inputs, **NONE) if name == "Add" else self.tfl.add(
+            {"Less": "LESS", "LogicalAnd": "LOGICAL_AND"}[name], *inputs)
+        return made
 
-    ins = inputs()
-    given = [cast(tfl, ins["turn"], count_in.dtype), constant(True), *(ins[f"state_{k}"] for k in range(states)),
-             *(ins[f"captured_{k}"] for k in range(captures))]
-    step = rebuild(body, lambda node: None, dict(zip(body.inputs, given, strict=True)))
-    more, *news = step.outputs.values()
-    after = dict(ins)
-    after["turn"] = tfl.ADD(ins["turn"], one, **NONE)
-    if not always:
-        after["going"] = reshape(tfl, cast(tfl, more, BOOL), ())
-    for k in range(states):
-        after[f"state_{k}"] = news[k]
-    for k, (row, v) in enumerate(zip(rows, news[states:], strict=True)):
-        before = [ins[f"rows_{k}_{i}"] for i in range(len(row.start))]
-        after.update({f"rows_{k}_{i}": new for i, new in enumerate(_stacked(tfl, row, before, v, ins["turn"]))})
-    turning = Graph(ins, {key: cast(tfl, v, ins[key].dtype) for key, v in after.items()}, f"{body.name}_body")
+    def loop(self, flow: Sequence[Value], cond: Graph, body: Graph, types: Sequence[Type]) -> Sequence[Value]:
+        made: Sequence[Value] = self.tfl.WHILE(*flow, cond=cond, body=body, type=types, outputs=len(types))
+        return made
 
-    types = [Type(v.dtype, v.shape) for v in ins.values()]
-    ends = dict(zip(flow, tfl.WHILE(*flow.values(), cond=cond, body=turning, type=types, outputs=len(types)),
-                    strict=True))
-    stacks = [_finished(tfl, row, [ends[f"rows_{k}_{i}"] for i in range(len(row.start))], ends["turn"],
-                        whole="going" not in flow)
-              for k, row in enumerate(rows)]
-    return [*(ends[f"state_{k}"] for k in range(states)), *stacks]
+    def rows(self, element: Value, bound: Value | None, sizes: Sequence[Any]) -> Rows:
+        """A tensor of zeros for all turns, or one that grows."""
+        tfl, shape = self.tfl, element.shape or ()
+        if bound is None or any(s is None for s in sizes):
+            start = [_zeros(tfl, [0], element.dtype)]
+            if any(not isinstance(d, int) for d in shape):
+                start.append(ints([d if isinstance(d, int) else 0 for d in shape]))
+            return Rows(element.type, start, grows=True)
+        # a row at least: DYNAMIC_UPDATE_SLICE is prepared with an update even where there are no turns
+        turns: Any = max(1, int(bound.numpy())) if bound.data is not None else reshape(
+            tfl, cast(tfl, tfl.MAXIMUM(bound, constant(1, bound.dtype)), I32), (1,))
+        return Rows(element.type, [_zeros(tfl, [turns, *sizes], element.dtype)], grows=False)
 
+    def stacked(self, row: Rows, before: Sequence[Value], v: Value, turn: Value) -> list[Value]:
+        tfl, n = self.tfl, len(row.element.shape or ())
+        if row.grows:
+            whole = tfl.CONCATENATION(before[0], reshape(tfl, v, (None,)), axis=0, **NONE)
+            return [whole, *([tfl.SHAPE(v, out_type="INT32")] if len(before) > 1 else [])]
+        at = cast(tfl, turn, I32)
+        start = tfl.PACK(at, *[constant(0, I32)] * n, axis=0, values_count=n + 1) if n else reshape(tfl, at, (1,))
+        return [tfl.DYNAMIC_UPDATE_SLICE(before[0], tfl.EXPAND_DIMS(v, ints([0])), start)]
 
-def _rows(tfl: Builder, element: Value, bound: Value | None, flow: dict[str, Value], body: Graph) -> _Rows:
-    """Where the elements go: a tensor of zeros for all turns, if their number and sizes are known when it begins."""
-    if element.shape is None:
-        raise Unsupported("it stacks values of unknown rank")
-    sizes = [_size(tfl, d, flow, body) for d in element.shape]
-    if bound is None or any(s is None for s in sizes):
-        start = [_zeros(tfl, [0], element.dtype)]
-        if any(not isinstance(d, int) for d in element.shape):
-            start.append(ints([d if isinstance(d, int) else 0 for d in element.shape]))
-        return _Rows(element.type, start, reserved=False)
-    # a row at least: DYNAMIC_UPDATE_SLICE is prepared with an update even where there are no turns
-    turns: Any = max(1, int(bound.numpy())) if bound.data is not None else reshape(
-        tfl, cast(tfl, tfl.MAXIMUM(bound, constant(1, bound.dtype)), I32), (1,))
-    return _Rows(element.type, [_zeros(tfl, [turns, *sizes], element.dtype)], reserved=True)
-
-
-def _size(tfl: Builder, d: Dim, flow: dict[str, Value], body: Graph) -> Any:
-    """A size of an element: a number, or read from a value of that symbolic size that flows in."""
-    if isinstance(d, int) or d is None:
-        return d
-    for v in flow.values():
-        if v.shape is not None and d in v.shape:
-            at = v.shape.index(d)
-            return tfl.SLICE(tfl.SHAPE(v, out_type="INT32"), ints([at]), ints([1]))
-    return None
+    def finished(self, row: Rows, ends: Sequence[Value], turns: Value, whole: bool) -> Value:
+        tfl, shape = self.tfl, row.element.shape or ()
+        n, type_ = len(shape), Type(row.element.dtype, (None, *shape))
+        count = reshape(tfl, cast(tfl, turns, I32), (1,))
+        made: Value
+        if row.grows:
+            sizes = ends[1] if len(ends) > 1 else ints([d for d in shape if isinstance(d, int)])
+            made = tfl.RESHAPE(ends[0], tfl.CONCATENATION(count, sizes, axis=0, **NONE) if n else count, type=type_)
+            return made
+        length = ends[0].shape[0] if ends[0].shape is not None else None
+        if whole and isinstance(length, int) and length > 1:
+            return ends[0]
+        size = tfl.CONCATENATION(count, ints([-1] * n), axis=0, **NONE) if n else count
+        made = tfl.SLICE(ends[0], ints([0] * (n + 1)), size, type=type_)
+        return made
 
 
 def _zeros(tfl: Builder, sizes: Sequence[Any], dtype: DType) -> Value:
@@ -209,36 +168,3 @@ def _zeros(tfl: Builder, sizes: Sequence[Any], dtype: DType) -> Value:
     else:
         dims = ints(list(sizes))
     return cast(tfl, tfl.FILL(dims, constant(0, kind), type=Type(kind, shape)), dtype)
-
-
-def _stacked(tfl: Builder, row: _Rows, before: Sequence[Value], v: Value, turn: Value) -> list[Value]:
-    """The stack with one element more."""
-    assert row.element.shape is not None
-    v = cast(tfl, v, row.element.dtype)
-    if not row.reserved:
-        whole = tfl.CONCATENATION(before[0], reshape(tfl, v, (None,)), axis=0, **NONE)
-        return [whole, *([tfl.SHAPE(v, out_type="INT32")] if len(before) > 1 else [])]
-    n = len(row.element.shape)
-    at = cast(tfl, turn, I32)
-    start = tfl.PACK(at, *[constant(0, I32)] * n, axis=0, values_count=n + 1) if n else reshape(tfl, at, (1,))
-    one = tfl.EXPAND_DIMS(v, ints([0]))
-    return [tfl.DYNAMIC_UPDATE_SLICE(before[0], one, start)]
-
-
-def _finished(tfl: Builder, row: _Rows, ends: Sequence[Value], turns: Value, whole: bool) -> Value:
-    """The stack as it stands after so many turns; ``whole``: after all that there are to be."""
-    assert row.element.shape is not None
-    n = len(row.element.shape)
-    count = reshape(tfl, cast(tfl, turns, I32), (1,))
-    if not row.reserved:
-        sizes = ends[1] if len(ends) > 1 else ints([d for d in row.element.shape if isinstance(d, int)])
-        to = tfl.CONCATENATION(count, sizes, axis=0, **NONE) if n else count
-        grown: Value = tfl.RESHAPE(ends[0], to, type=Type(row.element.dtype, (None, *row.element.shape)))
-        return grown
-    length = ends[0].shape[0] if ends[0].shape is not None else None
-    if whole and isinstance(length, int) and length > 1:
-        return ends[0]
-    size = tfl.CONCATENATION(count, ints([-1] * n), axis=0, **NONE) if n else count
-    type_ = Type(row.element.dtype, (None, *row.element.shape))
-    made: Value = tfl.SLICE(ends[0], ints([0] * (n + 1)), size, type=type_)
-    return made

@@ -2,17 +2,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose.kernels.windows import same_window, transposed_cuts
+from ....hub.decompose.kernels.windows import padding_word, transposed_cuts, transposed_growth
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Dim, Type
-from .common import F32, NONE, carry, dims, from_onnx, ints, rank, reshape, reshaped_weight, transpose
+from ...writing import Axes, dims, rank
+from .common import F32, NONE, carry, from_onnx, ints, reshape, reshaped_weight, transpose
 
 Ints = Sequence[int]
 
@@ -34,41 +34,20 @@ def padded(tfl: Builder, x: Value, pads: Ints, fill: float | None = None) -> Val
 
 def padding(tfl: Builder, x: Value, kernel: Ints, strides: Ints, dilations: Ints, pads: Ints, auto_pad: str,
             fill: float | None = None) -> tuple[Value, str]:
-    """The input, padded if need be, and the word for the padding of the kernel: SAME puts the odd one at the end."""
-    n = len(kernel)
-    if auto_pad == "SAME_UPPER":
-        return x, "SAME"
-    if auto_pad not in ("NOTSET", "VALID"):
-        raise Unsupported(f"auto_pad {auto_pad} of sizes that are only known at run time")
-    if min(pads) < 0:
-        raise Unsupported("negative pads")
-    if not any(pads):
-        return x, "VALID"
+    """The input, padded if need be, and the word for the padding of the kernel."""
     assert x.shape is not None
-    same = [same_window(d, k, s, r) for d, k, s, r in zip(x.shape[1:n + 1], kernel, strides, dilations, strict=True)]
-    if all(p is not None and p == (a, b) for p, a, b in zip(same, pads[:n], pads[n:], strict=True)):
-        return x, "SAME"
-    return padded(tfl, x, pads, fill), "VALID"
+    word = padding_word(x.shape[1:-1], kernel, strides, dilations, pads, auto_pad)
+    return (x, word) if word else (padded(tfl, x, pads, fill), "VALID")
 
 
-@dataclass(frozen=True)
-class Flat:
+class Flat(Axes):
     """A value of one spatial axis as one of two, the first of length one."""
-
-    one: bool
 
     def ins(self, tfl: Builder, x: Value) -> Value:
         return unsqueezed(tfl, x, 1) if self.one else x
 
     def out(self, tfl: Builder, y: Value) -> Value:
         return squeezed(tfl, y, 1) if self.one else y
-
-    def pair(self, values: Ints, fill: int = 1) -> list[int]:
-        """What is said for each axis, with the axis that is added."""
-        return [fill, *values] if self.one else list(values)
-
-    def pads(self, pads: Ints) -> list[int]:
-        return [0, pads[0], 0, pads[1]] if self.one else list(pads)
 
 
 def unsqueezed(tfl: Builder, x: Value, axis: int) -> Value:
@@ -189,9 +168,7 @@ def strided(tfl: Builder, x: Value, axis: int, first: int, last: int | None, ste
 def conv_transpose(tfl: Builder, x: Value, w: Value, b: Value | None = None, *, strides: Ints = (), pads: Ints = (),
                    dilations: Ints = (), kernel_shape: Ints = (), group: int = 1, auto_pad: str = "NOTSET",
                    output_padding: Ints = (), output_shape: Ints = ()) -> Any:
-    """SAME where the kernel cuts off what ONNX cuts off; else the whole result, and a cut.
-
-    The kernel centres what it cuts, the odd one at the end (kernels/padding.h)."""
+    """SAME where the kernel cuts off what ONNX cuts off; else the whole result, and a cut."""
     n = rank(x) - 2
     if n not in (1, 2, 3):
         raise Unsupported(f"{n} spatial axes")
@@ -204,12 +181,7 @@ def conv_transpose(tfl: Builder, x: Value, w: Value, b: Value | None = None, *, 
     flat = Flat(n == 1)
     kernel, strides = flat.pair(kernel), flat.pair(strides)
     cuts = [(0, 0), *cuts] if flat.one else cuts
-    same = all(-s < grown <= 0 and before == max(0, k - s - grown) // 2
-               for (before, grown), k, s in zip(cuts, kernel, strides, strict=True))
-    growth = [grown if same else max(k - s, grown + before)
-              for (before, grown), k, s in zip(cuts, kernel, strides, strict=True)]
-    if not same and any(g - (k - s) >= s for g, k, s in zip(growth, kernel, strides, strict=True)):
-        raise Unsupported("an output longer than all that its windows reach")
+    same, growth = transposed_growth(cuts, kernel, strides)
     x = flat.ins(tfl, carry(tfl, x, "f4"))
     assert x.shape is not None
     whole = (x.shape[0], *(d * s + g if isinstance(d, int) else None

@@ -10,25 +10,9 @@ from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
+from ...writing import INT32, rank
 from ..raw import type_name
-from .common import (
-    BOOL,
-    F32,
-    I32,
-    I64,
-    INT32,
-    NONE,
-    carry,
-    cast,
-    from_onnx,
-    i32,
-    index,
-    ints,
-    rank,
-    reshape,
-    room,
-    together,
-)
+from .common import BOOL, F32, I32, I64, NONE, carry, cast, from_onnx, i32, index, ints, reshape, room, together
 from .integer import bits
 
 _MOVED = "f4 i4 i8 i1 u1 i2 ?"  # what the kernels that move elements by index take

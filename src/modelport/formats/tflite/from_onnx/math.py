@@ -11,7 +11,8 @@ from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DTYPE, STRING
-from .common import BOOL, F32, I32, I64, INT32, NONE, carry, cast, from_onnx, rank, room, together
+from ...writing import INT32, rank
+from .common import BOOL, F32, I32, I64, NONE, carry, cast, from_onnx, room, together
 from .integer import bits
 
 BINARY: dict[str, tuple[str, str]] = {

@@ -6,7 +6,8 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import NONE, carry, from_onnx, rank, reshaped_weight, transpose
+from ...writing import rank
+from .common import NONE, carry, from_onnx, reshaped_weight, transpose
 
 _FC = {**NONE, "weights_format": "DEFAULT"}
 

@@ -6,7 +6,8 @@ from typing import Any
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
-from .common import carry, from_onnx, rank
+from ...writing import rank
+from .common import carry, from_onnx
 
 
 @from_onnx("nhwc.LRN")

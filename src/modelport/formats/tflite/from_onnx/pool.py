@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub.decompose.pool import Pads, counts, lowest, window
+from ....hub.decompose.pool import flattened, lowest, shares, windows
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import NONE, carry, from_onnx, ints, rank
+from ...writing import rank
+from .common import NONE, carry, from_onnx, ints
 from .conv import Flat, inner, padded, padding
 from .reduce import halfway
 
 Ints = Sequence[int]
-
-
-def _windows(x: Value, kernel: Ints, strides: Ints, pads: Ints, auto_pad: str, ceil_mode: int) -> list[Pads]:
-    """The pads of two axes of ``x``, channels last."""
-    assert x.shape is not None
-    return [window(d, k, s, 1, a, b, auto_pad, ceil_mode) for d, k, s, a, b in zip(
-        x.shape[1:3], kernel, strides, pads[:2], pads[2:], strict=True)]
 
 
 def _plain(x: Value, dilations: Ints) -> int:
@@ -42,9 +36,8 @@ def max_pool(tfl: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = (), 
     kernel, strides = flat.pair(kernel_shape), flat.pair(strides or (1,) * n)
     pads, x, word = flat.pads(pads or (0,) * (2 * n)), flat.ins(tfl, x), "SAME"
     if auto_pad != "SAME_UPPER" or ceil_mode:
-        around = _windows(x, kernel, strides, pads, auto_pad, ceil_mode)
-        x, word = padding(tfl, x, kernel, strides, (1, 1), [a for a, _, _ in around] + [b + c for _, b, c in around],
-                          "NOTSET", lowest(x))
+        around = windows(x, kernel, strides, (), pads, auto_pad, ceil_mode, last=True)
+        x, word = padding(tfl, x, kernel, strides, (1, 1), flattened(around), "NOTSET", lowest(x))
     return flat.out(tfl, tfl.MAX_POOL_2D(x, **_options(kernel, strides, word), type=inner(tfl, flat)))
 
 
@@ -65,24 +58,15 @@ def average_pool(tfl: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = 
     same = {**_options(kernel, strides, "SAME"), "type": inner(tfl, flat)}
     if auto_pad == "SAME_UPPER" and not ceil_mode and not count_include_pad:
         return flat.out(tfl, tfl.AVERAGE_POOL_2D(x, **same))
-    around = _windows(x, kernel, strides, pads, auto_pad, ceil_mode)
-    flattened = [a for a, _, _ in around] + [b + c for _, b, c in around]
-    if not count_include_pad and any(flattened) and min(flattened) >= 0 \
-            and padding(tfl, x, kernel, strides, (1, 1), flattened, "NOTSET")[1] == "SAME":
+    around = windows(x, kernel, strides, (), pads, auto_pad, ceil_mode, last=True)
+    whole = flattened(around)
+    if not count_include_pad and any(whole) and min(whole) >= 0 \
+            and padding(tfl, x, kernel, strides, (1, 1), whole, "NOTSET")[1] == "SAME":
         return flat.out(tfl, tfl.AVERAGE_POOL_2D(x, **same))
-    if min(flattened) < 0:
+    if min(whole) < 0:
         raise Unsupported("windows that leave out the last values")
-    share: Any = np.ones((1, 1, 1, 1))
-    for a, (k, s, pad) in enumerate(zip(kernel, strides, around, strict=True)):
-        size = x.shape[a + 1]
-        if any(pad) and not (count_include_pad and not pad[2]):
-            if not isinstance(size, int):
-                raise Unsupported("pads that do not count, of sizes that are only known at run time")
-            number = counts(size, k, s, 1, pad, bool(count_include_pad))
-            if not number.all():
-                raise Unsupported("windows of pads alone")
-            share = share * (k / number).reshape([-1 if b == a + 1 else 1 for b in range(4)])
-    y = tfl.AVERAGE_POOL_2D(padded(tfl, x, flattened), **{**same, "padding": "VALID"})
+    share = shares(x.shape[1:-1], kernel, strides, around, count_include_pad)
+    y = tfl.AVERAGE_POOL_2D(padded(tfl, x, whole), **{**same, "padding": "VALID"})
     if not (share == 1).all():
         y = tfl.MUL(y, constant(share.astype(np.float32)), **NONE)
     return flat.out(tfl, y)

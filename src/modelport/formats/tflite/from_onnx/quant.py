@@ -9,8 +9,9 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
 from ....ir.types import Quant, Type
+from ...writing import rank
 from ..carriers import real, same
-from .common import F32, NONE, cast, from_onnx, rank
+from .common import F32, NONE, cast, from_onnx
 
 SOFTMAX, REQUANTIZE = "tflite.Softmax", "tflite.Requantize"
 """Operators of integers that QuantizeLinear and DequantizeLinear can't say: see ``decompose.wide``."""

@@ -14,8 +14,9 @@ from ....ir.graph import Node, Value, constant
 from ....ir.rules import Builder, static
 from ....ir.tensor import Array
 from ....ir.types import Quant, Type
+from ...writing import dims, rank
 from ..carriers import same
-from .common import F32, carry, cast, dims, from_onnx, fused, ints, rank, transpose
+from .common import F32, carry, cast, from_onnx, fused, ints, transpose
 
 _FUNCTIONS = {"tanh": "TANH", "relu": "RELU"}
 LAYER = "tflite.Layer"

@@ -10,7 +10,8 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
-from .common import BOOL, F32, carry, from_onnx, index, ints, rank, room
+from ...writing import rank
+from .common import BOOL, F32, carry, from_onnx, index, ints, room
 
 REDUCE = {"ReduceSum": ("SUM", "f4 i4 i8"), "ReduceMean": ("MEAN", "f4 i4 i8"), "ReduceMax": ("REDUCE_MAX", "f4 i4 i8"),
           "ReduceMin": ("REDUCE_MIN", "f4 i4 i8"), "ReduceProd": ("REDUCE_PROD", "f4 i4 i8")}

@@ -12,25 +12,8 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.tensor import Tensor
 from ....ir.types import Type
-from ..raw import numbers
-from .common import (
-    F32,
-    I32,
-    I64,
-    INT32,
-    NONE,
-    carry,
-    cast,
-    from_onnx,
-    i32,
-    index,
-    ints,
-    known,
-    rank,
-    reshape,
-    together,
-    transpose,
-)
+from ...writing import INT32, known, own_sizes, rank
+from .common import F32, I32, I64, NONE, carry, cast, from_onnx, i32, index, ints, reshape, together, transpose
 from .index import scalar, sizes
 
 
@@ -133,7 +116,7 @@ def expand(tfl: Builder, x: Value, shape: Value) -> Any:
     m, n = shape.shape[0], rank(x)
     want, own = _sizes(tfl, shape), sizes(tfl, x, 0, n)
     want, own = _ahead(tfl, want, n - m), _ahead(tfl, own, m - n)
-    taken = _from_input(x, shape)
+    taken = own_sizes(x, shape)
     if taken is not None and not any(taken):
         full = want
     elif own.data is not None and want.data is not None:
@@ -142,19 +125,6 @@ def expand(tfl: Builder, x: Value, shape: Value) -> Any:
         ones = tfl.EQUAL(want, constant(1, I32)) if taken is None else constant(np.array(taken))
         full = tfl.SELECT_V2(ones, own, want)
     return tfl.BROADCAST_TO(x, full, type=Type(x.dtype, out.shape))
-
-
-def _from_input(x: Value, shape: Value) -> list[bool] | None:
-    """For each axis of the result of Expand whether its size is the input's, not the one named; ``None``: not known."""
-    named = numbers(shape) or shape.elements
-    if named is None or x.shape is None:
-        return None
-    n = max(len(named), len(x.shape))
-    asked = [*[1] * (n - len(named)), *named]
-    own = [*[1] * (n - len(x.shape)), *x.shape]
-    if any(e != 1 and d != 1 and (d is None or d != e) for e, d in zip(asked, own, strict=True)):
-        return None
-    return [e == 1 and d != 1 for e, d in zip(asked, own, strict=True)]
 
 
 def _ahead(tfl: Builder, shape: Value, ones: int) -> Value:

@@ -1,12 +1,17 @@
 """Which of the arithmetics that TensorFlow's resizing kernels know is that of a Resize."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from ....ir.graph import constant
+from ....errors import Unsupported
+from ....ir.graph import Value, constant
+from ....ir.types import Shape, Type
 from ... import infer
 from ..eager import i64
-from ..resize import Axis, nearest, positions
+from ..resize import Axis, nearest, positions, resized_axes
 
 WAYS = {"half_pixel": (False, True), "align_corners": (True, False), "asymmetric": (False, False)}
 """What the kernels can do: align_corners and half_pixel_centers."""
@@ -43,3 +48,41 @@ def computes(axis: Axis, way: str, mode: str, transformation: str, nearest_mode:
     return np.array_equal(np.clip(chosen, 0, old - 1), nearest(op, at, axis.old, nearest_mode).numpy())
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How a kernel resizes the spatial axes of images: its arithmetic, and the sizes of the result, which are known
+    (``sizes``), whole multiples of what there is (``factors``), or those stated from place ``skipped`` on."""
+
+    align_corners: bool
+    half_pixel_centers: bool
+    sizes: list[int] | None
+    factors: list[int] | None
+    skipped: int
+
+
+def planned(x: Value, out: Shape, roi: Value | None, scales: Value | None, sizes: Value | None, *, antialias: int,
+            axes: Sequence[int], transformation: str, policy: str, mode: str, nearest_mode: str) -> Plan:
+    """The plan for a Resize of ``x``, channels last, of one or two spatial axes, to the shape ``out``."""
+    n = (x.rank or 0) - 2
+    if antialias or mode not in ("nearest", "linear") or n not in (1, 2) or x.shape is None or out is None:
+        raise Unsupported(f"{n} spatial axes, mode {mode}" + ", antialias" * bool(antialias))
+    if transformation == "tf_crop_and_resize":
+        raise Unsupported("tf_crop_and_resize")
+    like, made = (Value(Type(x.dtype, (shape[0], shape[-1], *shape[1:-1]))) for shape in (x.shape, out))
+    changed = resized_axes(infer.builder(), like, made, roi, scales, sizes, axes=axes,
+                           coordinate_transformation_mode=transformation, keep_aspect_ratio_policy=policy)
+    if any(a.axis < 2 for a in changed):
+        raise Unsupported("a batch or channels that change")
+    ways = [w for w in WAYS if all(computes(a, w, mode, transformation, nearest_mode) for a in changed)]
+    if not ways:
+        raise Unsupported(f"{mode} {transformation} {nearest_mode} of these sizes")
+    lengths: list[int | None] = [d if isinstance(d, int) else None for d in x.shape[1:-1]]
+    factors = [1] * n
+    for a in changed:
+        lengths[a.axis - 2] = None if a.lengths is None else a.lengths[1]
+        factors[a.axis - 2] = int(a.factor or 0)
+    known = [d for d in lengths if d is not None]
+    named = [a % (n + 2) for a in axes] or list(range(n + 2))
+    if len(known) < n and not all(factors) and (sizes is None or named[-n:] != list(range(2, n + 2))):
+        raise Unsupported("sizes that are only known at run time")
+    return Plan(*WAYS[ways[0]], known if len(known) == n else None, factors if all(factors) else None, len(named) - n)

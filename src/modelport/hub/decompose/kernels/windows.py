@@ -23,6 +23,37 @@ def same_window(size: Dim, kernel: int, stride: int, dilation: int) -> tuple[int
     return total // 2, total - total // 2
 
 
+def padding_word(sizes: Sequence[Dim], kernel: Ints, strides: Ints, dilations: Ints, pads: Ints,
+                 auto_pad: str) -> str:
+    """The word for the padding of a kernel, SAME or VALID, on axes of these sizes; empty if it knows none, so that the
+    input has to be padded.  SAME puts the odd one at the end."""
+    n = len(kernel)
+    if auto_pad == "SAME_UPPER":
+        return "SAME"
+    if auto_pad not in ("NOTSET", "VALID"):
+        raise Unsupported(f"auto_pad {auto_pad} of sizes that are only known at run time")
+    if min(pads) < 0:
+        raise Unsupported("negative pads")
+    if not any(pads):
+        return "VALID"
+    same = [same_window(d, k, s, r) for d, k, s, r in zip(sizes, kernel, strides, dilations, strict=True)]
+    return "SAME" if same == list(zip(pads[:n], pads[n:], strict=True)) else ""
+
+
+def transposed_growth(cuts: Sequence[tuple[int, int]], kernel: Ints, strides: Ints) -> tuple[bool, list[int]]:
+    """Whether SAME cuts off a transposed convolution what :func:`transposed_cuts` says, and how much longer than size
+    times stride its kernel's result is along each axis: with SAME as long as it is to be, else the whole.
+
+    The kernels centre what they cut, the odd one at the end."""
+    same = all(-s < grown <= 0 and before == max(0, k - s - grown) // 2
+               for (before, grown), k, s in zip(cuts, kernel, strides, strict=True))
+    growth = [grown if same else max(k - s, grown + before)
+              for (before, grown), k, s in zip(cuts, kernel, strides, strict=True)]
+    if not same and any(g - (k - s) >= s for g, k, s in zip(growth, kernel, strides, strict=True)):
+        raise Unsupported("an output longer than all that its windows reach")
+    return same, growth
+
+
 def transposed_cuts(sizes: Sequence[Dim], kernel: Ints, strides: Ints, pads: Ints, auto_pad: str, more: Ints,
                     output_shape: Ints) -> list[tuple[int, int]]:
     """For each axis what is cut off at the beginning, and how much longer the result is than size times stride.
