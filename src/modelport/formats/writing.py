@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import Unsupported
-from ..ir.graph import Value
-from ..ir.types import DType
+from ..hub import infer
+from ..hub.layout import BOUND
+from ..hub.opset import NHWC
+from ..ir.graph import Node, Value
+from ..ir.types import DType, Type
 
 Ints = Sequence[int]
 I32, I64 = np.dtype(np.int32), np.dtype(np.int64)
@@ -75,6 +78,18 @@ def own_sizes(x: Value, shape: Value) -> list[bool] | None:
     if any(e != 1 and d != 1 and (d is None or d != e) for e, d in zip(asked, own, strict=True)):
         return None
     return [e == 1 and d != 1 for e, d in zip(asked, own, strict=True)]
+
+
+def last(node: Node, inputs: Sequence[Value | None],
+         types: Sequence[Type]) -> tuple[str, list[Value | None], list[Type]]:
+    """Operator, inputs and types of a hub node as a writer of channels last gets it: those of its twin, if it has one."""
+    ins, outs = list(inputs), list(types)
+    if node.op not in BOUND:
+        return node.op, ins, outs
+    x = ins[0]
+    if x is not None:
+        ins[0] = Value(infer.channels_last(x.type), x.name)
+    return NHWC + node.op, ins, [infer.channels_last(outs[0]), *outs[1:]]
 
 
 @dataclass(frozen=True)

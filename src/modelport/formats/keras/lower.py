@@ -11,8 +11,7 @@ from ...hub import infer
 from ...hub.bodies import shaped
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose, kernels
-from ...hub.layout import BOUND, channels_last
-from ...hub.opset import NHWC
+from ...hub.layout import channels_last
 from ...ir.graph import Graph, Made, Node, Value, constant
 from ...ir.rewrite import Rewrites, Site
 from ...ir.rules import Builder, Rules, apply, translate
@@ -20,6 +19,7 @@ from ...ir.types import Type, is_float, merge
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
+from ..writing import last
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
 from .from_onnx.common import infer as raw_infer
@@ -91,11 +91,8 @@ def _why(node: Node) -> str:
     """Why a hub node has no translation as it stands; empty if it has one."""
     if node.op == "DequantizeLinear" and node.inputs[0] is not None and node.inputs[0].data is not None:
         return "stored integers"
-    if node.op not in BOUND:
-        return _trial(node.op, node, list(node.inputs), [o.type for o in node.outputs])
-    last = [v if v is None or k else Value(infer.channels_last(v.type), v.name) for k, v in enumerate(node.inputs)]
-    types = [infer.channels_last(node.outputs[0].type), *(o.type for o in node.outputs[1:])]
-    return _trial(NHWC + node.op, node, [last[0], *node.inputs[1:]], types)
+    op, ins, types = last(node, node.inputs, [o.type for o in node.outputs])
+    return _trial(op, node, ins, types)
 
 
 def _legal(node: Node) -> bool:

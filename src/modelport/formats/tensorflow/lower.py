@@ -10,13 +10,12 @@ from typing import Any
 
 from ...errors import Unsupported, UnsupportedModel, printable
 from ...hub import decompose as general
-from ...hub import infer, ranges
+from ...hub import ranges
 from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose, kernels
-from ...hub.layout import BOUND, channels_last
-from ...hub.opset import NHWC
+from ...hub.layout import channels_last
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
 from ...ir.types import Type, dtype_name
@@ -24,6 +23,7 @@ from ...notes import Note
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
+from ..writing import last
 from .carriers import Carrier, carried, constant, stated, widened
 from .exact import exact
 from .from_onnx import from_onnx
@@ -135,10 +135,8 @@ def _why(target: Target, node: Node) -> str:
     """Why a hub node has no translation as it stands; empty if it has one."""
     ins = [stated(v, target.carrier) for v in node.inputs]
     types = [Type(target.carrier(o), o.shape) for o in node.outputs]
-    if node.op not in BOUND:
-        return _trial(target, node.op, node, ins, types)
-    last = [None if v is None or k else Value(infer.channels_last(v.type), v.name) for k, v in enumerate(ins)]
-    return _trial(target, NHWC + node.op, node, [last[0], *ins[1:]], [infer.channels_last(types[0]), *types[1:]])
+    op, ins, types = last(node, ins, types)
+    return _trial(target, op, node, ins, types)
 
 
 def _legal(target: Target, node: Node) -> bool:

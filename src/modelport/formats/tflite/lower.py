@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import Unsupported, UnsupportedModel, UsageError, printable
-from ...hub import infer, ranges
+from ...hub import ranges
 from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose
-from ...hub.layout import BOUND, channels_last
-from ...hub.opset import NHWC
+from ...hub.layout import channels_last
 from ...hub.promises import nonnegative
 from ...ir.graph import Graph, Made, Node, Value
 from ...ir.rules import Builder, Rules, apply, translate
@@ -22,6 +21,7 @@ from ...ir.types import Type
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
+from ..writing import last
 from . import hints
 from .carriers import carried, raw_constant, raw_dtype, standin
 from .decompose import rules
@@ -170,10 +170,8 @@ def _why(table: Rules, node: Node) -> str:
     """Why a hub node has no translation as it stands; empty if it has one."""
     ins = [standin(v) for v in node.inputs]
     types = [Type(raw_dtype(o), o.shape) for o in node.outputs]
-    if node.op not in BOUND:
-        return _trial(table, node.op, node, ins, types)
-    last = [None if v is None or k else Value(infer.channels_last(v.type), v.name) for k, v in enumerate(ins)]
-    return _trial(table, NHWC + node.op, node, [last[0], *ins[1:]], [infer.channels_last(types[0]), *types[1:]])
+    op, ins, types = last(node, ins, types)
+    return _trial(table, op, node, ins, types)
 
 
 def _legal(table: Rules, node: Node) -> bool:
