@@ -82,7 +82,7 @@ def own_sizes(x: Value, shape: Value) -> list[bool] | None:
 
 def last(node: Node, inputs: Sequence[Value | None],
          types: Sequence[Type]) -> tuple[str, list[Value | None], list[Type]]:
-    """Operator, inputs and types of a hub node as a writer of channels last gets it: those of its twin, if it has one."""
+    """Operator, inputs and types of a hub node as a writer of channels last gets it: of its twin, if it has one."""
     ins, outs = list(inputs), list(types)
     if node.op not in BOUND:
         return node.op, ins, outs
