@@ -243,6 +243,7 @@ def keras_page() -> str:
         groups[f"keras.ops.{_operation(rest.partition('@')[0])}" if head == "ops" else
                head.partition("@")[0]].append(case)
     named = {"TFOpLambda": "functions of TensorFlow in models of Keras 2", "model": "nested, shared and masked models",
+             "masks": "masks from layer to layer",
              "policy": "policies of half precision and of quantization", "h5": ".h5 files of Keras 3"}
     lines, functions = [], []
     for name, cases in sorted(groups.items()):

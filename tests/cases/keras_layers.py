@@ -296,3 +296,81 @@ for p in ("int8", "int4/-1"):
 add("policy/int8_reverse_untied", "lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, tie_weights=False, dtype='int8_from_float32'))", i(2, 3))
 add("policy/int4_reverse_blocks", "lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, dtype='int4/2_from_float32'))", i(2, 3))
 add("policy/gptq_unsaved", "lambda x: (lambda l: (l(x), setattr(l, 'is_gptq_calibrated', True))[0])(L.Dense(3, dtype='gptq/4/2_from_float32'))", f(2, 4))
+
+# -- weights by name, in the .h5 of Keras 3
+
+for n, (expression, *xs) in enumerate((
+        ("lambda x, h, c: L.LSTMCell(4)(x, [h, c])[0]", f(2, 3), f(2, 4), f(2, 4)),
+        ("L.RNN(L.StackedRNNCells([L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(2)]), L.SimpleRNNCell(4)]), return_sequences=True)", f(2, 5, 3)),
+        ("lambda x: L.MultiHeadAttention(2, 3, use_gate=True, attention_axes=(2,))(x, x)", f(2, 3, 4, 5)),
+        ("L.STFTSpectrogram(frame_length=12, frame_step=5, fft_length=16)", f(1, 40, 1)),
+        ("L.Dense(4, dtype='int8_from_float32')", f(2, 3)),
+        ("L.Dense(4, dtype='int4/2_from_float32')", f(2, 4)),
+        ("L.EinsumDense('abc,cd->abd', output_shape=(None, 4), bias_axes='d', dtype='int4/-1_from_float32')", f(2, 3, 4)),
+        ("L.Embedding(10, 4, dtype='int4/2_from_float32')", i(2, 3)),
+        ("lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, tie_weights=False))", i(2, 3)),
+        ("lambda x: (lambda e: e(e(x), reverse=True))(L.ReversibleEmbedding(10, 4, tie_weights=False, dtype='int8_from_float32'))", i(2, 3)),
+        ("L.Dense(4, dtype='float8_from_float32')", f(2, 3)),
+        ("L.Bidirectional(L.ConvLSTM2D(3, 2, return_sequences=True))", f(2, 3, 5, 6, 2)),
+        ("lambda x, m: L.ConvLSTM2D(3, 2, return_sequences=True)(x, mask=m)", f(2, 3, 5, 6, 2), given([[True, True, False], [True, False, False]])),
+        ("L.TimeDistributed(L.Bidirectional(L.LSTM(3)))", f(2, 3, 4, 3)),
+        ("L.TimeDistributed(L.TimeDistributed(L.Dense(2)))", f(2, 3, 4, 3)),
+        ("L.SpectralNormalization(L.Conv2D(4, 3))", f(2, 5, 5, 3)),
+        ("L.BatchNormalization(renorm=True)", f(2, 4)),
+        ("L.Dense(4, dtype='mixed_float16')", f(2, 4)),
+        ("lambda x: ops.median(ops.cross(x, x[:, ::-1]), axis=1)", f(2, 4, 3)),
+        ("lambda x: ops.select([x > 1, x > 0], [x, x * 2], 0.5)", f(2, 4)),
+        ("lambda x: ops.rearrange(x, 'a b c -> a (b c)')", f(2, 4, 3, batch=False)),
+        ("lambda x: ops.segment_sum(x, np.array([0, 1]), num_segments=3)", f(2, 4, 3, batch=False)),
+        ("lambda x: ops.where(ops.isin(x, np.array([1, 2])), x, 0)", i(2, 4)),
+        ("lambda x, y: ops.fft2((x, y))[1]", f(2, 4, 5), f(2, 4, 5)))):
+    add(f"h5/more_{n}", expression, *xs, h5=True)
+
+# -- masks from layer to layer, shown by a mean or a last step
+
+for n, (expression, *xs) in enumerate((
+        ("lambda x: L.LSTM(3)(L.Conv1D(3, 2, padding='causal')(L.Masking()(x)))", holes()),
+        ("lambda x: L.GRU(3, return_sequences=True)(L.LayerNormalization()(L.Masking()(x)))", holes()),
+        ("lambda x: L.LSTM(3)(L.Concatenate(axis=1)([L.Masking()(x), L.Masking()(x)]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Concatenate()([L.Masking()(x), x]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Add()([L.Masking()(x), x]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Multiply()([L.Masking()(x), L.Masking(mask_value=1.0)(x)]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Permute((2, 1))(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Reshape((5, 3))(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.ZeroPadding1D(1)(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Activation('relu')(L.Dropout(0.2)(L.Masking()(x))))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Masking()(x) * 2)", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Rescaling(2.0)(L.Identity()(L.Masking()(x))))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.EinsumDense('abc,cd->abd', output_shape=(None, 2))(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.TimeDistributed(L.Dense(2))(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Bidirectional(L.LSTM(2, return_sequences=True))(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalMaxPooling1D()(L.Masking()(x))", holes()),
+        ("lambda x: L.Flatten()(L.Masking()(x))", holes()),
+        ("lambda x: L.LSTM(3)(L.Attention()([L.Masking()(x), L.Masking()(x)]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()((lambda y: L.MultiHeadAttention(2, 3)(y, y))(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(K.Sequential([L.Masking(), L.Dense(3), L.Dropout(0.1)])(x))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(K.Sequential([L.Masking(), L.LSTM(3, return_sequences=True)])(x))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.RepeatVector(4)(L.LSTM(3)(L.Masking()(x))))", holes()),
+        ("lambda x: L.LSTM(3, return_sequences=True)(L.LSTM(3, return_sequences=True, go_backwards=True)(L.Masking()(x)))", holes()),
+        ("lambda x: L.Dot(axes=1)([L.Masking()(x), L.Masking()(x)])", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Average()([L.Masking()(x), L.Masking(mask_value=1.0)(x)]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Subtract()([L.Masking()(x), L.Masking(mask_value=1.0)(x)]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.PReLU()(L.SpatialDropout1D(0.3)(L.Masking()(x))))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Cropping1D(1)(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.MaxPooling1D(2)(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.UpSampling1D(2)(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Normalization(mean=0.5, variance=2.0)(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.SeparableConv1D(2, 2, padding='same')(L.Masking()(x)))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Embedding(5, 3, mask_zero=True)(L.Embedding(5, 1, mask_zero=True)(x)[..., 0]))", i(2, 4, high=3)),
+        ("lambda x: L.GlobalAveragePooling1D()(L.AdditiveAttention()([L.Masking()(x), x]))", holes()),
+        ("lambda x: L.GlobalAveragePooling1D()(L.Concatenate()([L.Embedding(5, 3, mask_zero=True)(x), L.Embedding(5, 2)(x)]))", i(2, 4, high=3)),
+        ("lambda x: L.GlobalAveragePooling1D(keepdims=True)(L.Embedding(5, 3, mask_zero=True)(x))", i(2, 4, high=3)),
+        ("lambda x: L.SimpleRNN(3)(L.RNN(L.GRUCell(3), return_sequences=True)(L.Masking()(x)))", holes()))):
+    add(f"masks/{n}", expression, *xs, both=True)
+for kind in ("Multiply", "Maximum", "Minimum", "Add", "Average", "Subtract"):
+    add(f"{kind}/masks", f"lambda x: L.LSTM(3)(L.{kind}()([L.Masking()(x), L.Masking(mask_value=1.0)(x[:, ::-1])]))", holes(), both=True)
+    add(f"{kind}/masks_value", f"lambda x: L.{kind}()([L.Masking()(x) + 0, L.Masking()(x)])", holes(), both=True)
+    add(f"{kind}/one_mask", f"lambda x: L.{kind}()([L.Masking()(x), x[:, ::-1]])", holes(), both=True)
+    add(f"{kind}/embeddings", f"lambda x, y: L.{kind}()([L.Embedding(6, 3, mask_zero=True)(x), L.Embedding(6, 3, mask_zero=True)(y)])", i(2, 5, high=4), i(2, 5, high=4), both=True)
+    if kind != "Subtract":
+        add(f"{kind}/three_masks", f"lambda x, y: L.{kind}()([L.Embedding(6, 3, mask_zero=True)(x), L.Embedding(6, 3)(y), L.Embedding(6, 3, mask_zero=True)(y)])", i(2, 5, high=4), i(2, 5, high=4))

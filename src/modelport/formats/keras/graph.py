@@ -217,7 +217,8 @@ class Reader:
         if kind in layers.TENSORS and (attrs.get("return_attention_scores") or kwargs.get("return_attention_scores")):
             n = 2
         inputs = [*tensors, *self.weights(kind, layer.config, scope, here)]
-        outs = list(self.node(kind, inputs, attrs, here, max(n, 1)))
+        known = masks.merged(self, kind, [v for v in tensors if v is not None], attrs, here)
+        outs = list(self.node(kind, inputs, attrs, here, max(n, 1))) if known is None else [known]
         outs[:1] = self.activated(outs[0], after, scope, here)
         masks.propagate(self, kind, layer.config, [v for v in tensors if v is not None], outs, mask,
                         bool(kwargs.get("reverse")))

@@ -83,7 +83,8 @@ def slots(kind: str, config: Mapping[str, Any], quantized: str) -> list[tuple[st
         if grouped:
             out += [("", f"{stem}_zero", True), ("", "g_idx", True)]
     if mode == "float8" and kind in ("Dense", "EinsumDense"):
-        out += [("", name, True) for name in ("inputs_scale", "inputs_amax_history", "kernel_scale")]
+        out += [("", f"{part}{name}", True) for part in ("inputs_", "kernel_", "outputs_grad_")
+                for name in ("scale", "amax_history")]
     return out
 
 

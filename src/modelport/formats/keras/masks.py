@@ -56,6 +56,31 @@ def _mask(reader: Reader, kind: str, config: Mapping[str, Any], tensors: Sequenc
     return None
 
 
+def merged(reader: Reader, kind: str, tensors: Sequence[Value], attrs: Mapping[str, Any], name: str) -> Value | None:
+    """The product or extreme of tensors of which some are masked, as Keras 3 computes it: what does not count has no
+    say in it.  ``None`` where there is nothing to be left out."""
+    found = [reader.masks.get(v) for v in tensors]
+    if reader.legacy or kind not in ("Multiply", "Maximum", "Minimum") or not any(m is not None for m in found):
+        return None
+    wide = [m if m is None else reader.node("ops.expand_dims", [m], {"axis": -1}, name)[0] for m in found]
+
+    def node(op: str, *inputs: Value) -> Value:
+        return reader.node(op, inputs, attrs if op == kind else {}, name)[0]
+    output, on = tensors[0], wide[0]
+    if kind == "Multiply":
+        y = node(kind, *(v if w is None else node("ops.where", w, v, reader.value(1))
+                         for v, w in zip(tensors, wide, strict=True)))
+        for w in wide[1:]:
+            on = None if on is None or w is None else node("ops.logical_or", on, w)
+        return y if on is None else node("ops.where", on, y, reader.value(0))
+    for v, w in zip(tensors[1:], wide[1:], strict=True):
+        v = v if w is None else node("ops.where", w, v, output)
+        output = output if on is None else node("ops.where", on, output, v)
+        on = None if on is None or w is None else node("ops.logical_or", on, w)
+        output = node(kind, output, v)
+    return output
+
+
 def _concatenated(reader: Reader, config: Mapping[str, Any], tensors: Sequence[Value],
                   every: Sequence[Value | None], name: str) -> Value:
     """Each mask as wide as its input, joined like the inputs; then all (Keras 3: any) of the features."""

@@ -178,15 +178,16 @@ def _float8(op: Builder, x: Value, kernel: Value, bias: Value | None, x_scale: V
 
 @to_onnx("float8.Dense")
 def dense_of_float8(op: Builder, x: Value, kernel: Value, bias: Value | None, x_scale: Value, history: Value,
-                    scale: Value, *, units: int, activation: str = "linear", use_bias: bool = True) -> Any:
+                    scale: Value, *training: Value, units: int, activation: str = "linear",
+                    use_bias: bool = True) -> Any:
     rounded, w, bias = _float8(op, real(op, x), kernel, bias, x_scale, scale)
     return _finished(op, op.MatMul(rounded, w), bias, activation)
 
 
 @to_onnx("float8.EinsumDense")
 def einsum_dense_of_float8(op: Builder, x: Value, kernel: Value, bias: Value | None, x_scale: Value, history: Value,
-                           scale: Value, *, equation: str, output_shape: Any, activation: str = "linear",
-                           bias_axes: Any = None) -> Any:
+                           scale: Value, *training: Value, equation: str, output_shape: Any,
+                           activation: str = "linear", bias_axes: Any = None) -> Any:
     rounded, w, bias = _float8(op, real(op, x), kernel, bias, x_scale, scale)
     return _finished(op, einsum_of(op, rounded, w, equation), bias, activation)
 
