@@ -13,6 +13,8 @@ F32 = np.float32
 
 def nudged(low: Any, high: Any, bits: int, narrow: bool) -> tuple[Any, Any, Any]:
     """The range moved so that zero is a step: its ends and the step."""
+    if not 2 <= bits <= 16:
+        raise ValueError(f"{bits} bits")
     first, last = F32(1 if narrow else 0), F32((1 << bits) - 1)
     low, high = np.asarray(low, F32), np.asarray(high, F32)
     scale = (high - low) / (last - first)
@@ -42,6 +44,8 @@ def fake_vars(x: Array, low: Array, high: Array, *, num_bits: int = 8, narrow_ra
 def qdq_v2(x: Array, low: Array, high: Array, *, signed_input: bool = True, num_bits: int = 8,
            range_given: bool = False, round_mode: str = "HALF_TO_EVEN", narrow_range: bool = False,
            axis: int = -1) -> Any:
+    if not 1 <= num_bits <= 62:
+        raise ValueError(f"{num_bits} bits")
     shape = [1] * x.ndim
     if axis != -1:
         shape[axis] = -1

@@ -71,6 +71,8 @@ def _qdq(op: Builder, x: Value, low: Value, high: Value, signed: bool, bits: int
          axis: int) -> Any:
     if x.dtype != F32:
         raise Unsupported(f"quantization of {x.dtype}")
+    if not 1 <= bits <= 62:
+        raise Unsupported(f"{bits} bits")
     if mode not in ("HALF_TO_EVEN", "HALF_UP"):
         raise Unsupported(f"rounding {mode}")
     top = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
