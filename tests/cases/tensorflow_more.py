@@ -203,3 +203,6 @@ for fill in ("CONSTANT", "NEAREST", "REFLECT", "WRAP"):
 for kernel in ("lanczos1", "lanczos3", "lanczos5", "gaussian", "box", "triangle", "keyscubic", "mitchellcubic"):
     for antialias in (False, True):
         add(f"ScaleAndTranslate/{kernel}_{antialias}", given(f(1, 7, 6, 2), static=True), i(4, 9), np.array([4 / 7, 1.5], F), np.array([0, -0.3], F), kernel_type=kernel, antialias=antialias)
+# numbers as text
+for dtype, words in ((F, ["1.5", "-3", "1e3", "0.1", "inf"]), (D, ["1.5", "-3e-200"]), (I, ["12", "-7", "0"]), (L, ["1234567890123", "-1"])):
+    add(f"StringToNumber/{dtype}", given(words, "s"), out_type=dtype)

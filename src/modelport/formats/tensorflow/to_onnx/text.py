@@ -11,9 +11,9 @@ from ....errors import Unsupported
 from ....hub import strings
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
-from ....ir.types import STRING
+from ....ir.types import STRING, DType
 from ..interpret.text import pattern as compiled
-from .common import I64, cast, i64, ints, known, name_of, to_onnx
+from .common import F32, I64, cast, i64, ints, known, name_of, to_onnx
 
 
 @to_onnx("StringLower", "StringUpper")
@@ -39,6 +39,11 @@ def as_string(op: Builder, x: Value, *, precision: int = -1, scientific: bool = 
     if x.dtype.kind not in "iu" or fill or width != -1:
         raise Unsupported(f"{x.dtype} as text, or in a width")
     return cast(op, x, STRING)
+
+
+@to_onnx("StringToNumber")
+def to_number(op: Builder, x: Value, *, out_type: DType = F32) -> Any:
+    return cast(op, x, out_type)
 
 
 @to_onnx("StaticRegexFullMatch")
