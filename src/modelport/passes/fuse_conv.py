@@ -40,15 +40,20 @@ def _rescaled(op: Site, conv: Node, scale: Array, shift: Array) -> Value | None:
     b_value = conv.inputs[2] if len(conv.inputs) > 2 else None
     b = np.zeros(channels) if b_value is None else b_value.numpy().astype(np.float64)
     if conv.op == "Conv":
-        new_w = w * scale.reshape((-1,) + (1,) * (w.ndim - 1))
+        factor = scale.reshape((-1,) + (1,) * (w.ndim - 1))
     else:  # weights (in, out/group, ...): the output channels of group g are rows g of the inputs' groups
-        per = scale.reshape(group, 1, w.shape[1])
-        new_w = (w.reshape(group, w.shape[0] // group, w.shape[1], -1) * per[..., None]).reshape(w.shape)
+        factor = np.repeat(scale.reshape(group, w.shape[1]), w.shape[0] // group, axis=0)
+        factor = factor.reshape(w.shape[:2] + (1,) * (w.ndim - 2))
     with np.errstate(over="ignore"):
-        weight, bias = new_w.astype(w.dtype), (b * scale + shift).astype(w.dtype)
-    if not (np.isfinite(weight).all() and np.isfinite(bias).all()) and np.isfinite(w).all():
+        bias = (b * scale + shift).astype(w.dtype)
+        if (scale == 1).all():  # an addend alone: the weight stays where it is stored
+            weight = w_value
+        else:
+            weight = constant((w * factor).astype(w.dtype), name=w_value.name)
+    if not (np.isfinite(bias).all() and (weight is w_value or np.isfinite(weight.numpy()).all())) \
+            and np.isfinite(w).all():
         return None
-    made: Value = op.add(conv.op, x, constant(weight, name=w_value.name), constant(bias), **conv.attrs)
+    made: Value = op.add(conv.op, x, weight, constant(bias), **conv.attrs)
     return made
 
 
