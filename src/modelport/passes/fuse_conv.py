@@ -49,7 +49,10 @@ def _rescaled(op: Site, conv: Node, scale: Array, shift: Array) -> Value | None:
         if (scale == 1).all():  # an addend alone: the weight stays where it is stored
             weight = w_value
         else:
-            weight = constant((w * factor).astype(w.dtype), name=w_value.name)
+            same = factor.astype(w.dtype)
+            if (same == factor).all():  # one rounding either way
+                factor = same
+            weight = constant(np.ascontiguousarray((w * factor).astype(w.dtype, copy=False)), name=w_value.name)
     if not (np.isfinite(bias).all() and (weight is w_value or np.isfinite(weight.numpy()).all())) \
             and np.isfinite(w).all():
         return None
