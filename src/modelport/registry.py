@@ -85,6 +85,11 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
                                         b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x78", b"ZF0x",
                                         b"\x04\x22\x4d\x18")),
            framework="sklearn", read_options=("inputs", "outputs", "split_at")),
+    Format("xgboost", "XGBoost", (".ubj", ".json", ".model", ".bst", ".xgb"), "modelport.formats.xgboost",
+           magic=tuple((0, m) for m in (b"{", b"binf", b"bs64", b"\x00\x05_cls_", b"\x00\x05_reg_")),
+           framework="xgboost", read_options=("outputs",)),
+    Format("lightgbm", "LightGBM", (".txt", ".lgb", ".json"), "modelport.formats.lightgbm",
+           magic=((0, b"tree\n"), (0, b"tree\r\n"), (0, b"{")), framework="lightgbm", read_options=("outputs",)),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (
@@ -164,7 +169,7 @@ def _fitting(known: tuple[Format, ...], path: Path, head: bytes, look: str | Non
     """The format that a file has by its signature and insides; of a container of several the suffix is asked first."""
     suffix = path.suffix.lower()
     signed = [f for f in known if any(head[at:at + len(magic)] == magic for at, magic in f.magic)]
-    able = sorted(signed or ([f for f in known if not f.magic] if look is None else []),
+    able = sorted(signed or ([f for f in known if not f.magic or suffix in f.suffixes] if look is None else []),
                   key=lambda f: suffix not in f.suffixes)
     found = next((f for f in able if _sniffs(f, head, path)), None)
     return found or (next((f for f in able if suffix in f.suffixes), None) if look is None else None)

@@ -270,6 +270,9 @@ def width(e: Estimator) -> int:
         return int(tree.record.args[0])
     if isinstance(e.get("categories_"), (list, tuple)):
         return len(e["categories_"])
+    if e.package == "xgboost":
+        from .to_onnx.boosting import booster
+        return booster(e).features
     for inner in _first(e):
         return width(inner)
     raise Unsupported(f"{e.path}: the file does not say how many features a row has")

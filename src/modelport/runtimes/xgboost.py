@@ -1,0 +1,64 @@
+"""XGBoost itself."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from .session import Session
+
+
+def start(path: Path, *, threads: int = 1, device: str = "cpu", outputs: Sequence[str] = ()) -> Session:
+    """The file at ``path`` opened by XGBoost; ``outputs`` as for reading it."""
+    return XGBoost(path, threads=threads, device=device, outputs=outputs)
+
+
+class XGBoost(Session):
+    """A booster: margins, leaves, and what its objective makes of them."""
+
+    name = "XGBoost"
+
+    def __init__(self, path: Path, *, threads: int, device: str, outputs: Sequence[str]) -> None:
+        if device != "cpu":
+            raise UsageError(f"XGBoost runs on the device 'cpu' here, not on '{printable(device)}'")
+        from ..formats import xgboost as format_xgboost
+        raw = format_xgboost.read(path, outputs=outputs)
+        try:
+            import xgboost
+        except ImportError:
+            raise MissingDependency("xgboost", "xgboost", "running a model of XGBoost") from None
+        self.version, self.settings = xgboost.__version__, f"cpu, {threads} thread{'s' * (threads != 1)}"
+        self._xgboost = xgboost
+        try:
+            self._booster = xgboost.Booster({"nthread": threads})
+            self._booster.load_model(bytearray(path.read_bytes()))
+        except Exception as e:
+            raise RuntimeFailed(f"XGBoost {self.version} refuses the model: {' '.join(str(e).split())[:300]}") from None
+        self.inputs = {k: v.type for k, v in raw.inputs.items()}
+        self.outputs = {k: v.type for k, v in format_xgboost.to_hub(raw).outputs.items()}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        (x,) = self.checked(feeds).values()
+        try:
+            names = self._booster.feature_names
+            kinds = self._booster.feature_types
+            data = self._xgboost.DMatrix(x, feature_names=names, feature_types=kinds, enable_categorical=True)
+            made: dict[str, Array] = {}
+            for name, type_ in self.outputs.items():
+                if name == "margins":
+                    y = self._booster.predict(data, output_margin=True)
+                elif name == "leaves":
+                    y = self._booster.predict(data, pred_leaf=True)
+                else:
+                    y = self._booster.predict(data)
+                if name == "probabilities" and y.ndim == 1:
+                    y = np.stack([1 - y, y], 1)
+                elif name == "label":
+                    y = y > 0.5 if y.ndim == 1 else y.argmax(1)
+                made[name] = np.asarray(y).astype(type_.dtype)
+            return made
+        except Exception as e:
+            raise RuntimeFailed(f"XGBoost failed: {' '.join(str(e).split())[:300]}") from None
