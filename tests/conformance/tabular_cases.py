@@ -61,8 +61,11 @@ def names() -> dict[str, Any]:
     from sklearn.utils import all_estimators
     found: dict[str, Any] = {"np": np, "pd": pd, "sklearn": sklearn, **dict(all_estimators())}
     from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.feature_selection import chi2, f_regression, mutual_info_classif
     from sklearn.pipeline import make_pipeline, make_union
-    found |= {f.__name__: f for f in (make_column_selector, make_column_transformer, make_pipeline, make_union)}
+    found |= {f.__name__: f for f in (make_column_selector, make_column_transformer, make_pipeline, make_union, chi2,
+                                      f_regression, mutual_info_classif)}
+    found |= {"special": import_module("scipy.special"), "fitted": fitted}
     for short, name in (("xgb", "xgboost"), ("lgb", "lightgbm"), ("cb", "catboost")):
         try:
             found[short] = import_module(name)
@@ -71,11 +74,18 @@ def names() -> dict[str, Any]:
     return found
 
 
+def fitted(model: Any, *data: Any) -> Any:
+    """A model that an expression fits itself, because its ``fit`` takes something else than rows and targets."""
+    model.fit(*data).is_fitted_already = True
+    return model
+
+
 def questions(x: Any, model: Any) -> Any:
     """Rows to ask about: those it was fitted on, others around and far off, each threshold of its trees and the
     numbers of 32 and 64 bits beside it."""
     rng = np.random.default_rng(11)
-    if not isinstance(x, np.ndarray) or x.dtype == object:
+    x = x.toarray() if hasattr(x, "toarray") else x
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         return x
     rows = [x, x + rng.normal(size=x.shape) / 2, rng.normal(size=(20, x.shape[1])) * 10]
     edges = sorted(thresholds(model))
@@ -113,7 +123,7 @@ def thresholds(model: Any, depth: int = 0) -> set[tuple[int, float]]:
 
 def live(case: Case, known: dict[str, Any]) -> Any:
     """The pickle of a fitted estimator, the rows that it is asked about, and its answers; or why there are none."""
-    x, y = DATA[case.data]()
+    x, y, *more = DATA[case.data]()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -130,6 +140,9 @@ def live(case: Case, known: dict[str, Any]) -> Any:
             except (ModelportError, KeyError, TypeError, ValueError, IndexError, AttributeError):
                 methods, narrow = case.methods or (("predict",) if hasattr(model, "predict") else ("transform",)), False
             rows = questions(x, model)
+            for extra in more:
+                rows = known["pd"].concat([rows, extra], ignore_index=True) if hasattr(rows, "columns") else \
+                    np.concatenate([rows, extra])
             if narrow and isinstance(rows, np.ndarray):
                 rows = rows.astype(np.float32)
             answers = {m: plain(getattr(model, m)(rows)) for m in methods}
@@ -166,9 +179,14 @@ def record(family: str, pattern: str = "") -> dict[str, Any]:
             frame = hasattr(rows, "columns")
             given = {f"x:{c}": rows[c].to_numpy() for c in rows.columns} if frame else {"x": rows}
             buffer = io.BytesIO()
-            np.savez(buffer, **{k: v.astype("U") if v.dtype == object else v for k, v in given.items()}, **answers)
+            np.savez(buffer, **{k: worded(v) if v.dtype == object else v for k, v in given.items()}, **answers)
             put(tar, f"{name}.npz", buffer.getvalue())
     return recorded(family)
+
+
+def worded(v: np.ndarray) -> np.ndarray:
+    """Texts; those that are missing (None, NaN) as the empty one, which they are in ONNX."""
+    return np.array(["" if k is None or k != k else k for k in v.ravel().tolist()], "U").reshape(v.shape)
 
 
 def put(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Case:
     """``expression`` makes the estimator (all of scikit-learn's classes, np, pd, xgb, lgb, cb are there); ``data`` is
-    a name of :data:`DATA`; ``methods`` are what is compared, by default what converting asks for."""
+    a name of :data:`DATA` (whose functions return rows, targets, and further rows to ask about if they like);
+    ``methods`` are what is compared, by default what converting asks for."""
 
     name: str
     expression: str
@@ -103,8 +104,35 @@ def strings() -> tuple[Any, Any]:
     return frame[["city", "kind"]].to_numpy(object), y
 
 
+def labels(classes: int = 3) -> tuple[Any, Any]:
+    """Several labels at once, each there or not."""
+    x, y = numbers(classes)
+    return x, (y > 0).astype(int)
+
+
+def grid() -> tuple[Any, Any]:
+    """Whole numbers, many of them twice: distances and scores have ties."""
+    rng = _rng()
+    return rng.integers(-2, 3, (90, 2)).astype(float), rng.integers(0, 3, 90)
+
+
+def sparse(x: Any, y: Any) -> tuple[Any, Any]:
+    """Rows as a sparse matrix, about half of it zero."""
+    from scipy.sparse import csr_matrix
+    return csr_matrix(np.where(x > 0, x, 0)), y
+
+
+def precomputed() -> tuple[Any, Any]:
+    x, y = classes()
+    return x @ x.T, y
+
+
 DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
     "classes": classes, "two": lambda: classes(2), "named": lambda: classes(3, True), "two named": lambda: classes(2, True),
     "five": lambda: classes(5), "numbers": numbers, "two numbers": lambda: numbers(2), "positive": positive,
     "counts": counts, "missing": missing, "missing numbers": missing_numbers, "texts": texts, "table": table,
-    "strings": strings, "wide": lambda: classes(3, width=12), "one": lambda: numbers(width=1)}
+    "strings": strings, "wide": lambda: classes(3, width=12), "one": lambda: numbers(width=1),
+    "labels": labels, "two labels": lambda: labels(2), "grid": grid, "precomputed": precomputed,
+    "offset": lambda: (classes()[0] + 1000, classes()[1]), "sparse": lambda: sparse(*classes()),
+    "sparse five": lambda: sparse(*classes(5)), "sparse numbers": lambda: sparse(*numbers()),
+    "small": lambda: (classes()[0][:40], classes()[1][:40]), "unit": lambda: (np.abs(np.sin(classes()[0])), classes()[1])}

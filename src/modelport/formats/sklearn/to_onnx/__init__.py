@@ -1,4 +1,32 @@
 """The rules, a file for each family; importing them fills the tables of :mod:`..methods`."""
-from . import boosting, compose, linear, preprocess, trees
+from . import (
+    bayes,
+    boosting,
+    cluster,
+    compose,
+    encode,
+    gaussian,
+    impute,
+    linear,
+    neighbors,
+    preprocess,
+    projection,
+    svm,
+    trees,
+)
 
-__all__ = ["boosting", "compose", "linear", "preprocess", "trees"]
+__all__ = [
+    "bayes",
+    "boosting",
+    "cluster",
+    "compose",
+    "encode",
+    "gaussian",
+    "impute",
+    "linear",
+    "neighbors",
+    "preprocess",
+    "projection",
+    "svm",
+    "trees",
+]

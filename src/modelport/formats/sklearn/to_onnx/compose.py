@@ -100,7 +100,7 @@ def feature_union(op: Builder, x: Any, e: Estimator) -> Any:
 def column_transformer(op: Builder, x: Any, e: Estimator) -> Any:
     parts = []
     for transformer, at in picks(e, features(x), feature_names(e)):
-        part = _picked(op, x, at)
+        part = picked(op, x, at)
         if isinstance(transformer, Estimator):
             name = transformer.path.rpartition(".")[2]
             parts.append(_weighted(op, e, name, call(op, "transform", transformer, part)))
@@ -111,7 +111,7 @@ def column_transformer(op: Builder, x: Any, e: Estimator) -> Any:
     return stacked(op, parts, e.path)
 
 
-def _picked(op: Builder, x: Any, at: list[int]) -> Any:
+def picked(op: Builder, x: Any, at: list[int]) -> Any:
     """Some columns: a matrix where their element types agree."""
     if not isinstance(x, Table):
         return x if at == list(range(features(x))) else op.Gather(x, np.array(at, np.int64), axis=1)
