@@ -349,13 +349,22 @@ def inspect(source: Any, *, limits: Limits = DEFAULT, **options: Any) -> Summary
     spec = registry.detect(path)
     _check_options(options, spec.read_options, f"{spec.title} files have")
     module = spec.load()
+    contents = getattr(module, "contents", None)  # of a pickle: what it holds, a model or not
+    hub: Graph | None = None
+    problems: tuple[Unsupported, ...] = ()
     with _located(path):
-        raw = module.read(path, limits, **options)
-    try:
-        hub: Graph | None = module.to_hub(raw)
-        problems: tuple[Unsupported, ...] = ()
-    except UnsupportedModel as e:
-        hub, problems = None, e.problems
+        found = contents(path, limits) if contents is not None else {}
+        raw = Graph({}, {}, meta=found)
+        try:
+            raw = module.read(path, limits, **options)
+            raw = raw.with_(meta={**raw.meta, **found})
+            hub = module.to_hub(raw)
+        except UnsupportedModel as e:
+            problems = e.problems
+        except (UnsafeModel, UsageError, CorruptFile) as e:
+            if contents is None or options:
+                raise
+            problems = (Unsupported(e.message),)
     return summarize(hub, raw, spec.name, path, problems)
 
 

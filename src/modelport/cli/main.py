@@ -97,6 +97,13 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("--strict", action="store_true", help="anything dropped or approximated is an error")
     reading(convert)
 
+    rescue = verb("rescue", "say what wrote an old file and what stands in the way of opening it, and write it anew")
+    rescue.add_argument("source", metavar="FILE")
+    rescue.add_argument("target", metavar="DST", nargs="?", help="the modern form (default: FILE as .onnx)")
+    rescue.add_argument("--force", action="store_true", help="overwrite DST")
+    rescue.add_argument("--prove", action="store_true", help="prove it with the library itself, where it is installed")
+    reading(rescue)
+
     inspect = verb("inspect", "say what a model file holds")
     inspect.add_argument("source", metavar="FILE")
     inspect.add_argument("--for", dest="target", metavar="FORMAT", help="say which layers that format can't take")

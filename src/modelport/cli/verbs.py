@@ -114,6 +114,31 @@ def convert(options: Namespace) -> int:
     return 0
 
 
+def rescue(options: Namespace) -> int:
+    from ..rescue import diagnose
+    source, limits = Path(options.source), _limits(options)
+    found = diagnose(source, limits)
+    if not options.json:
+        print(found.text(), flush=True)
+    target = Path(options.target) if options.target else source.with_suffix(".onnx")
+    progress = Progress()
+    try:
+        done = api.convert(source, target, force=options.force, limits=limits, progress=progress,
+                           verify="prove" if options.prove else "auto")
+    finally:
+        progress.done()
+    if options.json:
+        print(json.dumps({"written": found.written, "obstacles": found.obstacles, "path": str(done.path),
+                          "report": None if done.report is None else json.loads(done.report.to_json())}, indent=2,
+                         sort_keys=True))
+        return 0
+    for line in lines(done.notes):
+        print(printable(line, 500), file=sys.stderr)
+    print(f"{done.path}: {size(done.path):,} bytes")
+    print(done.report.text() if done.report is not None else "not verified")
+    return 0
+
+
 def _layouts(given: list[str]) -> dict[str, str] | None:
     """``nhwc`` for all inputs, ``NAME=nhwc`` for one."""
     return {name: order for name, _, order in (g.rpartition("=") for g in given)} or None

@@ -228,32 +228,37 @@ def known_if(op: Site, condition: Value, *inputs: Value, then_branch: Graph, els
 
 
 def share(graph: Graph) -> Graph:
-    """The graph in which equal operators on equal inputs are one node, and equal small constants one constant."""
-    seen: dict[Any, Node] = {}
-    small: dict[Any, Value] = {}
+    """The graph in which equal operators on equal inputs, constants by their elements, are one node."""
+    seen: dict[Any, list[Node]] = {}
+    sizes_seen: dict[Any, Node] = {}
 
-    def key(v: Value | None) -> Any:
-        if v is None or v.data is None:
-            return v
-        size = v.type.size
-        if v.dtype == STRING or size is None or v.data.nbytes > 64:
-            return v
-        return small.setdefault((v.type, v.numpy().tobytes()), v)
+    def kind(v: Value | None) -> Any:
+        return v if v is None or v.data is None or v.dtype == STRING else v.type
 
     def rule(node: Node) -> Made:
         if node.op in NEVER or any(isinstance(a, Graph) for a in node.attrs.values()):
             return None
         sizes = node.outputs[0].elements
         if len(node.outputs) == 1 and sizes and None not in sizes:  # the same sizes, wherever they were read
-            first = seen.setdefault((node.outputs[0].type, sizes), node)
+            first = sizes_seen.setdefault((node.outputs[0].type, sizes), node)
             if first is not node:
                 return first.outputs
-        ins = tuple(key(v) for v in node.inputs)
         attrs = tuple(sorted((k, id(a) if isinstance(a, Tensor) else a) for k, a in node.attrs.items()))
         try:
-            first = seen.setdefault((node.op, ins, attrs, len(node.outputs)), node)
+            like = seen.setdefault((node.op, tuple(map(kind, node.inputs)), attrs, len(node.outputs)), [])
         except TypeError:
             return None
-        return None if first is node else first.outputs
+        for first in like[:8]:  # the many convolutions of one image are no candidates for long
+            if all(map(_alike, first.inputs, node.inputs)):
+                return first.outputs
+        like.append(node)
+        return None
 
     return rebuild(graph, rule, bodies=False)
+
+
+def _alike(a: Value | None, b: Value | None) -> bool:
+    """Whether two values are one, or constants of the same elements that are quickly compared."""
+    if a is b or a is None or b is None or a.data is None or b.data is None or a.dtype == STRING:
+        return a is b
+    return a.data.nbytes <= 1 << 20 and a.numpy().tobytes() == b.numpy().tobytes()

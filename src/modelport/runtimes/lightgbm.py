@@ -36,6 +36,9 @@ class LightGBM(Session):
             self._booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"), params={"verbosity": -1})
         except Exception as e:
             raise RuntimeFailed(f"LightGBM {self.version} refuses the model: {_message(e)}") from None
+        node = next(iter(raw.outputs.values())).node
+        assert node is not None
+        self._model = node.attrs["model"]
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
         self.outputs = {k: v.type for k, v in format_lightgbm.to_hub(raw).outputs.items()}
 
@@ -46,6 +49,9 @@ class LightGBM(Session):
             for name, type_ in self.outputs.items():
                 how = {"raw_score": name == "margins", "pred_leaf": name == "leaves"}
                 y = np.asarray(self._booster.predict(x, num_threads=self._threads, **how))
+                if self._model.converted and name not in ("margins", "leaves"):
+                    y = np.asarray(self._booster.predict(x, num_threads=self._threads, raw_score=True))
+                    y = y / self._model.average
                 if name == "probabilities" and y.ndim == 1:
                     y = np.stack([1 - y, y], 1)
                 elif name == "label":

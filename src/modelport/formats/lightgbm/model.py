@@ -35,7 +35,9 @@ class Linear:
 @dataclass(frozen=True, eq=False)
 class Model:
     """``objective`` is its name with its parameters; ``zero_missing`` are the features whose zeros are missing values,
-    ``categorical`` those that are categories."""
+    ``categorical`` those that are categories; ``converted``: the leaves are of the forests of LightGBM 2.2 and older
+    (``version=v2``), which hold predictions: nothing is made of their mean.  LightGBM 2.3 and newer read such a file
+    as if it did not, and answer with the sigmoid of a probability."""
 
     objective: str
     outputs: int
@@ -46,6 +48,7 @@ class Model:
     zero_missing: Sequence[int] = ()
     categorical: Sequence[int] = ()
     linear: Linear | None = None
+    converted: bool = False
 
     @property
     def task(self) -> str:
@@ -78,8 +81,10 @@ def from_text(text: str, iterations: int | None = None) -> Model:
     features = int(head["max_feature_idx"]) + 1
     outputs = int(head.get("num_tree_per_iteration", head.get("num_class", 1)))
     trees = [_from_lines(_lines(b), features) for b in blocks[first:] if b.lstrip().startswith("Tree=")]
-    return _model(head.get("objective", ""), outputs, features, trees, head.get("feature_names", "").split(),
-                  "average_output" in head, iterations)
+    average = "average_output" in head
+    made = _model(head.get("objective", ""), outputs, features, trees, head.get("feature_names", "").split(), average,
+                  iterations)
+    return replace(made, converted=average and head.get("version", "v2") == "v2")
 
 
 def _lines(block: str) -> dict[str, str]:

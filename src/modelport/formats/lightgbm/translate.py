@@ -122,8 +122,10 @@ def logistic(op: Builder, y: Value, scale: float = 1.0) -> Value:
 
 def probabilities(op: Builder, raw: Value, model: Model) -> Value:
     """(rows, classes)."""
+    if model.converted and model.task != "binary":
+        return raw
     if model.task == "binary":
-        p = logistic(op, raw, model.parameter("sigmoid", 1.0))
+        p = raw if model.converted else logistic(op, raw, model.parameter("sigmoid", 1.0))
         return op.Concat(op.Sub(like(p, 1), p), p, axis=1)
     if model.task in ("multiclass", "softmax"):
         return op.Softmax(raw, axis=1)
@@ -142,6 +144,8 @@ def prediction(op: Builder, raw: Value, model: Model) -> Value:
     if model.is_classifier:
         p = probabilities(op, raw, model)
         return op.Gather(p, np.array(1, np.int64), axis=1) if task == "binary" else p
+    if model.converted:
+        return flat(op, raw)
     if task in ("poisson", "gamma", "tweedie"):
         return flat(op, op.Exp(raw))
     if task in ("cross_entropy", "xentropy"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from . import to_onnx  # fills the tables of methods
 from .container import read, sniff
+from .contents import contents
 from .translate import to_hub
 
-__all__ = ["read", "sniff", "to_hub", "to_onnx"]
+__all__ = ["contents", "read", "sniff", "to_hub", "to_onnx"]
