@@ -139,7 +139,7 @@ def live(case: Case, known: dict[str, Any]) -> Any:
                 narrow = all(v.dtype == np.float32 for v in raw.inputs.values())
             except (ModelportError, KeyError, TypeError, ValueError, IndexError, AttributeError):
                 methods, narrow = case.methods or (("predict",) if hasattr(model, "predict") else ("transform",)), False
-            rows = questions(x, model)
+            rows = x if case.near else questions(x, model)
             for extra in more:
                 rows = known["pd"].concat([rows, extra], ignore_index=True) if hasattr(rows, "columns") else \
                     np.concatenate([rows, extra])

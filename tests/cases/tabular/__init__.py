@@ -24,6 +24,8 @@ class Case:
     inputs: tuple[str, ...] = ()
     exact: bool = False
     """Compared without any tolerance."""
+    near: bool = False
+    """Asked about the rows that it was fitted on only: it refuses others (negative numbers, unknown categories)."""
     loose: float = 0.0
     """A tolerance relative to the largest, where the algorithm itself is iterative; say why beside the case."""
 
@@ -135,4 +137,7 @@ DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
     "labels": labels, "two labels": lambda: labels(2), "grid": grid, "precomputed": precomputed,
     "offset": lambda: (classes()[0] + 1000, classes()[1]), "sparse": lambda: sparse(*classes()),
     "sparse five": lambda: sparse(*classes(5)), "sparse numbers": lambda: sparse(*numbers()),
-    "small": lambda: (classes()[0][:40], classes()[1][:40]), "unit": lambda: (np.abs(np.sin(classes()[0])), classes()[1])}
+    "two small": lambda: (classes(2)[0][:24], classes(2)[1][:24]),
+    "small": lambda: (classes()[0][:24], classes()[1][:24]), "small numbers": lambda: (numbers()[0][:30], numbers()[1][:30]),
+    "two small numbers": lambda: (numbers(2)[0][:30], numbers(2)[1][:30]),
+    "unit": lambda: (np.abs(np.sin(classes()[0])), classes()[1])}
