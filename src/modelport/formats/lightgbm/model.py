@@ -17,6 +17,8 @@ from ...ir.tensor import Array
 from .. import ensemble
 from ..ensemble import LEQ, Ensemble
 
+NOTHING = float(np.float32(1e-35))
+"""Numbers of this magnitude and less are zeros to LightGBM when it predicts (kZeroThreshold)."""
 NONE, ZERO, NAN = 0, 1, 2
 """What counts as a missing value: nothing (a NaN is a zero), zeros and NaN, NaN."""
 _MISSING = {"None": NONE, "Zero": ZERO, "NaN": NAN}
@@ -146,6 +148,7 @@ def _assembled(feature: Array, threshold: Array, decision: Array, left: Array, r
     if not all(len(a) == inner for a in (threshold, decision, left, right)) or inner != leaves - 1:
         raise CorruptFile("a tree whose nodes do not fit their number")
     missing = (decision >> 2) & 3
+    threshold = np.where(threshold == -NOTHING, np.nextafter(-NOTHING, -np.inf), threshold)  # which is a zero: not below
     default_left = (decision & 2) > 0
     goes_left = np.where(missing == NONE, threshold >= 0, default_left)
     goes_left[list(sets)] = False  # NaN is in no set of categories, whatever counts as missing

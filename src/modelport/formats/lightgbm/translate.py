@@ -12,7 +12,7 @@ from ...hub.infer import builder
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .. import ensemble
-from .model import Model
+from .model import NOTHING, Model
 
 IDENTITY = ("regression", "regression_l1", "l1", "l2", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
             "custom", "none", "")
@@ -59,7 +59,7 @@ def rows(op: Builder, x: Value, model: Model) -> Value:
     if model.categorical:
         x = op.Where(_mask(model, model.categorical), op.Mul(op.Sign(x), op.Floor(op.Abs(x))), x)
     if model.zero_missing:
-        zero = op.And(op.LessOrEqual(op.Abs(x), like(x, 1e-35)), _mask(model, model.zero_missing))
+        zero = op.And(op.LessOrEqual(op.Abs(x), like(x, NOTHING)), _mask(model, model.zero_missing))
         x = op.Where(zero, like(x, np.nan), x)
     return x
 
