@@ -148,7 +148,8 @@ def _assembled(feature: Array, threshold: Array, decision: Array, left: Array, r
     if not all(len(a) == inner for a in (threshold, decision, left, right)) or inner != leaves - 1:
         raise CorruptFile("a tree whose nodes do not fit their number")
     missing = (decision >> 2) & 3
-    threshold = np.where(threshold == -NOTHING, np.nextafter(-NOTHING, -np.inf), threshold)  # which is a zero: not below
+    # the number itself is a zero, and not below this threshold
+    threshold = np.where(threshold == -NOTHING, np.nextafter(-NOTHING, -np.inf), threshold)
     default_left = (decision & 2) > 0
     goes_left = np.where(missing == NONE, threshold >= 0, default_left)
     goes_left[list(sets)] = False  # NaN is in no set of categories, whatever counts as missing
