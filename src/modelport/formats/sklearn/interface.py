@@ -23,7 +23,7 @@ _OUTPUTS = {"predict": "prediction", "predict_proba": "probabilities", "decision
             "predict_log_proba": "log_probabilities", "transform": "transformed", "score_samples": "score_samples",
             "apply": "leaves"}
 """The methods of scikit-learn that can be asked for, and what their results are called."""
-TREES = frozenset("DecisionTree ExtraTree RandomForest ExtraTrees GradientBoosting HistGradientBoosting "
+TREES = frozenset("DecisionTree ExtraTree RandomForest ExtraTrees GradientBoosting "
                   "IsolationForest RandomTreesEmbedding XGB XGBRF".split())
 
 
@@ -37,6 +37,8 @@ class Column:
 
 def graph(e: Estimator, inputs: Sequence[str] = (), outputs: Sequence[str] = (), split_at: str = "") -> Graph:
     """A raw graph of one node, whose operator is the class of the object."""
+    from . import to_onnx  # fills the tables of methods
+    assert to_onnx
     try:
         if split_at:
             e = _until(e, split_at)
@@ -197,6 +199,9 @@ def table(e: Estimator) -> list[Column]:
 def feature_names(e: Estimator) -> list[str] | None:
     """The names that the rows had when the estimator was fitted (scikit-learn 1.0 and newer), or those that a
     ColumnTransformer picks columns by."""
+    if e.package in LIBRARIES:
+        from .to_onnx import libraries
+        return libraries.names(e)
     found = e.get("feature_names_in_")
     if found is None and e.name == "ColumnTransformer":
         found = next((e[k] for k in ("_feature_names_in", "_df_columns") if k in e), None)
@@ -270,14 +275,15 @@ def width(e: Estimator) -> int:
         return int(tree.record.args[0])
     if isinstance(e.get("categories_"), (list, tuple)):
         return len(e["categories_"])
-    if e.package == "xgboost":
-        from .to_onnx.boosting import booster
-        return booster(e).features
+    if e.package in LIBRARIES:
+        from .to_onnx import libraries
+        return libraries.width(e)
     for inner in _first(e):
         return width(inner)
     raise Unsupported(f"{e.path}: the file does not say how many features a row has")
 
 
+LIBRARIES = frozenset(("xgboost", "lightgbm", "catboost"))
 TEXTS = frozenset("CountVectorizer TfidfVectorizer HashingVectorizer".split())
 
 
@@ -293,6 +299,12 @@ def consumed(e: Estimator) -> list[Any]:
         return [STRING if isinstance(v, str) else None for v in np.asarray(e["statistics_"]).tolist()]
     if e.name == "MissingIndicator" and str(e.get("_dtype", "")) == "object":
         return [STRING] * width(e)
+    if e.package in LIBRARIES:
+        from .to_onnx import libraries
+        return libraries.kinds(e) or [None] * libraries.width(e)
+    if e.name.startswith("HistGradientBoosting"):
+        from .to_onnx.boosting import kinds
+        return kinds(e, width(e))
     if e.name in ("LabelBinarizer", "LabelEncoder"):
         return [category_dtype(np.asarray(e["classes_"]))]
     inner = list(_first(e))
