@@ -29,6 +29,7 @@ import numpy as np
 from modelport.errors import ModelportError, RuntimeFailed, UnsupportedModel
 from modelport.formats import onnx as format_onnx
 from modelport.formats import sklearn as format_sklearn
+from modelport.formats.sklearn import container, interface
 from modelport.runtimes import isolated
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -132,9 +133,9 @@ def live(case: Case, known: dict[str, Any]) -> Any:
             if not isinstance(model, dict) and not hasattr(model, "is_fitted_already"):
                 model = model.fit(x, y)
             data = pickle.dumps(model, protocol=4)
-            loaded = format_sklearn.container.load(data)
+            loaded = container.load(data)
             try:
-                raw = format_sklearn.interface.graph(loaded, case.inputs, case.methods)
+                raw = interface.graph(loaded, case.inputs, case.methods)
                 methods = next(iter(raw.outputs.values())).node.attrs["methods"]
                 narrow = all(v.dtype == np.float32 for v in raw.inputs.values())
             except (ModelportError, KeyError, TypeError, ValueError, IndexError, AttributeError):
@@ -229,7 +230,7 @@ def verdict(case: Case, data: bytes, given: dict[str, Any], want: dict[str, Any]
             target: isolated.Worker) -> str:
     onnx = folder / "case.onnx"
     try:
-        raw = format_sklearn.interface.graph(format_sklearn.container.load(data), case.inputs, case.methods)
+        raw = interface.graph(container.load(data), case.inputs, case.methods)
         hub = format_sklearn.to_hub(raw)
         format_onnx.write(format_onnx.from_hub(hub), onnx)
     except UnsupportedModel as e:
