@@ -13,7 +13,8 @@ from .ir.types import STRING, Type, dtype_name
 
 def bind(inputs: Mapping[str, Type], feeds: Mapping[str, Any] | Array | None,
          named: Mapping[str, Any]) -> dict[str, Array]:
-    """Arrays by input name, each of the input's element type; one array alone is the only input.
+    """Arrays by input name, each of the input's element type; one array alone is the only input, and a table of pandas
+    has the columns that the inputs are named after.
 
     Raises :class:`UsageError` on a missing or unknown name, a shape that does not fit, or a cast that would change a
     value."""
@@ -23,6 +24,8 @@ def bind(inputs: Mapping[str, Type], feeds: Mapping[str, Any] | Array | None,
         given = {**feeds, **named}
     elif len(inputs) == 1:
         given = {next(iter(inputs)): feeds, **named}
+    elif hasattr(feeds, "columns"):
+        given = {str(c): feeds[c].to_numpy().reshape(-1, 1) for c in feeds.columns if str(c) in inputs}
     else:
         raise UsageError(f"the model has {len(inputs)} inputs: {_names(inputs)}; give each by name")
     unknown, missing = set(given) - set(inputs), set(inputs) - set(given)
@@ -42,8 +45,9 @@ def _array(name: str, type: Type, value: Any) -> Array:
     if hasattr(value, "to_numpy"):  # a pandas frame or series
         value = value.to_numpy()
     array = np.asarray(value)
-    if type.dtype == STRING:
-        array = array.astype(object)
+    if type.dtype == STRING:  # which has no missing value: the empty text stands for it
+        texts = ["" if v is None or v != v else str(v) for v in array.ravel().tolist()]
+        array = np.array([*texts, None], object)[:-1].reshape(array.shape)
     elif array.dtype != type.dtype:
         cast = array.astype(type.dtype)
         exact = array.dtype.kind in "biuf" and ((type.dtype.kind == "f" and array.dtype.kind == "f")
