@@ -1,0 +1,148 @@
+"""What several families need: distances, kernels, and functions that ONNX Runtime has not in double precision.
+
+Sources: sklearn/metrics/pairwise.py, scipy.spatial.distance."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value
+from ....ir.rules import Builder
+from ....ir.tensor import Array
+from ..methods import ints, like
+
+
+def differences(op: Builder, x: Value, points: Array) -> Value:
+    """(rows, points, features): rows minus points.  Squares of the wholes would cancel."""
+    out: Value = op.Sub(op.Unsqueeze(x, ints(1)), like(x, points))
+    return out
+
+
+def squared(op: Builder, x: Value, points: Array) -> Value:
+    """(rows, points): the squared euclidean distances."""
+    d = differences(op, x, points)
+    out: Value = op.ReduceSum(op.Mul(d, d), ints(2), keepdims=0)
+    return out
+
+
+def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, path: str = "") -> Value:
+    """(rows, points): distances by a metric of scikit-learn's names."""
+    if metric == "minkowski":
+        if p <= 0:
+            raise Unsupported(f"{path}: a metric of p={p}")
+        metric = {1: "manhattan", 2: "euclidean", np.inf: "chebyshev"}.get(p, metric)
+    out: Value
+    if metric in ("euclidean", "l2"):
+        return op.Sqrt(squared(op, x, points))  # type: ignore[no-any-return]
+    if metric == "sqeuclidean":
+        return squared(op, x, points)
+    if metric == "cosine":
+        out = op.Clip(op.Sub(like(x, 1), cosine(op, x, points)), like(x, 0), like(x, 2))
+        return out
+    if metric not in ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "minkowski", "canberra", "braycurtis",
+                      "hamming"):
+        raise Unsupported(f"{path}: the metric {metric!r}")
+    if metric == "hamming":
+        other = op.Not(op.Equal(op.Unsqueeze(x, ints(1)), like(x, points)))
+        out = op.ReduceMean(op.Cast(other, to=11 if x.dtype == np.float64 else 1), ints(2), keepdims=0)
+        return out
+    d = op.Abs(differences(op, x, points))
+    if metric in ("chebyshev", "infinity"):
+        out = op.ReduceMax(d, ints(2), keepdims=0)
+    elif metric == "minkowski":
+        out = op.Pow(op.ReduceSum(op.Pow(d, like(x, p)), ints(2), keepdims=0), like(x, 1 / p))
+    elif metric == "canberra":
+        both = op.Add(op.Abs(op.Unsqueeze(x, ints(1))), like(x, np.abs(points)))
+        none = op.Equal(both, like(x, 0))
+        out = op.ReduceSum(op.Div(d, op.Where(none, like(x, 1), both)), ints(2), keepdims=0)
+    elif metric == "braycurtis":
+        both = op.Abs(op.Add(op.Unsqueeze(x, ints(1)), like(x, points)))
+        out = op.Div(op.ReduceSum(d, ints(2), keepdims=0), op.ReduceSum(both, ints(2), keepdims=0))
+    else:
+        out = op.ReduceSum(d, ints(2), keepdims=0)
+    return out
+
+
+def cosine(op: Builder, x: Value, points: Array) -> Value:
+    """(rows, points): the cosine of the angle; that of a vector of zeros is zero."""
+    unit = np.sqrt((points * points).sum(1, keepdims=True))
+    length = op.Sqrt(op.ReduceSum(op.Mul(x, x), ints(1), keepdims=1))
+    x = op.Div(x, op.Where(op.Equal(length, like(x, 0)), like(x, 1), length))
+    return matmul(op, x, (points / np.where(unit == 0, 1, unit)).T)
+
+
+def matmul(op: Builder, x: Value, weights: Any) -> Value:
+    """``x @ weights`` of a constant."""
+    out: Value = op.MatMul(x, like(x, np.ascontiguousarray(weights)))
+    return out
+
+
+def kernel(op: Builder, x: Value, points: Array, kind: Any, gamma: float | None, coef0: float = 1, degree: float = 3,
+           path: str = "") -> Value:
+    """(rows, points): a kernel of ``pairwise_kernels``; without ``gamma`` it is one over the number of features."""
+    out: Value
+    if not isinstance(kind, str) or kind == "precomputed":
+        raise Unsupported(f"{path}: " + ("a precomputed kernel" if isinstance(kind, str) else
+                                         f"the kernel {kind}, whose code is not in the file"))
+    if kind == "linear":
+        return matmul(op, x, points.T)
+    if kind == "cosine":
+        return cosine(op, x, points)
+    if kind in ("chi2", "additive_chi2"):
+        d, both = differences(op, x, points), op.Add(op.Unsqueeze(x, ints(1)), like(x, points))
+        parts = op.Div(op.Mul(d, d), op.Where(op.Equal(both, like(x, 0)), like(x, 1), both))
+        out = op.Neg(op.ReduceSum(parts, ints(2), keepdims=0))
+        return out if kind == "additive_chi2" else \
+            op.Exp(op.Mul(out, like(x, 1 if gamma is None else gamma)))  # type: ignore[no-any-return]
+    gamma = 1 / points.shape[1] if gamma is None else gamma
+    if kind == "rbf":
+        out = op.Exp(op.Mul(squared(op, x, points), like(x, -gamma)))
+    elif kind == "laplacian":
+        out = op.Exp(op.Mul(distances(op, x, points, "manhattan"), like(x, -gamma)))
+    elif kind in ("poly", "polynomial"):
+        y = op.Add(op.Mul(matmul(op, x, points.T), like(x, gamma)), like(x, coef0))
+        out = power(op, y, degree)
+    elif kind == "sigmoid":
+        out = op.Tanh(op.Add(op.Mul(matmul(op, x, points.T), like(x, gamma)), like(x, coef0)))
+    else:
+        raise Unsupported(f"{path}: the kernel {kind!r}")
+    return out
+
+
+def power(op: Builder, x: Value, exponent: float) -> Value:
+    """``x ** exponent``; small whole powers as products."""
+    out: Value = x
+    if exponent in (1, 2, 3, 4):
+        for _ in range(int(exponent) - 1):
+            out = op.Mul(out, x)
+        return out
+    out = op.Pow(x, like(x, exponent))
+    return out
+
+
+def erf(op: Builder, x: Value) -> Value:
+    """The error function, within rounding: ONNX Runtime has it in single precision only.
+
+    erf(x) = 2 x / sqrt(pi) * the integral of exp(-(x u)^2) over u from 0 to 1, by the rule of Gauss and Legendre, whose
+    error at 40 places is below 1e-17 wherever erf(x) is not one."""
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    x = op.Clip(x, like(x, -6), like(x, 6))
+    xu = op.Mul(op.Unsqueeze(x, ints(-1)), like(x, (nodes + 1) / 2))
+    total = op.ReduceSum(op.Mul(op.Exp(op.Neg(op.Mul(xu, xu))), like(x, weights / np.sqrt(np.pi))), ints(-1), keepdims=0)
+    out: Value = op.Mul(x, total)
+    return out
+
+
+def log_sum_exp(op: Builder, x: Value) -> Value:
+    """(rows, 1): the logarithm of the sum of the exponentials of (rows, classes)."""
+    top = op.ReduceMax(x, ints(1), keepdims=1)
+    out: Value = op.Add(op.Log(op.ReduceSum(op.Exp(op.Sub(x, top)), ints(1), keepdims=1)), top)
+    return out
+
+
+def sign_label(op: Builder, score: Value) -> Value:
+    """(rows): 1 where an outlier detector's score is not negative, -1 else."""
+    out: Value = op.Where(op.GreaterOrEqual(score, like(score, 0)), np.int64(1), np.int64(-1))
+    return out
