@@ -245,6 +245,8 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
     clock = _Clock(progress)
     clock.start("read")
     model = load(source, format=format, limits=limits, **(read or {}))
+    if model.format and registry.named(model.format).doubles and "float32" in target.write_options:
+        options.setdefault("float32", True)
     clock.start("passes")
     with _located(model.path):
         source, perms = interface.with_layout(model.graph, {"": layout} if isinstance(layout, str) else layout) \

@@ -44,7 +44,8 @@ class Format:
 
     ``runtime`` names the runtime that is asked first (an entry of :data:`modelport.runtimes.RUNTIMES`), ``framework``
     the original framework where that is another one, too heavy to be started unasked; ``options`` are the options of
-    reading and writing that this format understands."""
+    reading and writing that this format understands.  ``doubles``: its models compute in double precision because all
+    of the library does, so that a target without it gets them in float32 unasked (with a note)."""
 
     name: str
     title: str
@@ -57,6 +58,7 @@ class Format:
     layout: str = ""
     runtime: str = ""
     framework: str = ""
+    doubles: bool = False
     read_options: tuple[str, ...] = ()
     write_options: tuple[str, ...] = ()
 
@@ -84,12 +86,13 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
            magic=tuple((0, m) for m in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"c", b"(", b"]", b"}",
                                         b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x78", b"ZF0x",
                                         b"\x04\x22\x4d\x18")),
-           framework="sklearn", read_options=("inputs", "outputs", "split_at")),
+           framework="sklearn", doubles=True, read_options=("inputs", "outputs", "split_at")),
     Format("xgboost", "XGBoost", (".ubj", ".json", ".model", ".bst", ".xgb"), "modelport.formats.xgboost",
            magic=tuple((0, m) for m in (b"{", b"binf", b"bs64", b"\x00\x05_cls_", b"\x00\x05_reg_")),
            framework="xgboost", read_options=("outputs",)),
     Format("lightgbm", "LightGBM", (".txt", ".lgb", ".json"), "modelport.formats.lightgbm",
-           magic=((0, b"tree\n"), (0, b"tree\r\n"), (0, b"{")), framework="lightgbm", read_options=("outputs",)),
+           magic=((0, b"tree\n"), (0, b"tree\r\n"), (0, b"{")), framework="lightgbm", doubles=True,
+           read_options=("outputs",)),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (
