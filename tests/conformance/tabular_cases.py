@@ -66,7 +66,7 @@ def names() -> dict[str, Any]:
     from sklearn.pipeline import make_pipeline, make_union
     found |= {f.__name__: f for f in (make_column_selector, make_column_transformer, make_pipeline, make_union, chi2,
                                       f_regression, mutual_info_classif)}
-    found |= {"special": import_module("scipy.special"), "fitted": fitted}
+    found |= {"special": import_module("scipy.special"), "fitted": fitted, "stopped": stopped, "booster": booster}
     for short, name in (("xgb", "xgboost"), ("lgb", "lightgbm"), ("cb", "catboost")):
         try:
             found[short] = import_module(name)
@@ -79,6 +79,21 @@ def fitted(model: Any, *data: Any) -> Any:
     """A model that an expression fits itself, because its ``fit`` takes something else than rows and targets."""
     model.fit(*data).is_fitted_already = True
     return model
+
+
+def stopped(model: Any, data: str) -> Any:
+    """A model of boosting that stops where a third of the rows says so."""
+    x, y = DATA[data]()[:2]
+    model.fit(x[:60], y[:60], eval_set=[(x[60:], y[60:])], **({"verbose": False} if "XGB" in repr(type(model)) else {}))
+    model.is_fitted_already = True
+    return model
+
+
+def booster(model: Any, data: str) -> Any:
+    """The booster inside of an estimator of LightGBM."""
+    made = model.fit(*DATA[data]()[:2]).booster_
+    made.is_fitted_already = True
+    return made
 
 
 def questions(x: Any, model: Any) -> Any:
@@ -111,6 +126,17 @@ def thresholds(model: Any, depth: int = 0) -> set[tuple[int, float]]:
         inner = tree.children_left >= 0
         found |= {(f, t) for f, t in zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)
                   if np.isfinite(t)}
+    for group in getattr(model, "_predictors", ()):
+        for p in group:
+            inner = p.nodes[p.nodes["is_leaf"] == 0]
+            found |= set(zip(inner["feature_idx"].tolist(), inner["num_threshold"].tolist(), strict=True))
+    if hasattr(model, "get_booster") and getattr(model, "booster", None) != "gblinear":
+        found |= xgboost_thresholds(model.get_booster())
+    if hasattr(model, "booster_"):
+        frame = model.booster_.trees_to_dataframe().dropna(subset=["threshold"])
+        names = model.booster_.feature_name()
+        found |= {(names.index(f), float(t)) for f, t, how in
+                  zip(frame["split_feature"], frame["threshold"], frame["decision_type"], strict=True) if how == "<="}
     if depth < 4:
         for key in ("estimators_", "estimator_", "best_estimator_", "steps", "calibrated_classifiers_", "regressor_"):
             inside = getattr(model, key, None)
@@ -119,6 +145,16 @@ def thresholds(model: Any, depth: int = 0) -> set[tuple[int, float]]:
             for item in items:
                 if item is not None and not isinstance(item, str):
                     found |= thresholds(item[1] if isinstance(item, tuple) else item, depth + 1)
+    return found
+
+
+def xgboost_thresholds(made: Any) -> set[tuple[int, float]]:
+    import json
+    inner = json.loads(made.save_raw("json"))["learner"]["gradient_booster"]
+    found: set[tuple[int, float]] = set()
+    for t in inner.get("gbtree", inner)["model"]["trees"]:
+        found |= {(f, c) for f, c, left in zip(t["split_indices"], t["split_conditions"], t["left_children"],
+                                               strict=True) if left >= 0}
     return found
 
 

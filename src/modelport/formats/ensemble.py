@@ -83,16 +83,24 @@ class Ensemble:
                        members={int(new[k]): m for k, m in self.members.items() if new[k] >= 0})
 
     def in_order(self) -> Ensemble:
-        """With the nodes of each tree behind those of the tree before, parents before children."""
-        tree, rank = np.zeros(len(self.left), np.int64), np.zeros(len(self.left), np.int64)
-        front, owner, depth = self.roots, np.arange(len(self.roots)), 0
+        """With the nodes of each tree behind those of the tree before, each parent right before its left child: what
+        a row meets lies together."""
+        levels, front = [], self.roots
         while len(front):
-            tree[front], rank[front] = owner, depth
-            inner = self.left[front] >= 0
-            front, owner = (np.concatenate([side[front[inner]] for side in (self.left, self.right)]),
-                            np.concatenate([owner[inner]] * 2))
-            depth += 1
-        return self._kept(np.lexsort((np.arange(len(tree)), rank, tree)))
+            levels.append(front)
+            inner = front[self.left[front] >= 0]
+            front = np.concatenate([self.left[inner], self.right[inner]])
+        size = np.ones(len(self.left), np.int64)
+        for front in reversed(levels):
+            inner = front[self.left[front] >= 0]
+            size[inner] += size[self.left[inner]] + size[self.right[inner]]
+        place = np.zeros(len(self.left), np.int64)
+        place[self.roots] = np.cumsum([0, *size[self.roots][:-1]])
+        for front in levels:
+            inner = front[self.left[front] >= 0]
+            place[self.left[inner]] = place[inner] + 1
+            place[self.right[inner]] = place[inner] + 1 + size[self.left[inner]]
+        return self if (place == np.arange(len(place))).all() else self._kept(np.argsort(place))
 
 
 def joined(trees: Sequence[Ensemble]) -> Ensemble:
@@ -123,23 +131,58 @@ def below(threshold: Array, mode: int = LEQ) -> Array:
     return np.where(near < wide, np.nextafter(near, np.float32(np.inf)), near).astype(np.float32)
 
 
-def scores(op: Builder, x: Value, trees: Ensemble) -> Value:
-    """(rows, outputs): the sums of the leaves that each row reaches, in the element type of ``x``, float32 or 64."""
-    trees = trees.checked()
-    base = np.asarray(trees.base if len(trees.base) else np.zeros(trees.outputs), np.float64)
-    trees, base = _without_stumps(trees, base)
+def scores(op: Builder, x: Value, trees: Ensemble, wide: bool = False) -> Value:
+    """(rows, outputs): the sums of the leaves that each row reaches, in the element type of ``x``, float32 or 64.
+
+    ``wide``: leaves are added up in float64, whatever ``x`` is, and rounded once."""
+    trees, base = _without_stumps(trees.checked())
     f = x.dtype
     if not len(trees.roots):
         rows = op.Shape(x, start=0, end=1)
         out: Value = op.Expand(base.astype(f)[None], op.Concat(rows, np.array([1]), axis=0))
         return out
-    if f == F32 and not trees.members:
-        out = op.ml.TreeEnsembleRegressor(x, **_old(trees, "target"), n_targets=trees.outputs, aggregate_function="SUM")
-    elif trees.value.shape[1] == 1:
-        out = op.ml.TreeEnsemble(x, **_new(trees, f), n_targets=trees.outputs, aggregate_function=1)
-    else:
-        out = _by_leaf(op, x, trees)
+    if trees.members or (f == F64):
+        if trees.value.shape[1] > 1:
+            return op.Add(_by_leaf(op, x, trees), base.astype(f)) if base.any() else _by_leaf(op, x, trees)
+        out = op.ml.TreeEnsemble(_as(op, x, wide), **_new(trees, F64 if wide else f), n_targets=trees.outputs,
+                                 aggregate_function=1)
+        return _like(op, op.Add(out, base.astype(out.dtype)) if base.any() else out, f)
+    trees, base = _with_base(trees, base, wide)
+    out = op.ml.TreeEnsembleRegressor(_as(op, x, wide), **_old(trees, "target", wide), n_targets=trees.outputs,
+                                      aggregate_function="SUM")
     return op.Add(out, base.astype(f)) if base.any() else out
+
+
+def sums(op: Builder, x: Value, trees: Ensemble) -> Value:
+    """(rows, outputs): the sums in float64, of leaves of one number."""
+    out: Value = scores(op, _as(op, x, True), trees)
+    return out
+
+
+def _as(op: Builder, x: Value, wide: bool) -> Value:
+    return op.Cast(x, to=11) if wide and x.dtype != F64 else x
+
+
+def _like(op: Builder, y: Value, f: Any) -> Value:
+    return y if y.dtype == f else op.Cast(y, to=1)
+
+
+def _with_base(trees: Ensemble, base: Array, wide: bool) -> tuple[Ensemble, Array]:
+    """What a row has before is added to the leaves of the first tree of each output: so it is added first, as the
+    libraries do, and no operator is needed.  What is left is of outputs without trees."""
+    if not base.any():
+        return trees, base
+    trees, base = trees.in_order(), base.copy()
+    kind = np.float64 if wide else np.float32
+    value = trees.value.astype(kind)
+    ends = [*trees.roots[1:], len(trees.left)]
+    firsts = [0] if value.shape[1] > 1 else np.unique(trees.target, return_index=True)[1].tolist()
+    for k in firsts:
+        own = slice(int(trees.roots[k]), int(ends[k]))
+        added = base if value.shape[1] > 1 else base[[int(trees.target[k])]]
+        value[own] = np.where(trees.leaves[own, None], value[own] + added.astype(kind), value[own])
+        base[int(trees.target[k]) if value.shape[1] == 1 else slice(None)] = 0
+    return replace(trees, value=value), base
 
 
 def leaves(op: Builder, x: Value, trees: Ensemble, numbers: Array) -> Value:
@@ -150,21 +193,47 @@ def leaves(op: Builder, x: Value, trees: Ensemble, numbers: Array) -> Value:
     return out
 
 
-def classified(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str]) -> tuple[Value, Value]:
-    """The label whose sum is the greatest, the first of those that are, and the sums; in float32."""
+def classified(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str],
+               wide: bool = False) -> tuple[Value, Value]:
+    """The label whose sum is the greatest, the first of those that are, and the sums, in float32.
+
+    ``wide``: sums are compared in float64, before they are rounded.  The operator decides between two classes by
+    other rules, so that there a third one, which no leaf speaks of, stands behind them."""
     trees = trees.checked()
+    few = len(labels) == 2
+    names = [*labels, labels[-1]] if few else list(labels)
     key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
-    attrs: dict[str, Any] = {**_old(trees, "class"), key: tuple(labels), "post_transform": "NONE"}
-    label, sums = op.add("ai.onnx.ml.TreeEnsembleClassifier", x, outputs=2, **attrs)
-    return label, sums
+    attrs: dict[str, Any] = {**_old(trees, "class", wide), key: tuple(names), "post_transform": "NONE"}
+    label, made = op.add("ai.onnx.ml.TreeEnsembleClassifier", _as(op, x, wide), outputs=2, **attrs)
+    return label, op.Slice(made, np.array([0]), np.array([2]), np.array([1])) if few else made
 
 
-def _without_stumps(trees: Ensemble, base: Array) -> tuple[Ensemble, Array]:
+def likelihoods(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str],
+                wide: bool = False) -> tuple[Value, Value] | None:
+    """The label of the greatest sum (of one output: whether it is above zero), and the logistic function or the
+    softmax of the sums (rows, classes), in one operator; ``None`` where that would decide by other rules, which
+    ONNX Runtime has for two classes if no leaf is negative."""
+    trees, base = _without_stumps(trees.checked())
+    one = trees.outputs == 1
+    if len(trees.roots):
+        trees, base = _with_base(trees, base, wide)
+    silent = base.any() or len(np.unique(trees.target)) < trees.outputs
+    other_rule = not (trees.value[trees.leaves] < 0).any() if one else trees.outputs < 3
+    if x.dtype != F32 or trees.members or silent or other_rule or len(labels) != (2 if one else trees.outputs):
+        return None
+    attrs = {**_old(trees, "class", wide),
+             "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s": tuple(labels),
+             "post_transform": "LOGISTIC" if one else "SOFTMAX"}
+    label, made = op.add("ai.onnx.ml.TreeEnsembleClassifier", _as(op, x, wide), outputs=2, **attrs)
+    return label, made
+
+
+def _without_stumps(trees: Ensemble) -> tuple[Ensemble, Array]:
     """Trees that are one leaf are a number that is added always."""
+    base = np.array(trees.base if len(trees.base) else np.zeros(trees.outputs), np.float64)
     single = trees.left[trees.roots] < 0
     if not single.any():
         return trees, base
-    base = base.copy()
     for root, target in zip(trees.roots[single], trees.target[single], strict=True):
         if trees.value.shape[1] == 1:
             base[target] += trees.value[root, 0]
@@ -186,30 +255,36 @@ def _threshold(trees: Ensemble, f: Any) -> Array:
     return below(trees.threshold, trees.mode) if f == F32 else trees.threshold.astype(f)
 
 
-def _old(trees: Ensemble, kind: str) -> dict[str, Any]:
-    """The attributes of the operators of ai.onnx.ml 1 to 3."""
+def _old(trees: Ensemble, kind: str, wide: bool = False) -> dict[str, Any]:
+    """The attributes of the operators of ai.onnx.ml 1 to 3.  What a leaf adds nothing to is left out of it."""
     trees = trees.in_order()
     sizes = np.diff([*trees.roots, len(trees.left)])
     tree = np.repeat(np.arange(len(trees.roots)), sizes)
     local = np.arange(len(tree)) - np.repeat(trees.roots, sizes)
     leaf = trees.leaves
-    at = np.flatnonzero(leaf)
-    width = trees.value.shape[1]
     start = trees.roots[tree]
+    value = trees.value if wide else trees.value.astype(np.float32)
+    said = leaf[:, None] & (value != 0)
+    said[:, 0] |= leaf & ~said.any(1)
+    at, which = np.nonzero(said)
     made: dict[str, Any] = {
         "nodes_treeids": tree, "nodes_nodeids": local, "nodes_featureids": np.where(leaf, 0, trees.feature),
         "nodes_truenodeids": np.where(leaf, 0, trees.left - start),
         "nodes_falsenodeids": np.where(leaf, 0, trees.right - start),
         "nodes_missing_value_tracks_true": np.where(leaf, 0, trees.missing_left),
-        f"{kind}_treeids": np.repeat(tree[at], width), f"{kind}_nodeids": np.repeat(local[at], width),
-        f"{kind}_ids": np.tile(np.arange(width), len(at)) if width > 1 else trees.target[tree[at]]}
+        f"{kind}_treeids": tree[at], f"{kind}_nodeids": local[at],
+        f"{kind}_ids": which if trees.value.shape[1] > 1 else trees.target[tree[at]]}
     made = {k: tuple(np.asarray(v, np.int64).tolist()) for k, v in made.items()}
     if not trees.missing_left.any():
         del made["nodes_missing_value_tracks_true"]
     name = _OLD_MODES[trees.mode]
     made["nodes_modes"] = tuple("LEAF" if k else name for k in leaf.tolist())
-    made["nodes_values"] = tuple(np.where(leaf, 0, below(trees.threshold, trees.mode)).astype(np.float32).tolist())
-    made[f"{kind}_weights"] = tuple(trees.value[at].astype(np.float32).ravel().tolist())
+    splits, weights = np.where(leaf, 0, below(trees.threshold, trees.mode)), value[at, which]
+    for key, numbers in (("nodes_values", splits), (f"{kind}_weights", weights)):
+        if wide:
+            made[f"{key}_as_tensor"] = Tensor(numbers.astype(np.float64))
+        else:
+            made[key] = tuple(numbers.astype(np.float32).tolist())
     return made
 
 

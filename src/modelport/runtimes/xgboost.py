@@ -37,6 +37,7 @@ class XGBoost(Session):
             self._booster.load_model(bytearray(path.read_bytes()))
         except Exception as e:
             raise RuntimeFailed(f"XGBoost {self.version} refuses the model: {' '.join(str(e).split())[:300]}") from None
+        self._objective = next(iter(raw.outputs.values())).node.attrs["model"].objective  # type: ignore[union-attr]
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
         self.outputs = {k: v.type for k, v in format_xgboost.to_hub(raw).outputs.items()}
 
@@ -54,11 +55,19 @@ class XGBoost(Session):
                     y = self._booster.predict(data, pred_leaf=True)
                 else:
                     y = self._booster.predict(data)
+                    if self._objective == "multi:softmax" and name != "prediction":  # answers the number of the class
+                        y = softmax(self._booster.predict(data, output_margin=True))
                 if name == "probabilities" and y.ndim == 1:
                     y = np.stack([1 - y, y], 1)
                 elif name == "label":
-                    y = y > 0.5 if y.ndim == 1 else y.argmax(1)
+                    y = y > 0.5 if y.ndim == 1 or self._objective == "binary:logistic" else y.argmax(1)
                 made[name] = np.asarray(y).astype(type_.dtype)
             return made
         except Exception as e:
             raise RuntimeFailed(f"XGBoost failed: {' '.join(str(e).split())[:300]}") from None
+
+
+def softmax(margins: Array) -> Array:
+    """The softmax of (rows, classes)."""
+    e = np.exp(margins - margins.max(1, keepdims=True))
+    return np.asarray(e / e.sum(1, keepdims=True))

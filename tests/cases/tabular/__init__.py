@@ -129,12 +129,33 @@ def precomputed() -> tuple[Any, Any]:
     return x @ x.T, y
 
 
+def categories() -> tuple[Any, Any]:
+    """A table in which pandas knows which columns are categories."""
+    import pandas as pd
+    frame, y = table()
+    frame["city"], frame["kind"] = (pd.Categorical(frame[k]) for k in ("city", "kind"))
+    return frame, y
+
+
+def unknown_counts() -> tuple[Any, Any, Any]:
+    """Whole numbers, and further rows of others, missing, negative and far ones among them."""
+    x, y = counts()
+    other = _rng().choice([0, 1, 4, 7, 200, -1, np.nan, 300, 2.5, 1e9], (60, x.shape[1]))
+    return x, y, other
+
+
+def shares() -> tuple[Any, Any]:
+    x, y = numbers()
+    return x, np.round(1 / (1 + np.exp(-y)), 3)
+
+
 DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
     "classes": classes, "two": lambda: classes(2), "named": lambda: classes(3, True), "two named": lambda: classes(2, True),
     "five": lambda: classes(5), "numbers": numbers, "two numbers": lambda: numbers(2), "positive": positive,
     "counts": counts, "missing": missing, "missing numbers": missing_numbers, "texts": texts, "table": table,
     "strings": strings, "wide": lambda: classes(3, width=12), "one": lambda: numbers(width=1),
-    "labels": labels, "two labels": lambda: labels(2), "grid": grid, "precomputed": precomputed,
+    "labels": labels, "two labels": lambda: labels(2), "grid": grid, "categories": categories, "unknown counts": unknown_counts,
+    "shares": shares, "precomputed": precomputed,
     "offset": lambda: (classes()[0] + 1000, classes()[1]), "sparse": lambda: sparse(*classes()),
     "sparse five": lambda: sparse(*classes(5)), "sparse numbers": lambda: sparse(*numbers()),
     "two small": lambda: (classes(2)[0][:24], classes(2)[1][:24]),

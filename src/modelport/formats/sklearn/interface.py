@@ -233,7 +233,7 @@ def _first(e: Estimator) -> Iterator[Estimator]:
         for name, step in e["transformer_list"]:
             if isinstance(step, Record):
                 yield Estimator(step, f"{e.path}.{name}")
-    elif e.name == "ColumnTransformer":
+    elif e.name == "ColumnTransformer" or "estimators_features_" in e:
         return
     else:
         for key in ("best_estimator_", "regressor_", "estimators_", "calibrated_classifiers_", "estimator_"):
@@ -241,7 +241,7 @@ def _first(e: Estimator) -> Iterator[Estimator]:
             if isinstance(found, Estimator):
                 yield found
                 return
-            if isinstance(found, (list, tuple, np.ndarray)) and len(found) and "estimators_features_" not in e:
+            if isinstance(found, (list, tuple, np.ndarray)) and len(found):
                 try:
                     yield from estimators(found[:1], f"{e.path}.{key}")
                 except Unsupported:
@@ -303,8 +303,8 @@ def consumed(e: Estimator) -> list[Any]:
         from .to_onnx import libraries
         return libraries.kinds(e) or [None] * libraries.width(e)
     if e.name.startswith("HistGradientBoosting"):
-        from .to_onnx.boosting import kinds
-        return kinds(e, width(e))
+        from .to_onnx import boosting
+        return boosting.kinds(e, width(e))
     if e.name in ("LabelBinarizer", "LabelEncoder"):
         return [category_dtype(np.asarray(e["classes_"]))]
     inner = list(_first(e))

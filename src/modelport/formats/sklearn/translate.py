@@ -52,7 +52,7 @@ def results(op: Builder, e: Estimator, x: Any, methods: Sequence[str]) -> list[V
     for m in methods:
         if m == "predict" and is_classifier(e):
             index = _class_index(op, e, x, made)
-            made[m] = labelled(op, index, labels(e))
+            made[m] = index if index.rank == 2 else labelled(op, index, labels(e))  # several labels are no numbers
         elif m == "predict_log_proba" and not has(e, m):
             made["predict_proba"] = made.get("predict_proba") or call(op, "predict_proba", e, x)
             made[m] = op.Log(made["predict_proba"])

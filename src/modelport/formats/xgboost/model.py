@@ -4,7 +4,8 @@ Sources: xgboost/doc/model.schema, src/learner.cc, src/tree/tree_model.cc, src/g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,22 @@ class Model:
     version: tuple[int, ...]
     categorical: Sequence[int] = ()
     trees_per_round: int = 1
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    categories: Sequence[Sequence[Any] | None] = ()
+    """What the values of each column were called in training, where that was a table of categories (3.1)."""
+
+    @property
+    def per_round(self) -> int:
+        """The number of trees that one round of boosting adds."""
+        vector = self.trees is not None and self.trees.value.shape[1] > 1
+        return self.trees_per_round * (1 if vector else self.outputs)
+
+    def until(self, rounds: int) -> Model:
+        """With the trees of the first rounds alone."""
+        if self.trees is None or rounds * self.per_round >= len(self.trees.roots):
+            return self
+        count, trees = rounds * self.per_round, self.trees
+        return replace(self, trees=replace(trees, roots=trees.roots[:count], target=trees.target[:count]).checked())
 
     @property
     def is_classifier(self) -> bool:
@@ -87,7 +104,21 @@ def from_document(document: Mapping[str, Any]) -> Model:
         made.append(_scaled(one, drop[k]) if drop is not None else one)
     per_round = int(inner["model"].get("gbtree_model_param", {}).get("num_parallel_tree", 1) or 1)
     return Model(objective, outputs, features, base, _all(made, outputs, features), None, names, version,
-                 sorted(categorical), per_round)
+                 sorted(categorical), per_round, {str(k): str(v) for k, v in (learner.get("attributes") or {}).items()},
+                 _categories(inner["model"].get("cats") or {}, features))
+
+
+def _categories(cats: Mapping[str, Any], features: int) -> list[Sequence[Any] | None]:
+    """For each column its categories, texts or numbers, or ``None``."""
+    made: list[Sequence[Any] | None] = []
+    for one in cats.get("enc") or ():
+        values = np.asarray(one["values"])
+        if "offsets" in one:
+            ends, raw = [int(k) for k in one["offsets"]], bytes(values.astype(np.uint8).tolist())
+            made.append([raw[i:j].decode("utf-8", "replace") for i, j in pairwise(ends)] or None)
+        else:
+            made.append(values.tolist() or None)
+    return made if len(made) == features else []
 
 
 def _all(trees: list[Ensemble], outputs: int, features: int) -> Ensemble:
@@ -137,7 +168,6 @@ def _vectors(tree: Mapping[str, Any], width: int, leaf: Array, right: Array) -> 
 
 
 def _scaled(tree: Ensemble, weight: Any) -> Ensemble:
-    from dataclasses import replace
     return replace(tree, value=(tree.value * F32(weight)).astype(F32))
 
 

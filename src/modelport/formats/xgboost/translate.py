@@ -3,6 +3,7 @@
 Source: xgboost/src/objective/*.cu (PredTransform)."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ def results(op: Builder, x: Value, model: Model, wanted: list[str]) -> dict[str,
     made: dict[str, Value] = {}
     if wanted == ["leaves"]:
         return {"leaves": leaves(op, x, model)}
+    if wanted == ["label", "probabilities"]:
+        return dict(zip(wanted, classified(op, x, model), strict=True))
     m = margins(op, x, model)
     for name in wanted:
         if name == "margins":
@@ -57,7 +60,7 @@ def rows(op: Builder, x: Value, model: Model) -> Value:
         return x
     mask = np.zeros((1, model.features), bool)
     mask[0, list(model.categorical)] = True
-    out: Value = op.Where(mask, op.Mul(op.Sign(x), op.Floor(op.Abs(x))), x)
+    out: Value = op.Where(mask, op.Floor(x), x)  # below zero all are no category
     return out
 
 
@@ -69,7 +72,6 @@ def margins(op: Builder, x: Value, model: Model) -> Value:
                             (model.weights[-1] + model.base).astype(np.float32))
         return out
     assert model.trees is not None
-    from dataclasses import replace
     return ensemble.scores(op, rows(op, x, model), replace(model.trees, base=model.base))
 
 
@@ -92,9 +94,25 @@ def logistic(op: Builder, m: Value) -> Value:
     return out
 
 
+def classified(op: Builder, x: Value, model: Model) -> tuple[Value, Value]:
+    """The number of each row's class (or, of several labels at once, 0 or 1 for each), and the probabilities."""
+    if model.trees is not None and model.objective in ("binary:logistic", "multi:softprob", "multi:softmax"):
+        names = list(range(max(2, model.outputs)))
+        found = ensemble.likelihoods(op, rows(op, x, model), replace(model.trees, base=model.base), names) \
+            if model.objective != "binary:logistic" or model.outputs == 1 else None
+        if found is not None:  # labels come from rounded probabilities, as they do in XGBoost
+            return op.ArgMax(found[1], axis=1, keepdims=0), found[1]
+    p = probabilities(op, margins(op, x, model), model)
+    return label(op, p, model), p
+
+
 def probabilities(op: Builder, m: Value, model: Model) -> Value:
     """(rows, classes)."""
-    if model.outputs == 1 and model.objective in ("binary:logistic", "binary:logitraw", "reg:logistic"):
+    if model.outputs == 1 and model.objective in ("binary:hinge", "binary:logitraw"):
+        p = op.Cast(op.Greater(m, np.float32(0)), to=1) if model.objective == "binary:hinge" else m
+        both: Value = op.Concat(op.Sub(np.float32(1), p), p, axis=1)
+        return both
+    if model.outputs == 1 and model.objective in ("binary:logistic", "reg:logistic"):
         p = logistic(op, m)
         out: Value = op.Concat(op.Sub(np.float32(1), p), p, axis=1)
         return out

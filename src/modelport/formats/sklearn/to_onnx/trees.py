@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ....codecs.pickle import Record
 from ....errors import CorruptFile, Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
@@ -14,7 +15,7 @@ from ... import ensemble
 from ...ensemble import Ensemble
 from ..estimator import Estimator, estimators
 from ..interface import labelled, labels
-from ..methods import ints, like, matrix, method, real
+from ..methods import ints, like, matrix, method, real, when
 
 
 def tree(e: Estimator) -> tuple[Ensemble, Array]:
@@ -55,15 +56,14 @@ def members(e: Estimator) -> list[Estimator]:
     return found
 
 
-def forest(e: Estimator, kind: str) -> Ensemble:
-    """All trees with what their leaves add: ``kind`` is "classes" or "outputs"."""
+def forest(e: Estimator, kind: str, output: int = 0) -> Ensemble:
+    """All trees with what their leaves add: ``kind`` is "classes" (of one of the outputs) or "outputs"."""
     made = []
     for member in members(e):
         t, values = tree(member)
         if kind == "classes":
-            if values.shape[1] != 1:
-                raise Unsupported(f"{e.path}: labels of several outputs")
-            value = proportions(values[:, 0, :])
+            count = np.atleast_1d(np.asarray(e.first("n_classes_"), np.int64))[output]
+            value = proportions(values[:, output, :count])
         else:
             value = values[:, :, 0]
         made.append(replace(t, value=value, outputs=value.shape[1]))
@@ -79,33 +79,160 @@ def rows32(op: Builder, x: Any) -> Value:
     return real(op, matrix(op, x), np.float32)
 
 
+def single(e: Estimator) -> bool:
+    """Whether a classifier answers with one label for each row."""
+    return int(e.get("n_outputs_", 1)) == 1
+
+
+def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], output: int = 0) -> tuple[Value, Value]:
+    """The labels and the probabilities: the mean of what the trees' leaves say.
+
+    scikit-learn adds up in float64.  Where leaves are pure, sums are whole numbers, and exact in float32 too."""
+    grown = forest(e, "classes", output)
+    count = len(grown.roots)
+    pure = bool((grown.value[grown.leaves] == np.round(grown.value[grown.leaves])).all())
+    if len(classes) == 1:
+        made = ensemble.scores(op, x, grown)
+        label: Value = labelled(op, op.ArgMax(made, axis=1, keepdims=0), classes)
+    else:
+        label, made = ensemble.classified(op, x, grown, classes, wide=not pure and count > 1)
+    return label, op.Div(made, like(made, count)) if count > 1 else made
+
+
 @method("classify", *CLASSIFIERS)
+@when(single)
 def classify(op: Builder, x: Any, e: Estimator) -> tuple[Value, Value]:
-    grown = forest(e, "classes")
-    count, x = len(grown.roots), rows32(op, x)
-    if grown.outputs > 2:
-        label, sums = ensemble.classified(op, x, grown, labels(e))
-    else:  # TreeEnsembleClassifier decides between two classes by other rules
-        sums = ensemble.scores(op, x, grown)
-        label = labelled(op, op.ArgMax(sums, axis=1, keepdims=0), labels(e))
-    return label, op.Div(sums, like(sums, count)) if count > 1 else sums
+    return voted(op, rows32(op, x), e, labels(e))
 
 
 @method("predict_proba", *CLASSIFIERS)
+@when(single)
 def probabilities(op: Builder, x: Any, e: Estimator) -> Value:
-    grown = forest(e, "classes")
+    return classify(op, x, e)[1]
+
+
+@method("predict", *CLASSIFIERS)
+def predict(op: Builder, x: Any, e: Estimator) -> Value:
+    """The number of the class; of several outputs (rows, outputs) the classes themselves."""
     x = rows32(op, x)
-    sums = ensemble.scores(op, x, grown)
-    out: Value = op.Div(sums, like(sums, len(grown.roots))) if len(grown.roots) > 1 else sums
+    if single(e):
+        return voted(op, x, e, list(range(len(labels(e)))))[0]
+    made = []
+    for k, own in enumerate(e["classes_"]):
+        names = labels(Estimator(Record(e.record.of, state={"classes_": own}), e.path))
+        made.append(op.Unsqueeze(voted(op, x, e, names, k)[0], ints(1)))
+    out: Value = op.Concat(*made, axis=1)
     return out
 
 
 @method("predict", *REGRESSORS)
 def regress(op: Builder, x: Any, e: Estimator) -> Value:
     grown = forest(e, "outputs")
-    sums = ensemble.scores(op, rows32(op, x), grown)
     count = len(grown.roots)
+    sums = ensemble.scores(op, rows32(op, x), grown, wide=count > 1)
     mean = op.Div(sums, like(sums, count)) if count > 1 else sums
     out: Value = op.Squeeze(mean, ints(1)) if grown.outputs == 1 else mean
     return out
 
+
+def leaf_numbers(op: Builder, x: Any, e: Estimator) -> Value:
+    """(rows, trees): the number of the node that is each row's leaf."""
+    grown = ensemble.joined([tree(m)[0] for m in members(e)])
+    starts = np.repeat(grown.roots, np.diff([*grown.roots, len(grown.left)]))
+    return ensemble.leaves(op, rows32(op, x), grown, np.arange(len(starts)) - starts)
+
+
+@method("apply", *CLASSIFIERS, *REGRESSORS, "RandomTreesEmbedding", "GradientBoostingRegressor",
+        "GradientBoostingClassifier")
+def apply(op: Builder, x: Any, e: Estimator) -> Value:
+    found = leaf_numbers(op, x, e)
+    if e.name in ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"):
+        found = op.Squeeze(found, ints(1))
+    elif e.name == "GradientBoostingClassifier":  # (rows, rounds, classes)
+        found = op.Reshape(found, ints(0, *np.asarray(e["estimators_"]).shape))
+    return real(op, found, np.float64) if e.name.startswith("Gradient") else found
+
+
+@method("transform", "RandomTreesEmbedding")
+def embed(op: Builder, x: Any, e: Estimator) -> Value:
+    """One column for each leaf that a row of the training set reached, which are all."""
+    encoder = e["one_hot_encoder_"]
+    x = rows32(op, x)
+    found = leaf_numbers(op, x, e)
+    categories = [np.asarray(c, np.int64) for c in encoder["categories_"]]
+    columns = np.repeat(np.arange(len(categories)), [len(c) for c in categories])
+    same = op.Equal(op.Gather(found, columns, axis=1), np.concatenate(categories)[None])
+    return real(op, same, np.float32)
+
+
+def path_length(count: Array) -> Array:
+    """The mean length of a path to a leaf in a tree of so many rows that were not split further."""
+    n = np.asarray(count, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made = 2.0 * (np.log(n - 1.0) + np.euler_gamma) - 2.0 * (n - 1.0) / n
+    return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, made))
+
+
+def depths(op: Builder, x: Any, e: Estimator) -> tuple[Value, float]:
+    """(rows) how deep the trees of an isolation forest have to go, in float64, and what is divided by."""
+    chosen, made = e.get("estimators_features_"), []
+    features = e.get("n_features_in_", e.get("n_features_"))
+    for k, member in enumerate(members(e)):
+        t, _ = tree(member)
+        nodes = member["tree_"]["nodes"]
+        level, front, depth = np.zeros(len(nodes)), t.roots, 0
+        t = t.checked()
+        if len(t.left) != len(nodes):
+            raise CorruptFile(f"{member.path}: nodes that no row reaches")
+        while len(front):
+            level[front] = depth
+            inner = front[t.left[front] >= 0]
+            front, depth = np.concatenate([t.left[inner], t.right[inner]]), depth + 1
+        feature = t.feature
+        if chosen is not None:
+            own = np.asarray(chosen[k], np.int64)
+            feature = np.where(t.leaves, 0, own[np.where(t.leaves, 0, feature)])
+        value = np.where(t.leaves, (level + 1) + path_length(nodes["n_node_samples"]) - 1, 0)[:, None]
+        made.append(replace(t, value=value, feature=feature, features=int(features or t.features)))
+    grown = ensemble.joined(made)
+    grown = replace(grown, threshold=ensemble.below(grown.threshold).astype(np.float64))
+    rows = e.get("_max_samples", e.get("max_samples_"))
+    return op.Squeeze(ensemble.sums(op, rows32(op, x), grown), ints(1)), \
+        float(len(grown.roots) * path_length(np.array([int(rows)]))[0])
+
+
+def isolation(op: Builder, total: Value, per: float) -> Value:
+    """(rows) the score of a sum of depths."""
+    return op.Neg(op.Pow(np.float64(2), op.Neg(op.Div(total, np.float64(per))))) if per else \
+        op.Sub(op.Mul(total, np.float64(0)), np.float64(0.5))
+
+
+@method("score_samples", "IsolationForest")
+def isolation_scores(op: Builder, x: Any, e: Estimator) -> Value:
+    return real(op, isolation(op, *depths(op, x, e)), np.float32)
+
+
+@method("decision_function", "IsolationForest")
+def isolation_decisions(op: Builder, x: Any, e: Estimator) -> Value:
+    return real(op, op.Sub(isolation(op, *depths(op, x, e)), np.float64(e["offset_"])), np.float32)
+
+
+@method("predict", "IsolationForest")
+def outliers(op: Builder, x: Any, e: Estimator) -> Value:
+    """1 or, of outliers, -1: decided by the sum of depths, whose least one that is none is found here, because the
+    power of a runtime may differ from numpy's in the last bit."""
+    total, per = depths(op, x, e)
+    offset, least = float(e["offset_"]), float(e.get("_threshold_", 0)) if e.get("behaviour") == "old" else 0.0
+
+    def inside(d: int) -> bool:
+        depth = np.array([d], np.int64).view(np.float64)
+        return bool((-(2 ** -(depth / per if per else np.ones(1))) - offset >= least)[0])
+    low, high = -1, int(np.array([np.inf]).view(np.int64)[0])  # the bits of numbers that are not negative are ordered
+    if not inside(high):
+        high += 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if inside(middle) else (middle, high)
+    deepest = np.array([high], np.int64).view(np.float64)[0] if high <= 0x7ff0000000000000 else np.float64(np.nan)
+    out: Value = op.Where(op.GreaterOrEqual(total, deepest), np.int64(1), np.int64(-1))
+    return out
