@@ -8,6 +8,7 @@ or (rows, outputs); ``transform`` (rows, features)."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,25 @@ def has(e: Any, name: str) -> bool:
     """Whether an estimator has a method, as far as the rules know."""
     if not isinstance(e, Estimator):
         return False
-    table = METHODS.get(name, {})
-    known = table.get(e.name)
+    known = _rule(name, e)
     able = getattr(known, "able", None)
     return known is not None and (able is None or bool(able(e)))
+
+
+def _rule(name: str, e: Estimator) -> Rule | None:
+    """The rule for a method of an estimator; classes of the user's own go by their whole name."""
+    if e.package in PACKAGES:
+        return METHODS.get(name, {}).get(e.name)
+    _plugins()
+    return METHODS.get(name, {}).get(e.record.path)
+
+
+@cache
+def _plugins() -> None:
+    """Imports the modules of rules that installed packages offer; a class that is no library's asks for them."""
+    from importlib.metadata import entry_points
+    for point in entry_points(group="modelport.sklearn"):
+        point.load()
 
 
 def when(able: Callable[[Estimator], bool]) -> Callable[[Rule], Rule]:
@@ -58,10 +74,10 @@ def call(op: Builder, name: str, e: Any, x: Any) -> Any:
     """What method ``name`` of an estimator makes of rows."""
     if not isinstance(e, Estimator):
         raise Unsupported(f"'{e}' where an estimator was expected")
-    if e.package not in PACKAGES:
+    rule = _rule(name, e)
+    if rule is None and e.package not in PACKAGES:
         raise Unsupported(f"{e.path} is a {e.record.path}: a class of your own, whose code is not in the file; convert "
-                          "the steps before it with --split-at, or give a rule for it (docs/sklearn.md)")
-    rule = METHODS.get(name, {}).get(e.name)
+                          "the steps before it with --split-at, or give a rule for it (docs/tabular.md)")
     if rule is None:
         raise Unsupported(f"{e.path}: no translation of {e.name}.{name}")
     here = op.at(Node(f"sklearn.{e.name}", (), {}, (), origin=e.path))
