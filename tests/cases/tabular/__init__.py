@@ -160,5 +160,7 @@ DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
     "sparse five": lambda: sparse(*classes(5)), "sparse numbers": lambda: sparse(*numbers()),
     "two small": lambda: (classes(2)[0][:24], classes(2)[1][:24]),
     "small": lambda: (classes()[0][:24], classes()[1][:24]), "small numbers": lambda: (numbers()[0][:30], numbers()[1][:30]),
+    "small wide": lambda: (classes(3, width=12)[0][:30], classes(3, width=12)[1][:30]),
+    "small positive": lambda: (positive()[0][:30], np.asarray(positive()[1])[:30]),
     "two small numbers": lambda: (numbers(2)[0][:30], numbers(2)[1][:30]),
     "unit": lambda: (np.abs(np.sin(classes()[0])), classes()[1])}
