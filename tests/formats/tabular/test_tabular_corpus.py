@@ -119,3 +119,10 @@ def test_boosters_answer_as_recorded(model: str, data: str, wanted: str, base: i
     (got,) = ran(path, x, outputs, tmp_path)
     got = got.reshape(len(x), -1)
     assert np.abs(got - want.reshape(len(x), -1)).max() <= 1e-6 * max(1.0, np.abs(want).max())
+
+
+@pytest.mark.parametrize("name", ["genlin_fmtp_poisson_Frequency.model", "lgmulticlass.model"])
+def test_boosters_reach_phones(name: str, tmp_path: Path) -> None:
+    """Sets of categories and comparisons of doubles, in builtin operators."""
+    done = modelport.convert(CORPUS / "lightgbm/dmitryikh__leaves/testdata" / name, tmp_path / "model.tflite")
+    assert done.report is not None and done.report.verdict == "pass", done.report

@@ -56,8 +56,11 @@ def trees(op: Builder, x: Value, **attrs: Any) -> Any:
     rule, modes = ml.rules[_NEW], attrs["nodes_modes"].numpy().ravel().astype(int)
     if x.dtype != F64:
         return apply(rule, op, op.node)
-    if (modes < 0).any() or (modes >= len(_MODES)).any() or (modes == _MODES.index("BRANCH_MEMBER")).any():
-        raise Unsupported("members of sets of 64-bit numbers, or a mode of a number without a meaning")
+    if (modes < 0).any() or (modes >= len(_MODES)).any():
+        raise Unsupported("a mode of a number without a meaning")
+    if "membership_values" in attrs:
+        members = attrs["membership_values"].numpy().ravel().astype(F64)
+        attrs["membership_values"] = Tensor(np.where(np.isnan(members), NAN, _places(members, [""] * len(members))))
     attrs["nodes_splits"] = Tensor(_places(attrs["nodes_splits"].numpy().ravel(), [_MODES[m] for m in modes]))
     attrs["leaf_weights"] = Tensor(attrs["leaf_weights"].numpy().ravel().astype(F32))
     return rule(op, _ordered(op, x), **attrs)

@@ -15,7 +15,7 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array, Tensor
 from ....ir.types import NUMBER
 from ... import trees as validity
-from .forest import Forest, always, find_leaves, leaf_weights, same_length, total
+from .forest import NAN, Forest, always, find_leaves, leaf_weights, same_length, total
 from .linear import labels, of_one, of_two
 from .table import array, f32, first_of_most, ints, ml, rows
 from .table import post_transform as transformed
@@ -215,20 +215,23 @@ def _one_each(weights: Array, targets: Ints, count: int) -> tuple[Array, Array]:
 
 
 def _members(mode: Array, values: Tensor | None, dtype: Any) -> Array | None:
-    """The sets of the nodes that have one, each ended by NaN in ``values``, as rows filled up with NaN."""
+    """The sets of the nodes that have one, each ended by NaN in ``values``, as rows filled up with NaN; of places in an
+    order, each ended by that of NaN, filled up with what no number has for its place."""
     at = np.flatnonzero(mode == "BRANCH_MEMBER")
     if not at.size:
         return None
     if values is None:
         raise Unsupported("BRANCH_MEMBER without membership_values")
-    flat = values.numpy().ravel().astype(dtype)
-    ends = np.flatnonzero(np.isnan(flat))
+    flat = values.numpy().ravel()
+    places = flat.dtype.kind == "i"
+    flat = flat if places else flat.astype(dtype)
+    ends = np.flatnonzero(flat == NAN if places else np.isnan(flat))
     if len(ends) == len(at) - 1:  # the last NaN may be left out
         ends = np.append(ends, len(flat))
     if len(ends) != len(at):
         raise Unsupported(f"{len(ends)} sets of membership_values for {len(at)} nodes")
     starts = np.concatenate([[0], ends[:-1] + 1])
-    out = np.full((len(mode), max(1, int((ends - starts).max()))), np.nan, dtype)
+    out = np.full((len(mode), max(1, int((ends - starts).max()))), NAN - 1 if places else np.nan, flat.dtype)
     for node, a, b in zip(at, starts, ends, strict=True):
         out[node, :b - a] = flat[a:b]
     return out
