@@ -24,7 +24,7 @@ _OUTPUTS = {"predict": "prediction", "predict_proba": "probabilities", "decision
             "apply": "leaves"}
 """The methods of scikit-learn that can be asked for, and what their results are called."""
 TREES = frozenset("DecisionTree ExtraTree RandomForest ExtraTrees GradientBoosting "
-                  "IsolationForest RandomTreesEmbedding XGB XGBRF".split())
+                  "IsolationForest RandomTreesEmbedding XGB CatBoost".split())
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def last(e: Estimator) -> Estimator:
             final = steps[-1][1] if steps else None
             inner = Estimator(final, f"{e.path}.{steps[-1][0]}") if isinstance(final, Record) else None
         else:
-            inner = next((v for k in ("best_estimator_", "estimator_") if isinstance(v := e.get(k), Estimator) and
-                          e.name in DELEGATES), None)
+            inner = next((v for k in ("best_estimator_", "estimator_", "base_estimator_", "estimator")
+                          if isinstance(v := e.get(k), Estimator) and e.name in DELEGATES), None)
         if inner is None:
             return e
         e = inner
@@ -123,6 +123,8 @@ def _type(e: Estimator, method: str, values: Mapping[str, Value]) -> Type:
 def labels(e: Estimator) -> list[int] | list[str]:
     """The classes of a classifier, in the order of its probabilities."""
     found = e.get("classes_")
+    if found is None and (inner := last(e)) is not e:
+        return labels(inner)
     if found is None:
         count = e.first("n_classes_", "_n_classes")
         return list(range(int(count)))
@@ -236,7 +238,8 @@ def _first(e: Estimator) -> Iterator[Estimator]:
     elif e.name == "ColumnTransformer" or "estimators_features_" in e:
         return
     else:
-        for key in ("best_estimator_", "regressor_", "estimators_", "calibrated_classifiers_", "estimator_"):
+        for key in ("best_estimator_", "regressor_", "estimators_", "calibrated_classifiers_", "estimator_",
+                    "base_estimator_"):
             found = e.get(key)
             if isinstance(found, Estimator):
                 yield found
@@ -249,14 +252,22 @@ def _first(e: Estimator) -> Iterator[Estimator]:
                 return
 
 
-_WIDTHS = (("n_features_in_", None), ("n_features_", None), ("n_features", None), ("coef_", -1), ("mean_", -1),
-           ("scale_", -1), ("components_", -1), ("cluster_centers_", -1), ("statistics_", -1), ("support_vectors_", -1),
-           ("_fit_X", -1), ("means_", -1), ("theta_", -1), ("feature_log_prob_", -1), ("X_fit_", -1), ("X_train_", -1),
-           ("center_", -1), ("variances_", -1), ("scores_", -1), ("centroids_", -1), ("shape_fit_", -1))
+_WIDTHS = (("n_features_in_", None), ("n_features_", None), ("n_features", None), ("x_mean_", -1), ("coef_", -1),
+           ("mean_", -1), ("scale_", -1), ("components_", -1), ("cluster_centers_", -1), ("statistics_", -1),
+           ("shape_fit_", -1), ("support_vectors_", -1), ("_fit_X", -1), ("means_", -1), ("theta_", -1),
+           ("feature_log_prob_", -1), ("X_fit_", -1), ("X_train_", -1),
+           ("center_", -1), ("variances_", -1), ("scores_", -1), ("centroids_", -1), ("subcluster_centers_", -1),
+           ("location_", -1), ("X_", -1), ("random_weights_", 0), ("dictionary", -1))
 
 
 def width(e: Estimator) -> int:
     """The number of features of a row."""
+    if e.name == "IsotonicRegression":
+        return 1
+    if e.name == "FeatureAgglomeration":
+        return len(e["labels_"])
+    if isinstance(e.get("coefs_"), list) and e["coefs_"]:
+        return len(e["coefs_"][0])
     for name, axis in _WIDTHS:
         found = e.state.get(name)
         if found is None:

@@ -41,8 +41,7 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
     if metric == "cosine":
         out = op.Clip(op.Sub(like(x, 1), cosine(op, x, points)), like(x, 0), like(x, 2))
         return out
-    if metric not in ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "minkowski", "canberra", "braycurtis",
-                      "hamming"):
+    if metric not in ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "minkowski", "canberra", "hamming"):
         raise Unsupported(f"{path}: the metric {metric!r}")
     if metric == "hamming":
         other = op.Not(op.Equal(op.Unsqueeze(x, ints(1)), like(x, points)))
@@ -57,9 +56,6 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
         both = op.Add(op.Abs(op.Unsqueeze(x, ints(1))), like(x, np.abs(points)))
         none = op.Equal(both, like(x, 0))
         out = op.ReduceSum(op.Div(d, op.Where(none, like(x, 1), both)), ints(2), keepdims=0)
-    elif metric == "braycurtis":
-        both = op.Abs(op.Add(op.Unsqueeze(x, ints(1)), like(x, points)))
-        out = op.Div(op.ReduceSum(d, ints(2), keepdims=0), op.ReduceSum(both, ints(2), keepdims=0))
     else:
         out = op.ReduceSum(d, ints(2), keepdims=0)
     return out
@@ -83,9 +79,10 @@ def kernel(op: Builder, x: Value, points: Array, kind: Any, gamma: float | None,
            path: str = "") -> Value:
     """(rows, points): a kernel of ``pairwise_kernels``; without ``gamma`` it is one over the number of features."""
     out: Value
-    if not isinstance(kind, str) or kind == "precomputed":
-        raise Unsupported(f"{path}: " + ("a precomputed kernel" if isinstance(kind, str) else
-                                         f"the kernel {kind}, whose code is not in the file"))
+    if not isinstance(kind, str):
+        raise Unsupported(f"{path}: the kernel {kind}, whose code is not in the file")
+    if kind == "precomputed":  # the rows are those of the kernel matrix
+        return x
     if kind == "linear":
         return matmul(op, x, points.T)
     if kind == "cosine":

@@ -103,9 +103,24 @@ def diagonal(op: Builder, x: Value, k: Any) -> Value | float:
     if k.name == "DotProduct":
         out = op.Add(op.ReduceSum(op.Mul(x, x), ints(1), keepdims=0), like(x, float(k["sigma_0"]) ** 2))
         return out
-    if k.name == "PairwiseKernel" and k["metric"] not in ("rbf", "laplacian", "cosine"):
-        raise Unsupported(f"{k.path}: the variance of metric={k['metric']!r}")
+    if k.name == "PairwiseKernel" and k["metric"] not in ("rbf", "laplacian", "cosine", "chi2"):
+        return _own(op, x, k)
     return 1.0
+
+
+def _own(op: Builder, x: Value, k: Estimator) -> Value:
+    """(rows): a kernel of scalar products of each row with itself."""
+    kind, more = k["metric"], k.get("pairwise_kernels_kwargs") or {}
+    y = op.ReduceSum(op.Mul(x, x), ints(1), keepdims=0)
+    if kind == "linear":
+        return y  # type: ignore[no-any-return]
+    y = op.Add(op.Mul(y, like(x, float(k["gamma"]))), like(x, float(more.get("coef0", 1))))
+    if kind in ("poly", "polynomial"):
+        return power(op, y, float(more.get("degree", 3)))
+    if kind != "sigmoid":
+        raise Unsupported(f"{k.path}: the variance of metric={kind!r}")
+    out: Value = op.Tanh(y)
+    return out
 
 
 def _covariance(op: Builder, x: Value, points: Array, k: Any) -> Value:

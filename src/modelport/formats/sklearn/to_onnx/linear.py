@@ -1,4 +1,7 @@
-"""Models that add up weighted features.  Sources: sklearn/linear_model/_base.py, _logistic.py, _glm/glm.py."""
+"""Models that add up weighted features, in one layer or several.
+
+Sources: sklearn/linear_model/_base.py, _logistic.py, _glm/glm.py, _ridge.py, _ransac.py, _stochastic_gradient.py;
+discriminant_analysis.py, neural_network/_multilayer_perceptron.py, isotonic.py."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,7 +12,8 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ..estimator import Estimator, text
-from ..methods import ints, like, matrix, method, sigmoid, when
+from ..methods import call, ints, like, matrix, method, real, sigmoid, when
+from .common import sign_label
 
 
 def affine(op: Builder, x: Any, coefficients: Any, intercept: Any) -> Value:
@@ -42,7 +46,7 @@ def linear(op: Builder, x: Any, e: Estimator) -> Value:
 
 
 CLASSIFIERS = ("LogisticRegression", "LogisticRegressionCV", "RidgeClassifier", "RidgeClassifierCV", "SGDClassifier",
-               "Perceptron", "PassiveAggressiveClassifier", "LinearSVC")
+               "Perceptron", "PassiveAggressiveClassifier", "LinearSVC", "LinearDiscriminantAnalysis")
 
 
 @method("decision_function", *CLASSIFIERS)
@@ -115,3 +119,129 @@ def glm(op: Builder, x: Any, e: Estimator) -> Value:
         link = "identity" if float(e["power"]) <= 0 else "log"
     out: Value = op.Exp(y) if link == "log" else y
     return out
+
+
+@method("predict_proba", "LinearDiscriminantAnalysis")
+def discriminant(op: Builder, x: Any, e: Estimator) -> Value:
+    scores = decision(op, x, e)
+    if scores.rank == 1 or e.version < (0, 22):
+        return one_vs_rest(op, scores)
+    out: Value = op.Softmax(scores, axis=1)
+    return out
+
+
+def _several(e: Estimator) -> bool:
+    """Whether a classifier says of each label whether it is there."""
+    binarizer = e.get("_label_binarizer")
+    return isinstance(binarizer, Estimator) and str(binarizer.get("y_type_", "")).startswith("multilabel")
+
+
+@method("predict", "RidgeClassifier", "RidgeClassifierCV")
+def ridge_class(op: Builder, x: Any, e: Estimator) -> Value:
+    scores = decision(op, x, e)
+    if scores.rank == 1 or _several(e):
+        return real(op, op.Greater(scores, like(scores, 0)), np.int64)
+    out: Value = op.ArgMax(scores, axis=1, keepdims=0)
+    return out
+
+
+@method("predict", "RANSACRegressor")
+def consensus(op: Builder, x: Any, e: Estimator) -> Any:
+    return call(op, "predict", e["estimator_"], x)
+
+
+# -- outliers
+
+
+@method("score_samples", "SGDOneClassSVM")
+def one_class_score(op: Builder, x: Any, e: Estimator) -> Value:
+    return affine(op, x, e.array("coef_").ravel(), 0.0)
+
+
+@method("decision_function", "SGDOneClassSVM")
+def one_class_decision(op: Builder, x: Any, e: Estimator) -> Value:
+    return affine(op, x, e.array("coef_").ravel(), -e.array("offset_").reshape(()))
+
+
+@method("predict", "SGDOneClassSVM")
+def one_class(op: Builder, x: Any, e: Estimator) -> Value:
+    return sign_label(op, one_class_decision(op, x, e))
+
+
+# -- several layers
+
+
+def _activated(op: Builder, x: Value, kind: Any, path: str) -> Value:
+    if kind == "logistic":
+        return sigmoid(op, x)
+    known = {"identity": lambda: x, "tanh": lambda: op.Tanh(x), "relu": lambda: op.Relu(x), "exp": lambda: op.Exp(x),
+             "softmax": lambda: op.Softmax(x, axis=1)}
+    if kind not in known:
+        raise Unsupported(f"{path}: the activation {kind!r}")
+    out: Value = known[kind]()
+    return out
+
+
+def layers(op: Builder, x: Any, e: Estimator) -> Value:
+    """(rows, outputs) of a multi-layer perceptron."""
+    x, weights, biases = matrix(op, x), list(e["coefs_"]), list(e["intercepts_"])
+    for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
+        x = affine(op, x, np.asarray(w).T, b)
+        x = _activated(op, x, e["activation"] if k < len(weights) - 1 else e["out_activation_"], e.path)
+    return x
+
+
+@method("predict", "MLPRegressor")
+def perceptron(op: Builder, x: Any, e: Estimator) -> Value:
+    y = layers(op, x, e)
+    out: Value = op.Squeeze(y, ints(1)) if y.shape and y.shape[1] == 1 else y
+    return out
+
+
+@method("predict_proba", "MLPClassifier")
+def perceptron_probabilities(op: Builder, x: Any, e: Estimator) -> Value:
+    y = layers(op, x, e)
+    out: Value = op.Concat(op.Sub(like(y, 1), y), y, axis=1) if y.shape and y.shape[1] == 1 else y
+    return out
+
+
+@method("predict", "MLPClassifier")
+def perceptron_class(op: Builder, x: Any, e: Estimator) -> Value:
+    """More than a half of two classes, or of each of several labels; else the greatest."""
+    y = layers(op, x, e)
+    out: Value
+    if _several(e) or (y.shape and y.shape[1] == 1):
+        out = real(op, op.Greater(y, like(y, 0.5)), np.int64)
+        return out if _several(e) else op.Squeeze(out, ints(1))  # type: ignore[no-any-return]
+    out = op.ArgMax(y, axis=1, keepdims=0)
+    return out
+
+
+# -- one rising feature
+
+
+@method("predict", "IsotonicRegression")
+def isotonic(op: Builder, x: Any, e: Estimator) -> Value:
+    """Between points on straight lines; outside NaN, or what is at the end."""
+    x = op.Reshape(matrix(op, x, np.float64), ints(-1))
+    at, value = (np.asarray(e.first(*names), np.float64) for names in
+                 (("X_thresholds_", "_necessary_X_"), ("y_thresholds_", "_necessary_y_")))
+    low, high = (like(x, float(e.get(n, end))) for n, end in (("X_min_", at[0]), ("X_max_", at[-1])))
+    held = op.Clip(x, low, high)
+    if len(at) == 1:
+        y = op.Add(op.Mul(held, like(x, 0)), like(x, value[0]))
+    else:
+        above = real(op, op.GreaterOrEqual(op.Unsqueeze(held, ints(1)), like(x, at[1:-1])), np.int64)
+        k = op.ReduceSum(above, ints(1), keepdims=0)
+        slope = np.diff(value) / np.diff(at)
+        y = op.Add(op.Mul(op.Gather(slope, k, axis=0), op.Sub(held, op.Gather(at[:-1], k, axis=0))),
+                   op.Gather(value[:-1], k, axis=0))
+    if e["out_of_bounds"] == "clip":
+        return y  # type: ignore[no-any-return]
+    if e["out_of_bounds"] == "raise":
+        op.note("changed", "what is out of bounds gives NaN, where scikit-learn raises an error")
+    out: Value = op.Where(op.Equal(x, held), y, like(x, np.nan))
+    return out
+
+
+method("transform", "IsotonicRegression")(isotonic)

@@ -290,7 +290,7 @@ def _log_norm(kind: str, h: float, d: int) -> float:
         for k in range(1, d + 1, 2):
             total += part
             part *= -(d - k) * (d - k - 1) * (2 / pi) ** 2
-        factor = log(total) + sphere(d - 1)
+        factor = (log(total) if total > 0 else np.nan) + sphere(d - 1)  # of 4 dimensions it is no number there either
     else:
         factor = {"gaussian": 0.5 * d * log(2 * pi), "tophat": ball(d), "epanechnikov": ball(d) + log(2 / (d + 2)),
                   "exponential": sphere(d - 1) + lgamma(d), "linear": ball(d) - log(d + 1)}[kind]
@@ -299,6 +299,8 @@ def _log_norm(kind: str, h: float, d: int) -> float:
 
 @method("score_samples", "KernelDensity")
 def kernel_density(op: Builder, x: Any, e: Estimator) -> Value:
+    """The sum over all rows.  That of scikit-learn cancels where the density is below 1e-16 of the bound that it
+    starts from: far from all rows its logarithm is noise, and here it is right."""
     x, kind = rows64(op, x), str(e["kernel"])
     points, weights = _tree(e)
     h = float(e.get("bandwidth_", e.get("bandwidth")))

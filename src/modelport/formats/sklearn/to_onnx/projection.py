@@ -1,1 +1,307 @@
-"""projection"""
+"""Rows in other coordinates.
+
+Sources: sklearn/decomposition, cross_decomposition/_pls.py, random_projection.py, kernel_approximation.py,
+kernel_ridge.py, neural_network/_rbm.py, covariance/_elliptic_envelope.py, discriminant_analysis.py,
+manifold/_isomap.py, preprocessing/_data.py."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....errors import Unsupported
+from ....ir.graph import Value
+from ....ir.rules import Builder
+from ....ir.tensor import Array
+from ..estimator import Estimator, text
+from ..methods import ints, like, matrix, method, sigmoid
+from .common import kernel, matmul, sign_label
+from .neighbors import nearest, rows64
+
+
+def centered(op: Builder, x: Any, mean: Any) -> Value:
+    """The rows without their mean."""
+    x = matrix(op, x)
+    if mean is None:
+        return x
+    out: Value = op.Sub(x, like(x, np.asarray(mean, np.float64).ravel()))
+    return out
+
+
+# -- principal components and their kin
+
+
+@method("transform", "PCA", "IncrementalPCA", "RandomizedPCA")
+def principal(op: Builder, x: Any, e: Estimator) -> Value:
+    w = e.array("components_").T
+    if e.get("whiten", False):
+        scale = np.sqrt(e.array("explained_variance_"))
+        if e.version >= (1, 5):
+            scale = np.maximum(scale, np.finfo(np.asarray(e["explained_variance_"]).dtype).eps)
+        w = w / scale
+    return matmul(op, centered(op, x, e.get("mean_")), w)
+
+
+def _precision(e: Estimator) -> Array:
+    """(features, features): the inverse of the covariance that the components stand for."""
+    w, noise = e.array("components_"), np.asarray(e["noise_variance_"], np.float64)
+    width = w.shape[1]
+    if e.name == "PCA":
+        variance = e.array("explained_variance_")
+        scaled = w * np.sqrt(variance)[:, None] if e.get("whiten") else w
+        covariance = (scaled.T * np.maximum(variance - noise, 0)) @ scaled + noise * np.eye(width)
+    else:
+        covariance = w.T @ w + np.diag(np.broadcast_to(noise, width))
+    return np.asarray(np.linalg.inv(covariance))
+
+
+@method("score_samples", "PCA", "FactorAnalysis")
+def log_likelihood(op: Builder, x: Any, e: Estimator) -> Value:
+    x, precision = centered(op, x, e.get("mean_")), _precision(e)
+    far = op.ReduceSum(op.Mul(x, matmul(op, x, precision)), ints(1), keepdims=0)
+    constant = -0.5 * (len(precision) * np.log(2 * np.pi) - np.linalg.slogdet(precision)[1])
+    out: Value = op.Add(op.Mul(far, like(x, -0.5)), like(x, constant))
+    return out
+
+
+@method("transform", "TruncatedSVD", "GaussianRandomProjection", "SparseRandomProjection")
+def projected(op: Builder, x: Any, e: Estimator) -> Value:
+    return matmul(op, matrix(op, x), e.array("components_").T)
+
+
+@method("transform", "FastICA")
+def sources(op: Builder, x: Any, e: Estimator) -> Value:
+    mean = e.get("mean_") if e.get("whiten", True) else None
+    return matmul(op, centered(op, x, mean), e.array("components_").T)
+
+
+@method("transform", "FactorAnalysis")
+def factors(op: Builder, x: Any, e: Estimator) -> Value:
+    w = e.array("components_")
+    weighted = w / e.array("noise_variance_")
+    return matmul(op, centered(op, x, e["mean_"]), weighted.T @ np.linalg.inv(np.eye(len(w)) + weighted @ w.T))
+
+
+@method("transform", "SparsePCA", "MiniBatchSparsePCA")
+def sparse_components(op: Builder, x: Any, e: Estimator) -> Value:
+    """The ridge regression of the rows on the components, whose solution is linear in the rows."""
+    if e.get("normalize_components") is False and e.version < (0, 22):
+        raise Unsupported(f"{e.path}: normalize_components=False, by which a row's result depends on the other rows")
+    w, alpha = e.array("components_"), float(e["ridge_alpha"])
+    solved = np.linalg.solve(w @ w.T + alpha * np.eye(len(w)), w)
+    return matmul(op, centered(op, x, e.get("mean_")), solved.T)
+
+
+@method("transform", "LinearDiscriminantAnalysis")
+def discriminants(op: Builder, x: Any, e: Estimator) -> Value:
+    solver = text(e["solver"])
+    if solver not in ("svd", "eigen"):
+        raise Unsupported(f"{e.path}: transform of solver={solver!r}")
+    w = e.array("scalings_")[:, :int(e["_max_components"])]
+    return matmul(op, centered(op, x, e["xbar_"] if solver == "svd" else None), w)
+
+
+# -- kernels
+
+
+def _kernel(op: Builder, x: Any, e: Estimator, points: Array) -> Value:
+    gamma = e.get("gamma_", e.get("gamma"))
+    coef0, degree = (e.get(k) for k in ("coef0", "degree"))
+    return kernel(op, rows64(op, x), points, e["kernel"], None if gamma is None else float(gamma),
+                  1 if coef0 is None else float(coef0), 3 if degree is None else float(degree), e.path)
+
+
+def _center(op: Builder, k: Value, e: Estimator) -> Value:
+    """A kernel matrix as if the images of the rows had no mean."""
+    row = op.Div(op.ReduceSum(k, ints(1), keepdims=1), like(k, len(e["K_fit_rows_"])))
+    out: Value = op.Add(op.Sub(op.Sub(k, like(k, e.array("K_fit_rows_"))), row), like(k, float(e["K_fit_all_"])))
+    return out
+
+
+def _kernel_components(op: Builder, k: Value, e: Estimator) -> Value:
+    values, vectors = (np.asarray(e.first(*names), np.float64) for names in
+                       (("eigenvalues_", "lambdas_"), ("eigenvectors_", "alphas_")))
+    some = values != 0
+    return matmul(op, _center(op, k, e["_centerer"]), np.where(some, vectors / np.sqrt(np.where(some, values, 1)), 0))
+
+
+@method("transform", "KernelPCA")
+def kernel_principal(op: Builder, x: Any, e: Estimator) -> Value:
+    return _kernel_components(op, _kernel(op, x, e, e.array("X_fit_")), e)
+
+
+@method("transform", "Isomap")
+def isomap(op: Builder, x: Any, e: Estimator) -> Value:
+    """The shortest ways to all rows of the fit, through the nearest of them."""
+    if e.get("n_neighbors") is None:
+        raise Unsupported(f"{e.path}: neighbors within a radius")
+    d, at = nearest(op, rows64(op, x), e["nbrs_"], int(e["n_neighbors"]))
+    ways = op.Add(op.Gather(e.array("dist_matrix_"), at, axis=0), op.Unsqueeze(d, ints(2)))
+    shortest = op.ReduceMin(ways, ints(1), keepdims=0)
+    return _kernel_components(op, op.Mul(op.Mul(shortest, shortest), like(d, -0.5)), e["kernel_pca_"])
+
+
+@method("predict", "KernelRidge")
+def kernel_ridge(op: Builder, x: Any, e: Estimator) -> Value:
+    w = e.array("dual_coef_")
+    y = matmul(op, _kernel(op, x, e, e.array("X_fit_")), w.reshape(len(w), -1))
+    out: Value = op.Squeeze(y, ints(1)) if w.ndim == 1 else y
+    return out
+
+
+@method("transform", "Nystroem")
+def nystroem(op: Builder, x: Any, e: Estimator) -> Value:
+    return matmul(op, _kernel(op, x, e, e.array("components_")), e.array("normalization_").T)
+
+
+@method("transform", "RBFSampler", "SkewedChi2Sampler")
+def sampled(op: Builder, x: Any, e: Estimator) -> Value:
+    """What the logarithm of is none is NaN (scikit-learn raises an error)."""
+    x = matrix(op, x)
+    if e.name == "SkewedChi2Sampler":
+        x = op.Log(op.Add(x, like(x, float(e["skewedness"]))))
+    angle = op.Add(matmul(op, x, e.array("random_weights_")), like(x, e.array("random_offset_")))
+    out: Value = op.Mul(op.Cos(angle), like(x, np.sqrt(2 / int(e["n_components"]))))
+    return out
+
+
+@method("transform", "AdditiveChi2Sampler")
+def additive(op: Builder, x: Any, e: Estimator) -> Value:
+    """Negative numbers give NaN (scikit-learn raises an error)."""
+    x, steps = matrix(op, x), int(e["sample_steps"])
+    interval = e.get("sample_interval_", e.get("sample_interval"))
+    if interval is None:
+        interval = {1: 0.8, 2: 0.5, 3: 0.4}[steps]
+    interval = float(interval)
+    none = op.Equal(x, like(x, 0))
+    some = op.Where(none, like(x, 1), x)
+
+    def kept(y: Value) -> Value:
+        out: Value = op.Where(none, like(x, 0), y)
+        return out
+    made = [kept(op.Sqrt(op.Mul(some, like(x, interval))))]
+    angle = op.Mul(op.Log(some), like(x, interval))
+    for j in range(1, steps):
+        factor = op.Sqrt(op.Mul(some, like(x, 2 * interval / np.cosh(np.pi * j * interval))))
+        turned = op.Mul(angle, like(x, j))
+        made += [kept(op.Mul(factor, op.Cos(turned))), kept(op.Mul(factor, op.Sin(turned)))]
+    out: Value = op.Concat(*made, axis=1) if len(made) > 1 else made[0]
+    return out
+
+
+@method("transform", "PolynomialCountSketch")
+def count_sketch(op: Builder, x: Any, e: Estimator) -> Value:
+    """The circular convolution of several sketches: the product of their discrete Fourier transforms."""
+    x, n = rows64(op, x), int(e["n_components"])
+    if n > 2048:
+        raise Unsupported(f"{e.path}: n_components={n}: the Fourier matrices would be too large")
+    where, signs, coef0 = np.asarray(e["indexHash_"], np.int64), e.array("bitHash_"), float(e["coef0"])
+    degree, width = where.shape
+    angle = 2 * np.pi * (np.outer(np.arange(n), np.arange(n)) % n) / n
+    cos, sin = np.cos(angle), np.sin(angle)
+    real, imaginary = None, None
+    for d in range(degree):
+        sketch = np.zeros((width, n))
+        sketch[np.arange(width), where[d]] = signs[d]
+        scale = np.sqrt(float(e["gamma"]))
+        inputs = width - (coef0 != 0)
+        y = op.Mul(matmul(op, x, sketch[:inputs]), like(x, scale))
+        if coef0 != 0:
+            y = op.Add(y, like(x, np.sqrt(coef0) * sketch[-1]))
+        a, b = matmul(op, y, cos), matmul(op, y, -sin)
+        if real is not None:
+            a, b = op.Sub(op.Mul(real, a), op.Mul(imaginary, b)), op.Add(op.Mul(real, b), op.Mul(imaginary, a))
+        real, imaginary = a, b
+    out: Value = op.Sub(matmul(op, real, cos / n), matmul(op, imaginary, sin / n))
+    return out
+
+
+# -- two blocks of columns
+
+PLS = ("PLSRegression", "PLSCanonical", "CCA")
+
+
+def _standard(op: Builder, x: Any, e: Estimator) -> Value:
+    x = centered(op, x, e.first("_x_mean", "x_mean_"))
+    out: Value = op.Div(x, like(x, np.asarray(e.first("_x_std", "x_std_"), np.float64)))
+    return out
+
+
+@method("transform", *PLS, "PLSSVD")
+def latent(op: Builder, x: Any, e: Estimator) -> Value:
+    name = ("x_weights_",) if e.name == "PLSSVD" else ("x_rotations_",)
+    return matmul(op, _standard(op, x, e), np.asarray(e.first(*name), np.float64))
+
+
+@method("predict", *PLS)
+def pls(op: Builder, x: Any, e: Estimator) -> Value:
+    """The coefficients were those of scaled columns before 1.5, and (features, outputs) before 1.1."""
+    mean = np.asarray(e.first("intercept_", "_y_mean", "y_mean_"), np.float64)
+    if "_coef_" in e:
+        y = matmul(op, _standard(op, x, e), e.array("_coef_").T)
+    elif e.version >= (1, 3):
+        rows = centered(op, x, e["_x_mean"]) if e.version >= (1, 5) else _standard(op, x, e)
+        y = matmul(op, rows, e.array("coef_").T)
+    else:
+        y = matmul(op, _standard(op, x, e), e.array("coef_"))
+    y = op.Add(y, like(y, mean))
+    out: Value = op.Squeeze(y, ints(1)) if e.get("_predict_1d", False) else y
+    return out
+
+
+# -- others
+
+
+@method("transform", "BernoulliRBM")
+def hidden(op: Builder, x: Any, e: Estimator) -> Value:
+    x = matrix(op, x)
+    return sigmoid(op, op.Add(matmul(op, x, e.array("components_").T), like(x, e.array("intercept_hidden_"))))
+
+
+@method("score_samples", "EllipticEnvelope")
+def mahalanobis(op: Builder, x: Any, e: Estimator) -> Value:
+    """(rows): minus the squared distance from the center, in units of the covariance."""
+    x = centered(op, x, e["location_"])
+    out: Value = op.Neg(op.ReduceSum(op.Mul(x, matmul(op, x, e.array("precision_"))), ints(1), keepdims=0))
+    return out
+
+
+@method("decision_function", "EllipticEnvelope")
+def envelope_score(op: Builder, x: Any, e: Estimator) -> Value:
+    y = mahalanobis(op, x, e)
+    out: Value = op.Sub(y, like(y, float(e["offset_"])))
+    return out
+
+
+@method("predict", "EllipticEnvelope")
+def envelope(op: Builder, x: Any, e: Estimator) -> Value:
+    return sign_label(op, envelope_score(op, x, e))
+
+
+@method("transform", "SparseCoder", "DictionaryLearning", "MiniBatchDictionaryLearning")
+def coded(op: Builder, x: Any, e: Estimator) -> Value:
+    how = text(e["transform_algorithm"])
+    if how != "threshold":
+        raise Unsupported(f"{e.path}: transform_algorithm={how!r} searches for each row anew; 'threshold' can be said")
+    x = matrix(op, x)
+    alpha = e.get("transform_alpha")
+    if alpha is None:
+        alpha = e.get("alpha") if e.version >= (1, 0) else None
+    y = matmul(op, x, np.asarray(e.first("components_", "dictionary"), np.float64).T)
+    over = op.Relu(op.Sub(op.Abs(y), like(x, 1.0 if alpha is None else float(alpha))))
+    y = op.Mul(op.Sign(y), over)
+    if e.get("positive_code", False):
+        y = op.Relu(y)
+    out: Value = op.Concat(op.Relu(y), op.Relu(op.Neg(y)), axis=1) if e.get("split_sign") else y
+    return out
+
+
+@method("transform", "NMF", "MiniBatchNMF")
+def factorized(op: Builder, x: Any, e: Estimator) -> Value:
+    raise Unsupported(f"{e.path}: transform of {e.name} searches for all rows together, until they all change little: "
+                      "what becomes of a row depends on the others")
+
+
+@method("transform", "LatentDirichletAllocation")
+def topics(op: Builder, x: Any, e: Estimator) -> Value:
+    raise Unsupported(f"{e.path}: transform of {e.name} searches for each row anew")

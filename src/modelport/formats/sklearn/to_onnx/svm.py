@@ -32,6 +32,9 @@ def _kernel(op: Builder, x: Any, e: Estimator) -> Value:
     kind = e["kernel"]
     if not isinstance(kind, str):
         raise Unsupported(f"{e.path}: the kernel {kind}, whose code is not in the file")
+    if kind == "precomputed":  # the rows are those of the kernel matrix, a column for each row of the fit
+        out: Value = op.Gather(real(op, matrix(op, x), np.float64), np.asarray(e["support_"], np.int64), axis=1)
+        return out
     gamma = _gamma(e) if kind in ("poly", "rbf", "sigmoid") else 0.0
     return kernel(op, real(op, matrix(op, x), np.float64), vectors(e), kind, gamma, float(e["coef0"]),
                   float(e["degree"]), e.path)
