@@ -66,7 +66,7 @@ def names() -> dict[str, Any]:
     from sklearn.pipeline import make_pipeline, make_union
     found |= {f.__name__: f for f in (make_column_selector, make_column_transformer, make_pipeline, make_union, chi2,
                                       f_regression, mutual_info_classif)}
-    found |= {"special": import_module("scipy.special"), "fitted": fitted, "stopped": stopped, "booster": booster}
+    found |= {"special": import_module("scipy.special"), "fitted": fitted, "stopped": stopped, "booster": booster, "DATA": DATA}
     for short, name in (("xgb", "xgboost"), ("lgb", "lightgbm"), ("cb", "catboost")):
         try:
             found[short] = import_module(name)
@@ -214,7 +214,8 @@ def record(family: str, pattern: str = "") -> dict[str, Any]:
             data, rows, answers = made
             put(tar, f"{name}.pkl", data)
             frame = hasattr(rows, "columns")
-            given = {f"x:{c}": rows[c].to_numpy() for c in rows.columns} if frame else {"x": rows}
+            given = {f"x:{c}": rows[c].to_numpy() for c in rows.columns} if frame else \
+                rows if isinstance(rows, dict) else {"x": rows}
             buffer = io.BytesIO()
             np.savez(buffer, **{k: worded(v) if v.dtype == object else v for k, v in given.items()}, **answers)
             put(tar, f"{name}.npz", buffer.getvalue())

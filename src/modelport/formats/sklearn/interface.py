@@ -235,11 +235,13 @@ def _first(e: Estimator) -> Iterator[Estimator]:
         for name, step in e["transformer_list"]:
             if isinstance(step, Record):
                 yield Estimator(step, f"{e.path}.{name}")
-    elif e.name == "ColumnTransformer" or "estimators_features_" in e:
+    elif e.name in ("ColumnTransformer", "RFE", "RFECV") or "estimators_features_" in e:
         return
     else:
+        own = ("estimator", "base_estimator") if e.name in ("FrozenEstimator", "_CalibratedClassifier",
+                                                            *DELEGATES) else ()
         for key in ("best_estimator_", "regressor_", "estimators_", "calibrated_classifiers_", "estimator_",
-                    "base_estimator_"):
+                    "base_estimator_", *own):
             found = e.get(key)
             if isinstance(found, Estimator):
                 yield found
@@ -266,6 +268,8 @@ def width(e: Estimator) -> int:
         return 1
     if e.name == "FeatureAgglomeration":
         return len(e["labels_"])
+    if "support_" in e and e.name in ("RFE", "RFECV", "SequentialFeatureSelector"):
+        return len(np.asarray(e["support_"]))
     if isinstance(e.get("coefs_"), list) and e["coefs_"]:
         return len(e["coefs_"][0])
     for name, axis in _WIDTHS:

@@ -13,7 +13,7 @@ from ...ir.rules import Builder
 from .estimator import Estimator
 from .interface import is_classifier, labelled, labels
 from .methods import Table, call, has
-from .to_onnx.compose import entered
+from .to_onnx.compose import SELECTORS, class_number, entered
 
 _ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ArithmeticError)
 
@@ -42,7 +42,7 @@ def to_hub(raw: Graph) -> Graph:
 
 def results(op: Builder, e: Estimator, x: Any, methods: Sequence[str]) -> list[Value]:
     """The results of several methods of one estimator; the steps of a pipeline are gone through once for all."""
-    while (inside := entered(op, e, x)) is not None:
+    while not (e.name in SELECTORS and "transform" in methods) and (inside := entered(op, e, x)) is not None:
         e, x = inside
     if set(methods) <= {"predict", "predict_proba"} and has(e, "classify"):
         label, probabilities = call(op, "classify", e, x)
@@ -51,7 +51,7 @@ def results(op: Builder, e: Estimator, x: Any, methods: Sequence[str]) -> list[V
     made: dict[str, Any] = {}
     for m in methods:
         if m == "predict" and is_classifier(e):
-            index = _class_index(op, e, x, made)
+            index = class_number(op, e, x, made)
             made[m] = index if index.rank == 2 else labelled(op, index, labels(e))  # several labels are no numbers
         elif m == "predict_log_proba" and not has(e, m):
             made["predict_proba"] = made.get("predict_proba") or call(op, "predict_proba", e, x)
@@ -59,25 +59,3 @@ def results(op: Builder, e: Estimator, x: Any, methods: Sequence[str]) -> list[V
         elif m not in made:
             made[m] = call(op, m, e, x)
     return [made[m] for m in methods]
-
-
-def _class_index(op: Builder, e: Estimator, x: Any, made: dict[str, Any]) -> Value:
-    """(rows): the number of each row's class.  What is computed on the way is kept for the other results."""
-    if has(e, "predict"):
-        out: Value = call(op, "predict", e, x)
-        return out
-    for m in ("decision_function", "predict_proba"):
-        if has(e, m):
-            made[m] = made.get(m) or call(op, m, e, x)
-            return most(op, made[m])
-    raise Unsupported(f"{e.path}: no translation of {e.name}.predict")
-
-
-def most(op: Builder, scores: Value) -> Value:
-    """The number of the greatest of (rows, classes), the first if several are; of scores (rows) whether it is above
-    zero."""
-    if scores.rank == 1:
-        out: Value = op.Cast(op.Greater(scores, np.zeros((), scores.dtype)), to=7)
-    else:
-        out = op.ArgMax(scores, axis=1, keepdims=0)
-    return out

@@ -9,9 +9,11 @@ from . import (
     impute,
     libraries,
     linear,
+    meta,
     neighbors,
     preprocess,
     projection,
+    select,
     svm,
     trees,
 )
@@ -26,9 +28,11 @@ __all__ = [
     "impute",
     "libraries",
     "linear",
+    "meta",
     "neighbors",
     "preprocess",
     "projection",
+    "select",
     "svm",
     "trees",
 ]

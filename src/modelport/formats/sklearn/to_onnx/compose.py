@@ -26,13 +26,20 @@ def _steps(e: Estimator) -> list[Estimator]:
 
 
 def entered(op: Builder, e: Estimator, x: Any) -> tuple[Estimator, Any] | None:
-    """The last step of a pipeline, or what a search found, and the rows that reach it; ``None`` for all others."""
+    """What a compound estimator leaves its whole answer to, and the rows that reach it: the last step of a pipeline,
+    what a search found, the model behind a choice of features; ``None`` for all others."""
     if e.name == "Pipeline" and _steps(e):
         *before, final = _steps(e)
         for step in before:
             x = call(op, "transform", step, x)
         return final, x
-    return (_inner(e), x) if e.name in DELEGATES else None
+    if e.name in SELECTORS:
+        return _inner(e), call(op, "transform", e, x)
+    return (_inner(e), x) if e.name in DELEGATES and e.name not in THRESHOLDS else None
+
+
+SELECTORS = ("RFE", "RFECV")
+THRESHOLDS = ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
 
 
 def _delegates(name: str) -> None:
@@ -42,17 +49,45 @@ def _delegates(name: str) -> None:
         final, reached = entered(op, e, x) or (e, x)
         return call(op, name, final, reached)
 
-    @method(name, *DELEGATES)
+    @method(name, *(c for c in DELEGATES if not (c in SELECTORS and name == "transform") and
+                    not (c in THRESHOLDS and name in ("predict", "classify"))))
     @when(lambda e: has(_inner(e), name))
     def search(op: Builder, x: Any, e: Estimator) -> Any:
-        return call(op, name, _inner(e), x)
+        inner, reached = entered(op, e, x) or (_inner(e), x)
+        return call(op, name, inner, reached)
 
 
 def _inner(e: Estimator) -> Any:
-    if e.name in ("RFE", "RFECV", "SelfTrainingClassifier", "TunedThresholdClassifierCV", "FixedThresholdClassifier",
-                  "SemiSupervisedClassifier"):
-        raise Unsupported(f"{e.path}: no translation of {e.name}")
-    return e.get("best_estimator_") or e.get("estimator")
+    for key in ("best_estimator_", "estimator_", "base_estimator_", "estimator"):
+        if isinstance(found := e.get(key), Estimator):
+            return found
+    return None
+
+
+def class_number(op: Builder, e: Estimator, x: Any, made: dict[str, Any] | None = None) -> Value:
+    """(rows): the number of each row's class; of several outputs (rows, outputs) the classes themselves.  What is
+    computed on the way is put into ``made``, for other results."""
+    while (inside := entered(op, e, x)) is not None:
+        e, x = inside
+    made = {} if made is None else made
+    if has(e, "predict"):
+        out: Value = call(op, "predict", e, x)
+        return out
+    for m in ("decision_function", "predict_proba"):
+        if has(e, m):
+            made[m] = made.get(m) or call(op, m, e, x)
+            return most(op, made[m])
+    raise Unsupported(f"{e.path}: no translation of {e.name}.predict")
+
+
+def most(op: Builder, scores: Value) -> Value:
+    """The number of the greatest of (rows, classes), the first if several are; of scores (rows) whether it is above
+    zero."""
+    if scores.rank == 1:
+        out: Value = op.Cast(op.Greater(scores, np.zeros((), scores.dtype)), to=7)
+    else:
+        out = op.ArgMax(scores, axis=1, keepdims=0)
+    return out
 
 
 for _name in METHODS:
@@ -130,3 +165,9 @@ def transformed_target(op: Builder, x: Any, e: Estimator) -> Any:
     y = call(op, "inverse_transform", e["transformer_"], y)
     return op.Squeeze(y, np.array([1], np.int64)) if int(e.get("_training_dim", 1)) == 1 else y
 
+
+@method("inverse_transform", "Pipeline")
+def back(op: Builder, x: Any, e: Estimator) -> Any:
+    for step in reversed(_steps(e)):
+        x = call(op, "inverse_transform", step, x)
+    return x

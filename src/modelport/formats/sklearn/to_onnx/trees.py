@@ -43,7 +43,8 @@ def tree(e: Estimator) -> tuple[Ensemble, Array]:
 def proportions(values: Array) -> Array:
     """Counts of classes (before scikit-learn 1.3) or proportions, as ``predict_proba`` returns them."""
     total = values.sum(-1, keepdims=True)
-    return np.asarray(values / np.where(total == 0, 1.0, total))
+    # proportions whose sum is one but for rounding are returned as they are
+    return np.asarray(values / np.where((total == 0) | (np.abs(total - 1) < 1e-9), 1.0, total))
 
 
 def members(e: Estimator) -> list[Estimator]:
@@ -75,8 +76,10 @@ CLASSIFIERS, REGRESSORS = ([f"{n}{kind}" for n in FORESTS] for kind in ("Classif
 
 
 def rows32(op: Builder, x: Any) -> Value:
-    """Trees compare numbers of 32 bits, whatever they are given."""
-    return real(op, matrix(op, x), np.float32)
+    """Trees compare numbers of 32 bits, whatever they are given; from rows of 64 bits they answer in 64 bits."""
+    x = matrix(op, x)
+    narrow = real(op, x, np.float32)
+    return real(op, narrow, np.float64) if x.dtype == np.float64 else narrow
 
 
 def single(e: Estimator) -> bool:
@@ -91,7 +94,7 @@ def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], o
     grown = forest(e, "classes", output)
     count = len(grown.roots)
     pure = bool((grown.value[grown.leaves] == np.round(grown.value[grown.leaves])).all())
-    if len(classes) == 1:
+    if len(classes) == 1 or x.dtype == np.float64:
         made = ensemble.scores(op, x, grown)
         label: Value = labelled(op, op.ArgMax(made, axis=1, keepdims=0), classes)
     else:
