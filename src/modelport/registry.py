@@ -93,6 +93,8 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
     Format("lightgbm", "LightGBM", (".txt", ".lgb", ".json"), "modelport.formats.lightgbm",
            magic=((0, b"tree\n"), (0, b"tree\r\n"), (0, b"{")), framework="lightgbm", doubles=True,
            read_options=("outputs",)),
+    Format("catboost", "CatBoost", (".cbm", ".json"), "modelport.formats.catboost",
+           magic=((0, b"CBM1"), (0, b"{")), framework="catboost", read_options=("outputs",)),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (

@@ -218,7 +218,7 @@ def likelihoods(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | 
     if len(trees.roots):
         trees, base = _with_base(trees, base, wide)
     silent = base.any() or len(np.unique(trees.target)) < trees.outputs
-    other_rule = not (trees.value[trees.leaves] < 0).any() if one else trees.outputs < 3
+    other_rule = not (trees.value[trees.leaves].astype(F64 if wide else F32) < 0).any() if one else trees.outputs < 3
     if x.dtype != F32 or trees.members or silent or other_rule or len(labels) != (2 if one else trees.outputs):
         return None
     attrs = {**_old(trees, "class", wide),

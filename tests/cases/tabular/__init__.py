@@ -137,6 +137,12 @@ def categories() -> tuple[Any, Any]:
     return frame, y
 
 
+def numbered() -> tuple[Any, Any]:
+    """A table of numbers, of which one column is whole."""
+    frame, y = table()
+    return frame[["age", "rooms", "price"]], y
+
+
 def unknown_counts() -> tuple[Any, Any, Any]:
     """Whole numbers, and further rows of others, missing, negative and far ones among them."""
     x, y = counts()
@@ -155,7 +161,7 @@ DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
     "counts": counts, "missing": missing, "missing numbers": missing_numbers, "texts": texts, "table": table,
     "strings": strings, "wide": lambda: classes(3, width=12), "one": lambda: numbers(width=1),
     "labels": labels, "two labels": lambda: labels(2), "grid": grid, "categories": categories, "unknown counts": unknown_counts,
-    "shares": shares, "precomputed": precomputed,
+    "shares": shares, "numbered": numbered, "precomputed": precomputed,
     "offset": lambda: (classes()[0] + 1000, classes()[1]), "sparse": lambda: sparse(*classes()),
     "sparse five": lambda: sparse(*classes(5)), "sparse numbers": lambda: sparse(*numbers()),
     "two small": lambda: (classes(2)[0][:24], classes(2)[1][:24]),

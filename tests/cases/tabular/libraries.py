@@ -8,6 +8,7 @@ add = FAMILY.add
 X = "n_estimators=6, max_depth=3"
 for data in ("classes", "two", "five"):
     add(f"XGBClassifier/{data}", f"xgb.XGBClassifier({X})", data)
+for data in ("classes", "two"):
     add(f"XGBRFClassifier/{data}", f"xgb.XGBRFClassifier({X})", data)
 add("XGBClassifier/missing", f"xgb.XGBClassifier({X})", "missing")
 add("XGBClassifier/zero is missing", f"xgb.XGBClassifier({X}, missing=0)", "counts")
@@ -34,17 +35,15 @@ add("XGBRegressor/vector best", "stopped(xgb.XGBRegressor(n_estimators=60, learn
 add("XGBRegressor/missing", f"xgb.XGBRegressor({X})", "missing numbers")
 add("XGBRFRegressor", f"xgb.XGBRFRegressor({X})", "numbers")
 for o in ("count:poisson", "reg:gamma", "reg:tweedie", "reg:absoluteerror", "reg:pseudohubererror",
-          "reg:squaredlogerror", "survival:cox", "rank:pairwise", "reg:logistic"):
-    group = ", " if o.startswith("rank") else ""
-    if not group:
-        add(f"XGBRegressor/{o.replace(':', '_')}", f"xgb.XGBRegressor({X}, objective='{o}')",
-            "shares" if o == "reg:logistic" else "positive")
+          "reg:squaredlogerror", "survival:cox", "reg:logistic"):
+    add(f"XGBRegressor/{o.replace(':', '_')}", f"xgb.XGBRegressor({X}, objective='{o}')",
+        "shares" if o == "reg:logistic" else "positive")
 add("XGBRegressor/quantile", f"xgb.XGBRegressor({X}, objective='reg:quantileerror', quantile_alpha=[0.2, 0.5])", "numbers")
 add("XGBRegressor/leaves", f"xgb.XGBRegressor({X})", "numbers", methods=("predict", "apply"))
 add("XGBClassifier/pipeline", f"make_pipeline(StandardScaler(), xgb.XGBClassifier({X}))")
 
 L = "n_estimators=6, min_child_samples=5, verbose=-1"
-for data in ("classes", "two", "named", "two named", "five", "missing"):
+for data in ("classes", "two", "named", "two named", "missing"):
     add(f"LGBMClassifier/{data}", f"lgb.LGBMClassifier({L})", data)
 for o in ("multiclassova",):
     add(f"LGBMClassifier/{o}", f"lgb.LGBMClassifier({L}, objective='{o}')", "classes")
@@ -64,3 +63,21 @@ add("LGBMRegressor/missing", f"lgb.LGBMRegressor({L})", "missing numbers")
 add("LGBMRegressor/zero is missing", f"lgb.LGBMRegressor({L}, zero_as_missing=True)", "counts")
 add("LGBMBooster", f"booster(lgb.LGBMClassifier({L}), 'two')", "two")
 add("LGBMClassifier/pipeline", f"make_pipeline(StandardScaler(), lgb.LGBMClassifier({L}))")
+
+C = "iterations=4, depth=3, verbose=0, allow_writing_files=False"
+for data in ("classes", "two named", "missing"):
+    add(f"CatBoostClassifier/{data}", f"cb.CatBoostClassifier({C})", data)
+add("CatBoostClassifier/ova", f"cb.CatBoostClassifier({C}, loss_function='MultiClassOneVsAll')", "classes")
+add("CatBoostClassifier/leafwise", f"cb.CatBoostClassifier({C}, grow_policy='Depthwise')", "classes")
+add("CatBoostClassifier/nan max", f"cb.CatBoostClassifier({C}, nan_mode='Max')", "missing")
+add("CatBoostClassifier/table", f"cb.CatBoostClassifier({C}, one_hot_max_size=9, cat_features=['rooms'])", "numbered")
+add("CatBoostClassifier/hashes", f"cb.CatBoostClassifier({C}, one_hot_max_size=9, cat_features=['city', 'kind'])",
+    "table")
+add("CatBoostClassifier/counts", f"cb.CatBoostClassifier({C}, one_hot_max_size=1, cat_features=['city', 'kind'])",
+    "table")
+add("CatBoostRegressor", f"cb.CatBoostRegressor({C})", "numbers")
+add("CatBoostRegressor/two", f"cb.CatBoostRegressor({C}, loss_function='MultiRMSE')", "two numbers")
+add("CatBoostRegressor/lossguide", "cb.CatBoostRegressor(iterations=4, grow_policy='Lossguide', max_leaves=8, "
+    "verbose=0, allow_writing_files=False)", "missing numbers")
+for o in ("MAE", "Quantile", "Poisson", "Tweedie:variance_power=1.5", "RMSEWithUncertainty"):
+    add(f"CatBoostRegressor/{o.partition(':')[0]}", f"cb.CatBoostRegressor({C}, loss_function='{o}')", "positive")

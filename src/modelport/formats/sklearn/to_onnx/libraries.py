@@ -13,6 +13,8 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from ...catboost import model as catboost_model
+from ...catboost import translate as catboost
 from ...lightgbm import model as lightgbm_model
 from ...lightgbm import translate as lightgbm
 from ...xgboost import model as xgboost_model
@@ -23,12 +25,15 @@ from ..interface import labels as classes
 from ..methods import Table, columns, features, matrix, method, real
 from .boosting import codes
 
-F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+I64 = np.dtype(np.int64)
 Categories = Sequence[Sequence[Any] | None]
 
 
 def kinds(e: Estimator) -> list[Any] | None:
     """The element type of each column: text or integers where training saw a table with such categories."""
+    if e.package == "catboost":
+        model = cats(e)
+        return [I64 if k in model.whole else None for k in range(model.features)] if model.whole else None
     known = categories(e)
     return [None if c is None else category_dtype(np.array(c, object) if isinstance(c[0], str) else np.array(c))
             for c in known] if any(c is not None for c in known) else None
@@ -42,13 +47,13 @@ def categories(e: Estimator) -> Categories:
 
 def width(e: Estimator) -> int:
     """The number of features of a row."""
-    return booster(e).features if e.package == "xgboost" else rounds(e).features
+    return (booster(e) if e.package == "xgboost" else rounds(e) if e.package == "lightgbm" else cats(e)).features
 
 
 def names(e: Estimator) -> list[str] | None:
     """What the columns were called in training."""
-    found = list(booster(e).names if e.package == "xgboost" else rounds(e).names if e.package == "lightgbm" else ())
-    return found if found and len(set(found)) == len(found) else None
+    found = list((booster(e) if e.package == "xgboost" else rounds(e) if e.package == "lightgbm" else cats(e)).names)
+    return found if found and all(found) and len(set(found)) == len(found) else None
 
 
 def _coded(op: Builder, x: Any, e: Estimator, dtype: Any) -> Value:
@@ -226,3 +231,45 @@ def leaves_booster(op: Builder, x: Any, e: Estimator) -> Value:
 
 def leaves_lgbm(op: Builder, x: Any, e: Estimator) -> Value:
     return lightgbm.leaves(op, _coded(op, x, e, np.float64), rounds(e))
+
+
+# -- CatBoost
+
+
+@lru_cache(maxsize=1)
+def _parsed_cats(handle: bytes) -> catboost_model.Model:
+    return catboost_model.parse(handle)
+
+
+def cats(e: Estimator) -> catboost_model.Model:
+    """The model inside of an estimator of CatBoost."""
+    handle = e.get("__model")
+    if not isinstance(handle, (bytes, bytearray)):
+        raise Unsupported(f"{e.path}: the pickle does not hold its trees")
+    return _parsed_cats(bytes(handle))
+
+
+def _cat_scores(op: Builder, x: Any, e: Estimator) -> tuple[Value, catboost_model.Model]:
+    model = cats(e)
+    return catboost.scores(op, matrix(op, x), model), model
+
+
+@method("classify", "CatBoostClassifier")
+def classify_cats(op: Builder, x: Any, e: Estimator) -> tuple[Value, Value]:
+    raw, model = _cat_scores(op, x, e)
+    label = catboost.label(op, raw, model)
+    if model.loss in catboost_model.SEVERAL:  # (rows, 1), as ``predict`` of that library
+        label = op.Unsqueeze(label, np.array([1], np.int64))
+    return label, catboost.probabilities(op, raw, model)
+
+
+@method("predict_proba", "CatBoostClassifier")
+def probabilities_cats(op: Builder, x: Any, e: Estimator) -> Value:
+    return classify_cats(op, x, e)[1]
+
+
+@method("predict", "CatBoostRegressor", "CatBoostRanker", "CatBoost")
+def regress_cats(op: Builder, x: Any, e: Estimator) -> Value:
+    """Of the plain class the raw scores, as there."""
+    raw, model = _cat_scores(op, x, e)
+    return catboost.flat(op, raw) if e.name == "CatBoost" else catboost.prediction(op, raw, model)

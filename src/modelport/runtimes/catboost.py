@@ -1,0 +1,75 @@
+"""CatBoost itself."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from .session import Session
+
+
+def start(path: Path, *, threads: int = 1, device: str = "cpu", outputs: Sequence[str] = ()) -> Session:
+    """The file at ``path`` opened by CatBoost; ``outputs`` as for reading it."""
+    return CatBoost(path, threads=threads, device=device, outputs=outputs)
+
+
+class CatBoost(Session):
+    """A model: raw scores, and what its loss makes of them."""
+
+    name = "CatBoost"
+
+    def __init__(self, path: Path, *, threads: int, device: str, outputs: Sequence[str]) -> None:
+        if device != "cpu":
+            raise UsageError(f"CatBoost runs on the device 'cpu' here, not on '{printable(device)}'")
+        from ..formats import catboost as format_catboost
+        raw = format_catboost.read(path, outputs=outputs)
+        node = next(iter(raw.outputs.values())).node
+        assert node is not None
+        self._source = node.attrs["model"]
+        try:
+            import catboost
+        except ImportError:
+            raise MissingDependency("catboost", "catboost", "running a model of CatBoost") from None
+        self.version, self.settings = catboost.__version__, f"cpu, {threads} thread{'s' * (threads != 1)}"
+        self._threads = threads
+        with open(path, "rb") as f:
+            kind = "cbm" if f.read(4) == b"CBM1" else "json"
+        try:
+            self._model = (catboost.CatBoostClassifier() if self._source.is_classifier else
+                           catboost.CatBoostRegressor()).load_model(str(path), format=kind)
+        except Exception as e:
+            raise RuntimeFailed(f"CatBoost {self.version} refuses the model: {_message(e)}") from None
+        self.inputs = {k: v.type for k, v in raw.inputs.items()}
+        self.outputs = {k: v.type for k, v in format_catboost.to_hub(raw).outputs.items()}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        (x,) = self.checked(feeds).values()
+        try:
+            rows = x if not self._source.whole else self._table(x)
+            made: dict[str, Array] = {}
+            for name, type_ in self.outputs.items():
+                more = {"margins": {"prediction_type": "RawFormulaVal"}, "probabilities": {
+                    "prediction_type": "Probability"}, "label": {"prediction_type": "Class"}}.get(name, {})
+                y = np.asarray(self._model.predict(rows, thread_count=self._threads, **more))
+                y = y.reshape(len(x)) if name == "label" and y.size == len(x) else y
+                made[name] = y.astype(object if type_.dtype.kind not in "fiub" else type_.dtype)
+            return made
+        except Exception as e:
+            raise RuntimeFailed(f"CatBoost failed: {_message(e)}") from None
+
+    def _table(self, x: Array) -> Array:
+        """Rows whose categories are whole numbers; NaN is none, and stands for one that is not there."""
+        rows = x.astype(object)
+        for k in self._source.whole:
+            rows[:, k] = [int(v) if np.isfinite(v) and v == int(v) else "?" for v in x[:, k]]
+        return rows
+
+    def close(self) -> None:
+        self._model = None
+
+
+def _message(e: Exception) -> str:
+    return " ".join(str(e).split())[:300] or type(e).__name__
