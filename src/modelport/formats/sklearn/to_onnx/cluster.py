@@ -92,8 +92,7 @@ def pooled(op: Builder, x: Any, e: Estimator) -> Value:
         raise Unsupported(f"{e.path}: pooling_func {e['pooling_func']}, whose code is not in the file")
     parts = [reduce(op.Gather(x, np.flatnonzero(groups == k), axis=1), ints(1), keepdims=1)
              for k in np.unique(groups).tolist()]
-    out = parts[0] if len(parts) == 1 else op.Concat(*parts, axis=1)
-    return out
+    return parts[0] if len(parts) == 1 else op.Concat(*parts, axis=1)
 
 
 # -- labels that spread

@@ -35,7 +35,7 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
         metric = {1: "manhattan", 2: "euclidean", np.inf: "chebyshev"}.get(p, metric)
     out: Value
     if metric in ("euclidean", "l2"):
-        return op.Sqrt(squared(op, x, points))  # type: ignore[no-any-return]
+        return op.Sqrt(squared(op, x, points))
     if metric == "sqeuclidean":
         return squared(op, x, points)
     if metric == "cosine":
@@ -92,7 +92,7 @@ def kernel(op: Builder, x: Value, points: Array, kind: Any, gamma: float | None,
         parts = op.Div(op.Mul(d, d), op.Where(op.Equal(both, like(x, 0)), like(x, 1), both))
         out = op.Neg(op.ReduceSum(parts, ints(2), keepdims=0))
         return out if kind == "additive_chi2" else \
-            op.Exp(op.Mul(out, like(x, 1 if gamma is None else gamma)))  # type: ignore[no-any-return]
+            op.Exp(op.Mul(out, like(x, 1 if gamma is None else gamma)))
     gamma = 1 / points.shape[1] if gamma is None else gamma
     if kind == "rbf":
         out = op.Exp(op.Mul(squared(op, x, points), like(x, -gamma)))
@@ -110,12 +110,11 @@ def kernel(op: Builder, x: Value, points: Array, kind: Any, gamma: float | None,
 
 def power(op: Builder, x: Value, exponent: float) -> Value:
     """``x ** exponent``; small whole powers as products."""
+    if exponent not in (1, 2, 3, 4):
+        return op.Pow(x, like(x, exponent))
     out: Value = x
-    if exponent in (1, 2, 3, 4):
-        for _ in range(int(exponent) - 1):
-            out = op.Mul(out, x)
-        return out
-    out = op.Pow(x, like(x, exponent))
+    for _ in range(int(exponent) - 1):
+        out = op.Mul(out, x)
     return out
 
 
@@ -127,7 +126,8 @@ def erf(op: Builder, x: Value) -> Value:
     nodes, weights = np.polynomial.legendre.leggauss(40)
     x = op.Clip(x, like(x, -6), like(x, 6))
     xu = op.Mul(op.Unsqueeze(x, ints(-1)), like(x, (nodes + 1) / 2))
-    total = op.ReduceSum(op.Mul(op.Exp(op.Neg(op.Mul(xu, xu))), like(x, weights / np.sqrt(np.pi))), ints(-1), keepdims=0)
+    parts = op.Mul(op.Exp(op.Neg(op.Mul(xu, xu))), like(x, weights / np.sqrt(np.pi)))
+    total = op.ReduceSum(parts, ints(-1), keepdims=0)
     out: Value = op.Mul(x, total)
     return out
 

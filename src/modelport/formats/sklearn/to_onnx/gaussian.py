@@ -40,8 +40,7 @@ def covariance(op: Builder, x: Value, points: Array, k: Any) -> Value | float:
     if k.name == "WhiteKernel":  # of two sets of points
         return 0.0
     if k.name == "DotProduct":
-        out = op.Add(matmul(op, x, points.T), like(x, float(k["sigma_0"]) ** 2))
-        return out
+        return op.Add(matmul(op, x, points.T), like(x, float(k["sigma_0"]) ** 2))
     if k.name == "PairwiseKernel":
         more = k.get("pairwise_kernels_kwargs") or {}
         if set(more) - {"coef0", "degree"}:
@@ -76,7 +75,7 @@ def _stationary(op: Builder, x: Value, points: Array, k: Estimator) -> Value:
     d = op.Mul(op.Sqrt(far), like(x, sqrt(2 * nu)))
     fade = op.Exp(op.Neg(d))
     if nu == 0.5:
-        return fade  # type: ignore[no-any-return]
+        return fade
     factor = op.Add(d, like(x, 1))
     if nu == 2.5:
         factor = op.Add(factor, op.Div(op.Mul(d, d), like(x, 3)))
@@ -101,8 +100,8 @@ def diagonal(op: Builder, x: Value, k: Any) -> Value | float:
     if k.name == "WhiteKernel":
         return float(k["noise_level"])
     if k.name == "DotProduct":
-        out = op.Add(op.ReduceSum(op.Mul(x, x), ints(1), keepdims=0), like(x, float(k["sigma_0"]) ** 2))
-        return out
+        y = op.ReduceSum(op.Mul(x, x), ints(1), keepdims=0)
+        return op.Add(y, like(x, float(k["sigma_0"]) ** 2))
     if k.name == "PairwiseKernel" and k["metric"] not in ("rbf", "laplacian", "cosine", "chi2"):
         return _own(op, x, k)
     return 1.0
@@ -113,7 +112,7 @@ def _own(op: Builder, x: Value, k: Estimator) -> Value:
     kind, more = k["metric"], k.get("pairwise_kernels_kwargs") or {}
     y = op.ReduceSum(op.Mul(x, x), ints(1), keepdims=0)
     if kind == "linear":
-        return y  # type: ignore[no-any-return]
+        return y
     y = op.Add(op.Mul(y, like(x, float(k["gamma"]))), like(x, float(more.get("coef0", 1))))
     if kind in ("poly", "polynomial"):
         return power(op, y, float(more.get("degree", 3)))
@@ -198,7 +197,7 @@ def process_class(op: Builder, x: Any, e: Estimator) -> Value:
     out: Value
     if len(parts) == 1:
         mean = _latent(op, x, parts[0])[0]
-        return op.Cast(op.Greater(mean, like(x, 0)), to=7)  # type: ignore[no-any-return]
+        return op.Cast(op.Greater(mean, like(x, 0)), to=7)
     if _probable(e):  # before 1.8 OneVsRestClassifier took the last of equals
         out = op.ArgMax(op.Concat(*(_positive(op, x, p) for p in parts), axis=1), axis=1, keepdims=0,
                         select_last_index=int(e.version < (1, 8)))

@@ -174,12 +174,14 @@ def one_class(op: Builder, x: Any, e: Estimator) -> Value:
 def _activated(op: Builder, x: Value, kind: Any, path: str) -> Value:
     if kind == "logistic":
         return sigmoid(op, x)
-    known = {"identity": lambda: x, "tanh": lambda: op.Tanh(x), "relu": lambda: op.Relu(x), "exp": lambda: op.Exp(x),
-             "softmax": lambda: op.Softmax(x, axis=1)}
-    if kind not in known:
+    if kind == "softmax":
+        return op.Softmax(x, axis=1)
+    if kind == "identity":
+        return x
+    names = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
+    if kind not in names:
         raise Unsupported(f"{path}: the activation {kind!r}")
-    out: Value = known[kind]()
-    return out
+    return op.add(names[kind], x)
 
 
 def layers(op: Builder, x: Any, e: Estimator) -> Value:
@@ -212,7 +214,7 @@ def perceptron_class(op: Builder, x: Any, e: Estimator) -> Value:
     out: Value
     if _several(e) or (y.shape and y.shape[1] == 1):
         out = real(op, op.Greater(y, like(y, 0.5)), np.int64)
-        return out if _several(e) else op.Squeeze(out, ints(1))  # type: ignore[no-any-return]
+        return out if _several(e) else op.Squeeze(out, ints(1))
     out = op.ArgMax(y, axis=1, keepdims=0)
     return out
 
@@ -237,7 +239,7 @@ def isotonic(op: Builder, x: Any, e: Estimator) -> Value:
         y = op.Add(op.Mul(op.Gather(slope, k, axis=0), op.Sub(held, op.Gather(at[:-1], k, axis=0))),
                    op.Gather(value[:-1], k, axis=0))
     if e["out_of_bounds"] == "clip":
-        return y  # type: ignore[no-any-return]
+        return y
     if e["out_of_bounds"] == "raise":
         op.note("changed", "what is out of bounds gives NaN, where scikit-learn raises an error")
     out: Value = op.Where(op.Equal(x, held), y, like(x, np.nan))

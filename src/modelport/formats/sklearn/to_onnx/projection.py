@@ -199,7 +199,8 @@ def count_sketch(op: Builder, x: Any, e: Estimator) -> Value:
     degree, width = where.shape
     angle = 2 * np.pi * (np.outer(np.arange(n), np.arange(n)) % n) / n
     cos, sin = np.cos(angle), np.sin(angle)
-    real, imaginary = None, None
+    real: Any = None
+    imaginary: Any = None
     for d in range(degree):
         sketch = np.zeros((width, n))
         sketch[np.arange(width), where[d]] = signs[d]

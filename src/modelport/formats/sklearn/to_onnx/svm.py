@@ -136,7 +136,8 @@ def classify(op: Builder, x: Any, e: Estimator) -> Value:
 
 
 def _probable(e: Estimator) -> bool:
-    return e.get("probability") is True or isinstance(e.get("probability"), np.bool_) and bool(e["probability"])
+    asked = e.get("probability")
+    return isinstance(asked, (bool, np.bool_)) and bool(asked)
 
 
 @method("predict_proba", "SVC", "NuSVC")
