@@ -311,8 +311,11 @@ def consumed(e: Estimator) -> list[Any]:
     if e.name in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder") and "categories_" in e:
         return [category_dtype(c) for c in e["categories_"]]
     if e.name == "SimpleImputer" and "statistics_" in e:
-        return [STRING if isinstance(v, str) else None for v in np.asarray(e["statistics_"]).tolist()]
-    if e.name == "MissingIndicator" and str(e.get("_dtype", "")) == "object":
+        fill = np.asarray(e["statistics_"], object).ravel().tolist()
+        words = any(isinstance(v, str) for v in fill)
+        return [STRING if isinstance(v, str) or (words and v != v) else None for v in fill]
+    if e.name == "MissingIndicator" and "missing_values" in e and (
+            e.state["missing_values"] is None or isinstance(e.state["missing_values"], str)):
         return [STRING] * width(e)
     if e.package in LIBRARIES:
         from .to_onnx import libraries

@@ -114,6 +114,7 @@ def neighbours(op: Builder, x: Any, e: Estimator) -> Any:
     if text(e.get("metric", "nan_euclidean")) != "nan_euclidean" or weights not in ("uniform", "distance"):
         raise Unsupported(f"{e.path}: a metric or weights of your own")
     missing = blanks(op, x, e.get("missing_values", np.nan))
+    op.note("changed", "of rows that are equally near the first ones count; scikit-learn takes any of them")
     fitted, absent = e.array("_fit_X"), np.asarray(e["_mask_fit_X"], bool)
     valid = np.asarray(e.get("_valid_mask", ~absent.all(0)), bool)
     distance = _distances(op, x, missing, np.where(absent, 0, fitted), absent)
@@ -172,9 +173,9 @@ def iterative(op: Builder, x: Any, e: Estimator) -> Any:
     filled = matrix(op, call(op, "transform", e["initial_imputer_"], x))
     empty = e.get("_is_empty_feature")
     empty = np.zeros(features(x), bool) if empty is None else np.asarray(empty, bool)
-    if empty.any() and e.get("keep_empty_features"):
-        raise Unsupported(f"{e.path}: features that had no value and are kept")
     missing = every
+    if empty.any() and e.get("keep_empty_features"):  # what the first imputer puts there stays
+        missing = op.And(every, ~empty[None])
     if features(filled) != features(x):
         stays = e.get("initial_imputer_")
         kept = [k for k, v in enumerate(np.asarray(stays["statistics_"], object).tolist()) if not is_missing(v)]

@@ -407,6 +407,9 @@ def _multilabel(e: Estimator) -> bool:
     return isinstance(binarizer, Estimator) and str(binarizer.get("y_type_", "")).startswith("multilabel")
 
 
+FIRST_OF_EQUAL = (1, 8)
+
+
 @method("predict", "OneVsRestClassifier")
 def one_of_rest(op: Builder, x: Any, e: Estimator) -> Value:
     y = _scores(op, x, e)
@@ -415,7 +418,8 @@ def one_of_rest(op: Builder, x: Any, e: Estimator) -> Value:
         return real(op, op.Greater(y, like(y, _edge(models[0]))), np.int64)
     if len(models) == 1:
         return real(op, flat(op, op.Greater(y, like(y, _edge(models[0])))), np.int64)
-    out: Value = op.ArgMax(y, axis=1, keepdims=0, select_last_index=1)  # of equal ones the last counts here
+    # of equal ones the last counted once
+    out: Value = op.ArgMax(y, axis=1, keepdims=0, select_last_index=int((0, 0) < e.version < FIRST_OF_EQUAL))
     return out
 
 
