@@ -162,11 +162,14 @@ def default_dtype(e: Estimator) -> Any:
 
 def typed(columns: list[Column], wanted: Sequence[str], default: Any, e: Estimator) -> dict[str, Value]:
     """The inputs of the graph: one matrix if all columns are of one element type, else one for each column."""
-    columns = [c if c.dtype is not None else Column(c.name, default) for c in columns]
+    if any(c.dtype is UNUSED for c in columns) and feature_names(e) is None:  # by number they must all be there
+        columns = [Column(c.name, None) if c.dtype is UNUSED else c for c in columns]
+    whole = all(c.dtype is not UNUSED for c in columns)
+    columns = [c if c.dtype is not None else Column(c.name, default) for c in columns if c.dtype is not UNUSED]
     if wanted:
         columns = _overridden(columns, wanted)
     kinds = {c.dtype for c in columns}
-    if len(kinds) == 1:
+    if len(kinds) == 1 and whole:
         kind, = kinds
         return {"text" if kind == STRING and len(columns) == 1 else "X":
                 Value(Type(kind, (BATCH, len(columns))), "X")}
@@ -303,7 +306,7 @@ TEXTS = frozenset("CountVectorizer TfidfVectorizer HashingVectorizer".split())
 
 
 def consumed(e: Estimator) -> list[Any]:
-    """The element type of each column: text, integer, or ``None`` for any number."""
+    """The element type of each column: text, integer, ``None`` for any number, or :data:`UNUSED`."""
     if e.name in TEXTS:
         return [STRING]
     if e.name == "ColumnTransformer":
@@ -329,9 +332,18 @@ def consumed(e: Estimator) -> list[Any]:
     if inner:
         kinds = consumed(inner[0])
         for other in inner[1:]:
-            kinds = [a if a is not None else b for a, b in zip(kinds, consumed(other), strict=False)]
+            kinds = [_both(a, b) for a, b in zip(kinds, consumed(other), strict=False)]
         return kinds
     return [None] * width(e)
+
+
+UNUSED = "unused"
+"""The element type of a column that a ColumnTransformer drops: any."""
+
+
+def _both(a: Any, b: Any) -> Any:
+    """The element type of a column that two estimators use."""
+    return b if a is UNUSED or (a is None and b is not UNUSED) else a
 
 
 def category_dtype(categories: Any) -> Any:
@@ -389,13 +401,13 @@ def positions(wanted: Any, count: int, names: list[str] | None, path: str) -> li
 def _by_column(e: Estimator) -> list[Any]:
     names = feature_names(e)
     count = len(names) if names else _counted(e)
-    kinds: list[Any] = [None] * count
+    kinds: list[Any] = [UNUSED] * count
     for transformer, at in picks(e, count, names):
         inner = consumed(transformer) if isinstance(transformer, Estimator) else [None] * len(at)
         if len(inner) != len(at):
             raise Unsupported(f"{e.path}: a transformer of {len(inner)} columns gets {len(at)}")
         for k, kind in zip(at, inner, strict=True):
-            kinds[k] = kinds[k] if kinds[k] is not None else kind
+            kinds[k] = _both(kinds[k], kind)
     return kinds
 
 

@@ -7,7 +7,7 @@ scikit-learn returns, but for ``predict`` of a classifier, whose rule returns th
 or (rows, outputs); ``transform`` (rows, features)."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -85,13 +85,16 @@ def call(op: Builder, name: str, e: Any, x: Any) -> Any:
 
 
 class Table:
-    """Columns of several element types: values of (rows, 1), each with its name."""
+    """Columns of several element types: values of (rows, 1), each with its name.
 
-    def __init__(self, columns: dict[str, Value]) -> None:
+    ``names`` are those of all columns, with those that nothing uses and that are no inputs therefore."""
+
+    def __init__(self, columns: dict[str, Value], names: Sequence[str] = ()) -> None:
         self.columns = columns
+        self.names = tuple(names) or tuple(columns)
 
     def __len__(self) -> int:
-        return len(self.columns)
+        return len(self.names)
 
 
 def columns(op: Builder, x: Any) -> list[Value]:

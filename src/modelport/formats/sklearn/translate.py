@@ -11,7 +11,7 @@ from ...hub.infer import builder
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .estimator import Estimator
-from .interface import is_classifier, labelled, labels
+from .interface import BATCH, is_classifier, labelled, labels
 from .methods import Table, call, has
 from .to_onnx.compose import SELECTORS, class_number, entered
 
@@ -25,7 +25,9 @@ def to_hub(raw: Graph) -> Graph:
     op = builder().at(node)
     e, names, methods = (node.attrs[k] for k in ("estimator", "names", "methods"))
     inputs = {k: Value(v.type, k) for k, v in raw.inputs.items()}
-    x: Any = next(iter(inputs.values())) if len(inputs) == 1 else Table(dict(zip(names, inputs.values(), strict=True)))
+    first = next(iter(inputs.values()))
+    x: Any = first if len(inputs) == 1 and first.shape == (BATCH, len(names)) else \
+        Table({n: inputs[n] for n in names if n in inputs}, names)
     try:
         made = results(op, e, x, methods)
     except (Unsupported, CorruptFile) as problem:

@@ -150,8 +150,7 @@ def picked(op: Builder, x: Any, at: list[int]) -> Any:
     """Some columns: a matrix where their element types agree."""
     if not isinstance(x, Table):
         return x if at == list(range(features(x))) else op.Gather(x, np.array(at, np.int64), axis=1)
-    names = list(x.columns)
-    chosen = {names[k]: x.columns[names[k]] for k in at}
+    chosen = {x.names[k]: x.columns[x.names[k]] for k in at}
     if len({v.dtype for v in chosen.values()}) > 1:
         return Table(chosen)
     parts = list(chosen.values())
