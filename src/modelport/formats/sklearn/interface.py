@@ -87,7 +87,7 @@ def is_classifier(e: Estimator) -> bool:
     e = last(e)
     if e.name.endswith("Classifier"):
         return True
-    return "classes_" in e and any(has(e, m) for m in ("predict_proba", "decision_function", "classify"))
+    return ("classes_" in e or "_label_binarizer" in e) and any(has(e, m) for m in ("predict_proba", "decision_function", "classify"))
 
 
 def chosen(e: Estimator, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -125,6 +125,12 @@ def labels(e: Estimator) -> list[int] | list[str]:
     found = e.get("classes_")
     if found is None and (inner := last(e)) is not e:
         return labels(inner)
+    if found is None and isinstance(binarizer := e.get("_label_binarizer"), Estimator):
+        found = binarizer.get("classes_")
+    if isinstance(found, (list, tuple)) and found and all(isinstance(c, np.ndarray) for c in found):
+        if any(c.tolist() != list(range(len(c))) for c in found):
+            raise Unsupported(f"{e.path}: several outputs whose classes are not 0, 1, 2 ...")
+        return list(range(max(map(len, found))))
     if found is None:
         count = e.first("n_classes_", "_n_classes")
         return list(range(int(count)))
@@ -262,7 +268,7 @@ _WIDTHS = (("n_features_in_", None), ("n_features_", None), ("n_features", None)
            ("shape_fit_", -1), ("support_vectors_", -1), ("_fit_X", -1), ("means_", -1), ("theta_", -1),
            ("feature_log_prob_", -1), ("X_fit_", -1), ("X_train_", -1),
            ("center_", -1), ("variances_", -1), ("scores_", -1), ("centroids_", -1), ("subcluster_centers_", -1),
-           ("location_", -1), ("X_", -1), ("random_weights_", 0), ("dictionary", -1))
+           ("location_", -1), ("X_", -1), ("training_data_", -1), ("random_weights_", 0), ("dictionary", -1))
 
 
 def width(e: Estimator) -> int:
@@ -289,6 +295,8 @@ def width(e: Estimator) -> int:
         elif isinstance(e.get(name), Estimator):
             return int(numbers(e[name], np.float64, e.path).shape[axis])
     tree = e.get("tree_")
+    if isinstance(tree, Estimator) and isinstance(tree.record.state, tuple):  # of neighbors, its rows first
+        return int(np.asarray(tree.record.state[0]).shape[-1])
     if isinstance(tree, Estimator) and tree.record.args:
         return int(tree.record.args[0])
     if isinstance(e.get("categories_"), (list, tuple)):
