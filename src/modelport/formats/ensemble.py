@@ -228,6 +228,26 @@ def likelihoods(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | 
     return label, made
 
 
+def sided(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str]) -> tuple[Value, Value]:
+    """The second label if the sum of the one output, of leaves that are whole numbers, is above zero, else the first;
+    and (rows, 2) the sum with its sign turned, and the sum."""
+    key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
+    trees = trees.checked()
+    if not (trees.value[trees.leaves] < 0).any():  # the operator's other rule, which writes other scores
+        sums = scores(op, x, trees)
+        second = op.Cast(op.Greater(op.Squeeze(sums, np.array([1])), np.float32(0)), to=7)
+        table = np.array(labels, object if isinstance(labels[0], str) else np.int64)
+        return op.Gather(table, second, axis=0), op.Concat(op.Neg(sums), sums, axis=1)
+    attrs: dict[str, Any] = {**_old(trees, "class"), key: tuple(labels), "post_transform": "NONE"}
+    label, made = op.add("ai.onnx.ml.TreeEnsembleClassifier", x, outputs=2, **attrs)
+    return label, made
+
+
+def stumps(trees: Ensemble) -> Array:
+    """The trees that are one leaf."""
+    return np.flatnonzero(trees.left[trees.roots] < 0)
+
+
 def _without_stumps(trees: Ensemble) -> tuple[Ensemble, Array]:
     """Trees that are one leaf are a number that is added always."""
     base = np.array(trees.base if len(trees.base) else np.zeros(trees.outputs), np.float64)

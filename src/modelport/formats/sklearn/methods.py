@@ -150,6 +150,12 @@ def sigmoid(op: Builder, x: Value) -> Value:
     return out
 
 
+def logistic_pair(op: Builder, x: Value) -> Value:
+    """(rows, 2): the logistic function of minus ``x`` (rows, 1) and of ``x``: the likelihood of two classes."""
+    out: Value = op.Reciprocal(op.Add(op.Exp(op.Mul(x, like(x, [[1, -1]]))), like(x, 1)))
+    return out
+
+
 def like(x: Value, array: Any) -> Any:
     """An array in the element type of ``x``."""
     return np.asarray(array, x.dtype)

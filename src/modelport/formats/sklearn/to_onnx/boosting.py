@@ -14,7 +14,7 @@ from ... import ensemble
 from ...ensemble import Ensemble
 from ..estimator import Estimator, estimators
 from ..interface import category_dtype, labelled, labels
-from ..methods import Table, call, columns, features, ints, like, matrix, method, real, sigmoid
+from ..methods import Table, call, columns, features, ints, like, logistic_pair, matrix, method, real
 from .trees import rows32, tree
 
 EPS = float(np.finfo(np.float64).eps)
@@ -119,8 +119,7 @@ def _likely(op: Builder, raw: Value, e: Estimator) -> Value:
     if raw.shape is None or raw.shape[1] != 1:
         out: Value = op.Softmax(raw, axis=1)
         return out
-    p = sigmoid(op, op.Mul(raw, like(raw, 2)) if e.get("loss") == "exponential" else raw)
-    return op.Concat(op.Sub(like(raw, 1), p), p, axis=1)
+    return logistic_pair(op, op.Mul(raw, like(raw, 2)) if e.get("loss") == "exponential" else raw)
 
 
 GB = "GradientBoosting"

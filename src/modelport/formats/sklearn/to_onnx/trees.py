@@ -75,6 +75,10 @@ FORESTS = ("RandomForest", "ExtraTrees", "DecisionTree", "ExtraTree")
 CLASSIFIERS, REGRESSORS = ([f"{n}{kind}" for n in FORESTS] for kind in ("Classifier", "Regressor"))
 
 
+FEW = 100
+"""So many numbers of 32 bits can be added up with an error below 1e-6 of the sum."""
+
+
 def rows32(op: Builder, x: Any) -> Value:
     """Trees compare numbers of 32 bits, whatever they are given; from rows of 64 bits they answer in 64 bits."""
     x = matrix(op, x)
@@ -94,9 +98,14 @@ def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], o
     grown = forest(e, "classes", output)
     count = len(grown.roots)
     pure = bool((grown.value[grown.leaves] == np.round(grown.value[grown.leaves])).all())
-    if len(classes) == 1 or x.dtype == np.float64:
+    if len(classes) == 1:
         made = ensemble.scores(op, x, grown)
         label: Value = labelled(op, op.ArgMax(made, axis=1, keepdims=0), classes)
+    elif len(classes) == 2 and pure and len(ensemble.stumps(grown)) == 0:
+        votes = replace(grown, value=grown.value[:, 1:] - grown.value[:, :1], outputs=1, target=grown.target * 0)
+        label, made = ensemble.sided(op, x, votes, classes)
+        share = np.eye(2, dtype=np.float32) / np.float32(2 * count)
+        return label, op.Gemm(made, share, np.full(2, 0.5, np.float32))
     else:
         label, made = ensemble.classified(op, x, grown, classes, wide=not pure and count > 1)
     return label, op.Div(made, like(made, count)) if count > 1 else made
@@ -132,8 +141,8 @@ def predict(op: Builder, x: Any, e: Estimator) -> Value:
 def regress(op: Builder, x: Any, e: Estimator) -> Value:
     grown = forest(e, "outputs")
     count = len(grown.roots)
-    sums = ensemble.scores(op, rows32(op, x), grown, wide=count > 1)
-    mean = op.Div(sums, like(sums, count)) if count > 1 else sums
+    grown = replace(grown, value=grown.value / count)
+    mean = ensemble.scores(op, rows32(op, x), grown, wide=count > FEW)
     out: Value = op.Squeeze(mean, ints(1)) if grown.outputs == 1 else mean
     return out
 
