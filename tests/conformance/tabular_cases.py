@@ -217,7 +217,7 @@ def record(family: str, pattern: str = "") -> dict[str, Any]:
             given = {f"x:{c}": rows[c].to_numpy() for c in rows.columns} if frame else \
                 rows if isinstance(rows, dict) else {"x": rows}
             buffer = io.BytesIO()
-            np.savez(buffer, **{k: worded(v) if v.dtype == object else v for k, v in given.items()}, **answers)
+            np.savez(buffer, **{k: worded(v) if v.dtype == object else v for k, v in (given | answers).items()})
             put(tar, f"{name}.npz", buffer.getvalue())
     return recorded(family)
 
