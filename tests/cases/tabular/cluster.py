@@ -17,7 +17,6 @@ add("BisectingKMeans/largest", "BisectingKMeans(7, bisecting_strategy='largest_c
 add("MeanShift", "MeanShift()")
 add("MeanShift/narrow", "MeanShift(bandwidth=0.9, cluster_all=False)")
 add("AffinityPropagation", "AffinityPropagation(random_state=0)")
-add("AffinityPropagation/precomputed", "AffinityPropagation(affinity='precomputed', random_state=0)", "precomputed")
 add("Birch", "Birch(n_clusters=3)")
 add("Birch/none", "Birch(n_clusters=None)")
 add("Birch/transform", "Birch(threshold=0.8)", methods=("transform",))

@@ -3,6 +3,7 @@
 Sources: sklearn/metrics/pairwise.py, scipy.spatial.distance."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,42 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ..methods import ints, like
 
+UNROLLED = 32
+"""Up to how many features are gone through one by one, as scikit-learn does: the sums are then its own to the last
+bit, and no array is larger than (rows, points)."""
+
 
 def differences(op: Builder, x: Value, points: Array) -> Value:
-    """(rows, points, features): rows minus points.  Squares of the wholes would cancel."""
+    """(rows, points, features): rows minus points."""
     out: Value = op.Sub(op.Unsqueeze(x, ints(1)), like(x, points))
     return out
 
 
 def squared(op: Builder, x: Value, points: Array) -> Value:
-    """(rows, points): the squared euclidean distances."""
-    d = differences(op, x, points)
-    out: Value = op.ReduceSum(op.Mul(d, d), ints(2), keepdims=0)
+    """(rows, points): the squared euclidean distances.
+
+    Of many features they are taken from the squares of both, which cancel; about the middle of the points, so that
+    what is lost is 1e-16 of the extent of the points, not of their distance from zero."""
+    if points.shape[1] <= UNROLLED:
+        return _folded(op, x, points, lambda d: op.Mul(d, d), op.Add)
+    middle = points.mean(0)
+    x, points = op.Sub(x, like(x, middle)), points - middle
+    own = op.ReduceSum(op.Mul(x, x), ints(1), keepdims=1)
+    cross = matmul(op, x, -2 * points.T)
+    out: Value = op.Relu(op.Add(op.Add(cross, like(x, (points * points).sum(1))), own))
     return out
+
+
+def _folded(op: Builder, x: Value, points: Array, term: Callable[[Value], Value], join: Callable[..., Value]) -> Value:
+    """(rows, points): ``term`` of the difference of each feature, joined in their order."""
+    total: Value | None = None
+    for k in range(points.shape[1]):
+        column = op.Gather(x, ints(k), axis=1) if points.shape[1] > 1 else x
+        part = term(op.Sub(column, like(x, points[:, k])))
+        total = part if total is None else join(total, part)
+    if total is None:
+        raise Unsupported("points without features")
+    return total
 
 
 def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, path: str = "") -> Value:
@@ -47,6 +72,13 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
         other = op.Not(op.Equal(op.Unsqueeze(x, ints(1)), like(x, points)))
         out = op.ReduceMean(op.Cast(other, to=11 if x.dtype == np.float64 else 1), ints(2), keepdims=0)
         return out
+    if points.shape[1] <= UNROLLED and metric != "canberra":
+        if metric in ("chebyshev", "infinity"):
+            return _folded(op, x, points, op.Abs, op.Max)
+        if metric == "minkowski":
+            sums = _folded(op, x, points, lambda d: op.Pow(op.Abs(d), like(d, p)), op.Add)
+            return op.Pow(sums, like(x, 1 / p))
+        return _folded(op, x, points, op.Abs, op.Add)
     d = op.Abs(differences(op, x, points))
     if metric in ("chebyshev", "infinity"):
         out = op.ReduceMax(d, ints(2), keepdims=0)

@@ -139,7 +139,7 @@ def _several(e: Estimator) -> bool:
 @method("predict", "RidgeClassifier", "RidgeClassifierCV")
 def ridge_class(op: Builder, x: Any, e: Estimator) -> Value:
     scores = decision(op, x, e)
-    if scores.rank == 1 or _several(e):
+    if scores.rank == 1 or (_several(e) and e.version >= (1, 1)):  # older ones took the greatest of several too
         return real(op, op.Greater(scores, like(scores, 0)), np.int64)
     out: Value = op.ArgMax(scores, axis=1, keepdims=0)
     return out

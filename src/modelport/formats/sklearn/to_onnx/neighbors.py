@@ -21,7 +21,7 @@ from ..estimator import Estimator, numbers, text
 from ..interface import labelled, labels
 from ..methods import ints, like, matrix, method, real, when
 from .bayes import of_two, softmax
-from .common import differences, distances, matmul, sign_label, squared
+from .common import distances, matmul, sign_label, squared
 
 
 def rows64(op: Builder, x: Any) -> Value:
@@ -51,9 +51,6 @@ def measured(op: Builder, x: Value, e: Estimator, points: Array) -> tuple[Value,
         raise Unsupported(f"{e.path}: metric_params {sorted(options)} of the metric {metric!r}")
     if metric in ("euclidean", "l2") or (metric == "minkowski" and p == 2):
         return squared(op, x, points), lambda d: op.Sqrt(d)
-    if metric == "minkowski" and p not in (1, 2, np.inf):
-        d = op.Pow(op.Abs(differences(op, x, points)), like(x, p))
-        return op.ReduceSum(d, ints(2), keepdims=0), lambda d: op.Pow(d, like(d, 1 / p))
     return distances(op, x, points, metric, p, e.path), lambda d: d
 
 

@@ -287,7 +287,7 @@ def coded(op: Builder, x: Any, e: Estimator) -> Value:
     x = matrix(op, x)
     alpha = e.get("transform_alpha")
     if alpha is None:
-        alpha = e.get("alpha") if e.version >= (1, 0) else None
+        alpha = e.get("alpha") if e.version >= (1, 2) else None
     y = matmul(op, x, np.asarray(e.first("components_", "dictionary"), np.float64).T)
     over = op.Relu(op.Sub(op.Abs(y), like(x, 1.0 if alpha is None else float(alpha))))
     y = op.Mul(op.Sign(y), over)

@@ -120,6 +120,9 @@ def decision(op: Builder, x: Any, e: Estimator) -> Value:
     shape = text(e.get("decision_function_shape", "ovr"))
     if shape == "ovo" or shape is None:
         return s
+    if e.version < (0, 21):
+        op.note("changed", "the scores of the classes are those of scikit-learn 0.21 and newer: before, those of a row "
+                           "depended on the other rows")
     return of_pairs(op, op.Less(s, like(s, 0)), op.Neg(s), count)
 
 
