@@ -177,11 +177,13 @@ def embed(op: Builder, x: Any, e: Estimator) -> Value:
     return real(op, same, np.float32)
 
 
-def path_length(count: Array) -> Array:
+def path_length(count: Array, e: Estimator) -> Array:
     """The mean length of a path to a leaf in a tree of so many rows that were not split further."""
     n = np.asarray(count, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         made = 2.0 * (np.log(n - 1.0) + np.euler_gamma) - 2.0 * (n - 1.0) / n
+    if (0, 0) < e.version < (0, 21):
+        return np.where(n <= 1, 1.0, made)
     return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, made))
 
 
@@ -204,13 +206,13 @@ def depths(op: Builder, x: Any, e: Estimator) -> tuple[Value, float]:
         if chosen is not None:
             own = np.asarray(chosen[k], np.int64)
             feature = np.where(t.leaves, 0, own[np.where(t.leaves, 0, feature)])
-        value = np.where(t.leaves, (level + 1) + path_length(nodes["n_node_samples"]) - 1, 0)[:, None]
+        value = np.where(t.leaves, (level + 1) + path_length(nodes["n_node_samples"], e) - 1, 0)[:, None]
         made.append(replace(t, value=value, feature=feature, features=int(features or t.features)))
     grown = ensemble.joined(made)
     grown = replace(grown, threshold=ensemble.below(grown.threshold).astype(np.float64))
     rows = e.get("_max_samples", e.get("max_samples_"))
     return op.Squeeze(ensemble.sums(op, rows32(op, x), grown), ints(1)), \
-        float(len(grown.roots) * path_length(np.array([int(rows)]))[0])
+        float(len(grown.roots) * path_length(np.array([int(rows)]), e)[0])
 
 
 def isolation(op: Builder, total: Value, per: float) -> Value:
