@@ -18,7 +18,7 @@ from ..hub.evaluate import RANDOM
 from ..hub.promises import nonnegative
 from ..ir.graph import Graph
 from ..ir.tensor import Array
-from ..ir.types import STRING, Type, merge
+from ..ir.types import STRING, Type, is_float, merge
 from ..runtimes import Session
 from . import compare as cmp
 from .domains import takes_nan
@@ -143,6 +143,7 @@ class _Run:
     sha: str = ""
     tested: list[Feed] = field(default_factory=list)
     layers: str = ""
+    empty: list[str] = field(default_factory=list)
     first: bool = True
     rewritten: bool = False
     resized: str = ""
@@ -350,8 +351,12 @@ class _Run:
         graph = self.written if self.resized else self.source.graph
         exact = None if a.name != b.name and self.first else Exact(graph, self.runners, lambda x: self._again(a, x))
         self.first = False
+        self.empty = []
         for feed in tested:
             self._feed(feed, a, b, exact)
+        if self.empty:
+            self.not_tested.append(f"{len(self.empty)} feeds to which the source answers with NaN alone and which the "
+                                   f"target refuses, such as '{self.empty[0]}'")
         self.notes += exact.notes if exact is not None else []
         self.sha = digest([f.sha256 for f in tested])
         return any(f.outcome != "undefined" for f in self.feeds)
@@ -421,6 +426,9 @@ class _Run:
             if failed and ran and feed.kind == "nonfinite" and self._undefined(a, b, found):
                 outcome = "differs on values that are not finite"
                 self.not_tested.append(f"'{feed.name}': source and target differ there, and no format defines it")
+            elif not ran and feed.kind != "nonfinite" and self._nothing(got):
+                outcome = "undefined"
+                self.empty.append(feed.name)
             elif not ran and (broken := self._promised(feed)):
                 outcome = "undefined"
                 self.not_tested.append(f"'{feed.name}': '{printable(broken)}' is negative there, and the source says "
@@ -430,6 +438,11 @@ class _Run:
                 for k, d in found.items():
                     self.outputs[k].add(feed.name, d)
         self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
+
+    def _nothing(self, got: Mapping[str, Array]) -> bool:
+        """Whether the source has no answer: of a picture smaller than a window some make the mean of nothing."""
+        arrays = [got[self.out_a[k]] for k in self.outputs]
+        return all(is_float(a.dtype) and a.size > 0 and np.isnan(a.astype(np.float64)).all() for a in arrays)
 
     def _again(self, a: Session, arrays: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
         """The source's outputs, by the hub's names, for arrays by the hub's names."""
