@@ -66,7 +66,8 @@ def names() -> dict[str, Any]:
     from sklearn.pipeline import make_pipeline, make_union
     found |= {f.__name__: f for f in (make_column_selector, make_column_transformer, make_pipeline, make_union, chi2,
                                       f_regression, mutual_info_classif)}
-    found |= {"special": import_module("scipy.special"), "fitted": fitted, "stopped": stopped, "booster": booster, "DATA": DATA}
+    found |= {"special": import_module("scipy.special"), "fitted": fitted, "stopped": stopped, "booster": booster,
+              "DATA": DATA}
     for short, name in (("xgb", "xgboost"), ("lgb", "lightgbm"), ("cb", "catboost")):
         try:
             found[short] = import_module(name)

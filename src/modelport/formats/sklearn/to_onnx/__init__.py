@@ -15,6 +15,7 @@ from . import (
     projection,
     select,
     svm,
+    text,
     trees,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "projection",
     "select",
     "svm",
+    "text",
     "trees",
 ]
