@@ -51,3 +51,6 @@ add("KNeighborsClassifier/braycurtis", "KNeighborsClassifier(metric='braycurtis'
 add("KernelDensity/ball", "KernelDensity(algorithm='ball_tree', bandwidth=0.3)", methods=("score_samples",), near=True)
 add("KernelDensity/manhattan", "KernelDensity(bandwidth='scott', metric='manhattan')", methods=("score_samples",), near=True)
 add("NeighborhoodComponentsAnalysis", "NeighborhoodComponentsAnalysis(2, random_state=0)")
+for mode in ("distance", "connectivity"):
+    add(f"KNeighborsTransformer/{mode}", f"KNeighborsTransformer(mode='{mode}', n_neighbors=4)", "small")
+    add(f"RadiusNeighborsTransformer/{mode}", f"RadiusNeighborsTransformer(mode='{mode}')", "small")

@@ -79,4 +79,7 @@ add("MiniBatchDictionaryLearning/split",
 add("SparseCoder/threshold", "SparseCoder(np.eye(4)[:3], transform_algorithm='threshold', positive_code=True)")
 add("NMF", "NMF(2, random_state=0)", "counts", near=True)
 add("LatentDirichletAllocation", "LatentDirichletAllocation(3, random_state=0)", "counts", near=True)
+add("LatentDirichletAllocation/settings", "LatentDirichletAllocation(5, max_doc_update_iter=7, mean_change_tol=1e-8, "
+    "doc_topic_prior=0.01, random_state=0)", "counts", near=True)
+add("LocallyLinearEmbedding/three", "LocallyLinearEmbedding(n_neighbors=3, n_components=3, reg=0.01)")
 add("LocallyLinearEmbedding", "LocallyLinearEmbedding()")

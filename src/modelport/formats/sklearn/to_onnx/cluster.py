@@ -12,14 +12,13 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ..estimator import Estimator, function
 from ..methods import ints, like, matrix, method
-from .common import kernel, matmul, squared
+from .common import kernel, matmul, nearest_point, squared
 from .neighbors import nearest, rows64
 
 
 def _nearest_center(op: Builder, x: Any, centers: Array) -> Value:
-    """(rows): the number of the nearest center, the first of equals."""
-    out: Value = op.ArgMin(squared(op, rows64(op, x), centers), axis=1, keepdims=0)
-    return out
+    """(rows): the number of the nearest center."""
+    return nearest_point(op, rows64(op, x), centers)
 
 
 @method("predict", "KMeans", "MiniBatchKMeans", "MeanShift")
@@ -45,7 +44,7 @@ def bisected(op: Builder, x: Any, e: Estimator) -> Value:
         if node.get("left") is None:
             return np.int64(node["label"])
         centers = np.stack([node["left"].array("center"), node["right"].array("center")]) + mean
-        side = op.Cast(op.ArgMin(squared(op, x, centers), axis=1, keepdims=0), to=9)
+        side = op.Cast(nearest_point(op, x, centers), to=9)
         return op.Where(side, label(node["right"], depth + 1), label(node["left"], depth + 1))
     root = e["_bisecting_tree"]
     if isinstance(root, Estimator) and root.get("left") is None:

@@ -29,14 +29,24 @@ def squared(op: Builder, x: Value, points: Array) -> Value:
     """(rows, points): the squared euclidean distances.
 
     Of many features they are taken from the squares of both, which cancel; about the middle of the points, so that
-    what is lost is 1e-16 of the extent of the points, not of their distance from zero."""
+    what is lost is 1e-16 of the extent of the points, not of their distance from zero.  The middle is a whole number:
+    differences of whole numbers stay exact."""
     if points.shape[1] <= UNROLLED:
         return _folded(op, x, points, lambda d: op.Mul(d, d), op.Add)
-    middle = points.mean(0)
+    middle = np.rint(points.mean(0))
     x, points = op.Sub(x, like(x, middle)), points - middle
     own = op.ReduceSum(op.Mul(x, x), ints(1), keepdims=1)
     cross = matmul(op, x, -2 * points.T)
     out: Value = op.Relu(op.Add(op.Add(cross, like(x, (points * points).sum(1))), own))
+    return out
+
+
+def nearest_point(op: Builder, x: Value, points: Array) -> Value:
+    """(rows): the number of the nearest of some points, the first of equals.  The squares of the rows, which are the
+    same for all points, are left out."""
+    middle = np.rint(points.mean(0))
+    x, points = op.Sub(x, like(x, middle)), points - middle
+    out: Value = op.ArgMin(op.Add(matmul(op, x, -2 * points.T), like(x, (points * points).sum(1))), axis=1, keepdims=0)
     return out
 
 

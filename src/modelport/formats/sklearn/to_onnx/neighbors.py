@@ -21,7 +21,7 @@ from ..estimator import Estimator, numbers, text
 from ..interface import labelled, labels
 from ..methods import ints, like, matrix, method, real, when
 from .bayes import of_two, softmax
-from .common import distances, matmul, sign_label, squared
+from .common import distances, matmul, nearest_point, sign_label, squared
 
 
 def rows64(op: Builder, x: Any) -> Value:
@@ -143,6 +143,17 @@ def neighbor_mean(op: Builder, x: Any, e: Estimator) -> Value:
     return op.Squeeze(out, ints(1)) if np.asarray(e["_y"]).ndim == 1 else out
 
 
+@method("transform", "KNeighborsTransformer")
+def neighbor_graph(op: Builder, x: Any, e: Estimator) -> Value:
+    """(rows, points): the distances of the nearest, or one, at their places; zero elsewhere."""
+    far = e["mode"] == "distance"  # then each row of the fit counts as a neighbor of itself
+    d, at = nearest(op, rows64(op, x), e, int(e["n_neighbors"]) + far)
+    values = d if far else op.Add(op.Mul(d, like(d, 0)), like(d, 1))
+    shape = op.Concat(op.Shape(d, start=0, end=1), ints(len(e.array("_fit_X"))), axis=0)
+    out: Value = op.ScatterElements(op.Expand(like(d, 0), shape), at, values, axis=1)
+    return out
+
+
 # -- all within a radius
 
 
@@ -192,6 +203,16 @@ def radius_mean(op: Builder, x: Any, e: Estimator) -> Value:
     return out
 
 
+@method("transform", "RadiusNeighborsTransformer")
+def radius_graph(op: Builder, x: Any, e: Estimator) -> Value:
+    """(rows, points): the distances of those within the radius, or one; zero elsewhere."""
+    order, finish = measured(op, rows64(op, x), e, e.array("_fit_X"))
+    d = finish(order)
+    inside = op.LessOrEqual(d, like(d, float(e["radius"])))
+    out: Value = op.Where(inside, d, like(d, 0)) if e["mode"] == "distance" else real(op, inside, d.dtype)
+    return out
+
+
 # -- centroids
 
 
@@ -217,9 +238,9 @@ def centroid_class(op: Builder, x: Any, e: Estimator) -> Value:
     out: Value
     if _even(e):
         points = e.array("centroids_")
-        y = squared(op, rows64(op, x), points) if metric == "euclidean" else \
-            distances(op, rows64(op, x), points, metric or str(e["metric"]), 2, e.path)
-        out = op.ArgMin(y, axis=1, keepdims=0)
+        if metric == "euclidean":
+            return nearest_point(op, rows64(op, x), points)
+        out = op.ArgMin(distances(op, rows64(op, x), points, metric or str(e["metric"]), 2, e.path), axis=1, keepdims=0)
     else:
         out = op.ArgMax(_scores(op, x, e), axis=1, keepdims=0)
     return out

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Graph, Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
+from ....ir.types import Type
 from ..estimator import Estimator, text
 from ..methods import ints, like, matrix, method, sigmoid
 from .common import kernel, matmul, sign_label
@@ -305,4 +306,76 @@ def factorized(op: Builder, x: Any, e: Estimator) -> Value:
 
 @method("transform", "LatentDirichletAllocation")
 def topics(op: Builder, x: Any, e: Estimator) -> Value:
-    raise Unsupported(f"{e.path}: transform of {e.name} searches for each row anew")
+    """How much of each topic there is in a document: each row is improved until it changes little.  Negative counts
+    give NaN (scikit-learn raises an error)."""
+    x, words = rows64(op, x), e.array("exp_dirichlet_component_")
+    x = op.Where(op.Less(x, like(x, 0)), like(x, np.nan), x)
+    count = len(words)
+    rows = op.Shape(x, start=0, end=1)
+    shape = op.Concat(rows, ints(count), axis=0)
+    first = op.Expand(like(x, 1), shape)
+    start = op.Exp(op.Sub(_digamma(op, first), _digamma(op, op.ReduceSum(first, ints(1), keepdims=1))))
+    open_ = op.Expand(np.ones((1, 1), bool), op.Concat(rows, ints(1), axis=0))
+    body = _topic_turn(op, x, first, open_, words, e)
+    found, _, _ = op.Loop(np.int64(e["max_doc_update_iter"]), np.array(True), first, start, open_, x, body=body,
+                          captures=1, outputs=3)
+    out: Value = op.Div(found, op.ReduceSum(found, ints(1), keepdims=1))
+    return out
+
+
+def _topic_turn(op: Builder, rows: Value, doc_: Value, open__: Value, words: Array, e: Estimator) -> Graph:
+    turn, going = Value(Type(np.dtype(np.int64), ()), "turn"), Value(Type(np.dtype(bool), ()), "going")
+    doc, weight, open_, x = (Value(v.type, n) for v, n in ((doc_, "doc"), (doc_, "weight"), (open__, "open"),
+                                                           (rows, "x")))
+    phi = op.Add(matmul(op, weight, words), like(x, np.finfo(np.float64).eps))
+    new = op.Add(op.Mul(weight, matmul(op, op.Div(x, phi), words.T)), like(x, float(e["doc_topic_prior_"])))
+    total = op.ReduceSum(new, ints(1), keepdims=1)
+    change = op.ReduceMean(op.Abs(op.Sub(doc, new)), ints(1), keepdims=1)
+    next_weight = op.Exp(op.Sub(_digamma(op, new), _digamma(op, total)))
+    still = op.And(open_, op.Not(op.Less(change, like(x, float(e["mean_change_tol"])))))
+    more = op.Greater(op.ReduceMax(op.Cast(still, to=1), keepdims=0), np.float32(0))
+    return Graph({"turn": turn, "going": going, "doc": doc, "weight": weight, "open": open_, "x": x},
+                 {"more": more, "next": op.Where(open_, new, doc), "next_weight": op.Where(open_, next_weight, weight),
+                  "still": still})
+
+
+def _digamma(op: Builder, x: Value) -> Value:
+    """The derivative of the logarithm of the gamma function as decomposition/_online_lda_fast.pyx takes it, whose
+    series ends early: it is right to 1e-7."""
+    least, total = x, like(x, 0)
+    for _ in range(6):
+        small = op.Less(x, like(x, 6))
+        total = op.Sub(total, op.Where(small, op.Reciprocal(x), like(x, 0)))
+        x = op.Where(small, op.Add(x, like(x, 1)), x)
+    r = op.Reciprocal(x)
+    y = op.Mul(r, r)
+    series = op.Sub(like(x, 1 / 120), op.Mul(y, like(x, 1 / 252)))
+    series = op.Mul(y, op.Sub(like(x, 1 / 12), op.Mul(y, series)))
+    far = op.Sub(op.Add(total, op.Sub(op.Log(x), op.Mul(r, like(x, 0.5)))), series)
+    tiny = op.Sub(like(x, -np.euler_gamma), op.Reciprocal(least))
+    out: Value = op.Where(op.LessOrEqual(least, like(x, 1e-6)), tiny, far)
+    return out
+
+
+@method("transform", "LocallyLinearEmbedding")
+def local_weights(op: Builder, x: Any, e: Estimator) -> Value:
+    """The weights that make a row of its neighbors make its place of theirs."""
+    x, inner, k = rows64(op, x), e["nbrs_"], int(e["n_neighbors"])
+    if k > 32:
+        raise Unsupported(f"{e.path}: n_neighbors={k}: systems of more than 32 equations")
+    at = nearest(op, x, inner, k)[1]
+    c = op.Sub(op.Gather(inner.array("_fit_X"), at, axis=0), op.Unsqueeze(x, ints(1)))
+    gram = op.MatMul(c, op.Transpose(c, perm=[0, 2, 1]))
+    trace = op.ReduceSum(op.Mul(gram, like(x, np.eye(k))), ints(1, 2), keepdims=1)
+    scale = op.Where(op.Greater(trace, like(x, 0)), trace, like(x, 1))
+    a = op.Add(gram, op.Mul(like(x, float(e["reg"]) * np.eye(k)), scale))
+    a = op.Concat(a, op.Expand(like(x, 1), op.Concat(op.Shape(x, start=0, end=1), ints(k, 1), axis=0)), axis=2)
+    for j in range(k):  # elimination; the matrix is positive definite, so that no pivot is zero
+        row = op.Slice(a, ints(j), ints(j + 1), ints(1))
+        row = op.Div(row, op.Slice(row, ints(j), ints(j + 1), ints(2)))
+        column = op.Sub(op.Slice(a, ints(j), ints(j + 1), ints(2)), like(x, np.eye(k)[:, j:j + 1]))
+        a = op.Sub(a, op.Mul(column, row))
+    w = op.Slice(a, ints(k), ints(k + 1), ints(2))
+    w = op.Div(w, op.ReduceSum(w, ints(1), keepdims=1))
+    out: Value = op.ReduceSum(op.Mul(op.Gather(e.array("embedding_"), at, axis=0), w), ints(1), keepdims=0)
+    return out
