@@ -75,8 +75,8 @@ for name, of in (("index", "[0, 4]"), ("negative", "[-1, 0]"), ("slice", "slice(
     add(f"columns/{name}", f"ColumnTransformer([('n', {SCALED}, {of}), ('t', {ENCODED}, ['city'])])", "people")
 add("columns/one", f"ColumnTransformer([('n', 'passthrough', ['price']), ('d', 'drop', ['age']), ('t', {ENCODED}, "
     "['kind'])])", "people")
-add("columns/twice", f"ColumnTransformer([('a', StandardScaler(), ['rooms', 'price']), ('b', MinMaxScaler(), ['rooms']), "
-    f"('c', OneHotEncoder(handle_unknown='ignore'), ['rooms', 'kind'])])", "people")
+add("columns/twice", "ColumnTransformer([('a', StandardScaler(), ['rooms', 'price']), ('b', MinMaxScaler(), ['rooms']), "
+    "('c', OneHotEncoder(handle_unknown='ignore'), ['rooms', 'kind'])])", "people")
 add("columns/weights", f"ColumnTransformer([('n', {SCALED}, {NUMBERS}), ('t', {ENCODED}, {TEXTS})], "
     "transformer_weights={'n': 2.5, 't': 0.5})", "people")
 add("columns/short names", f"ColumnTransformer([('n', {SCALED}, {NUMBERS}), ('t', {ENCODED}, {TEXTS})], "
@@ -116,8 +116,7 @@ add("union/texts", "make_union(OneHotEncoder(handle_unknown='ignore'), OrdinalEn
 for name, scaler in (("StandardScaler", "StandardScaler()"), ("MinMaxScaler", "MinMaxScaler()"),
                      ("PowerTransformer", "PowerTransformer()"), ("RobustScaler", "RobustScaler()"),
                      ("QuantileTransformer", "QuantileTransformer(n_quantiles=20)"),
-                     ("box-cox", "PowerTransformer('box-cox')"), ("pipeline", "make_pipeline(MinMaxScaler(), "
-                      "StandardScaler())")):
+                     ("box-cox", "PowerTransformer('box-cox')"), ("pipeline", "make_pipeline(MinMaxScaler(), StandardScaler())")):
     add(f"target/{name}", f"TransformedTargetRegressor(Ridge(), transformer={scaler})",
         "positive" if name == "box-cox" else "numbers")
 add("target/two", "TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())", "two numbers")

@@ -93,8 +93,8 @@ for name in ("SelectKBest(k=2)", "SelectKBest(f_regression, k='all')", "SelectPe
              "GenericUnivariateSelect(mode='percentile', param=30)", f"RFE({LOGISTIC}, n_features_to_select=2)",
              f"RFECV({LOGISTIC}, cv=3)", f"SelectFromModel({LOGISTIC})", f"SelectFromModel({TREE}, threshold='median')",
              "SelectFromModel(RandomForestClassifier(5, random_state=0), threshold='0.8*mean')",
-             "SelectFromModel(GradientBoostingClassifier(n_estimators=3, random_state=0), max_features=2, "
-             "threshold=-np.inf)", "SelectFromModel(AdaBoostClassifier(n_estimators=4, random_state=0))",
+             "SelectFromModel(GradientBoostingClassifier(n_estimators=3), max_features=2, threshold=-np.inf)",
+             "SelectFromModel(AdaBoostClassifier(n_estimators=4, random_state=0))",
              "SelectFromModel(LassoCV())", "SelectFromModel(LinearSVC(penalty='l1', C=0.05))",
              "SelectFromModel(LogisticRegression(), norm_order=2)",
              f"SequentialFeatureSelector({LOGISTIC}, n_features_to_select=2, cv=2)"):

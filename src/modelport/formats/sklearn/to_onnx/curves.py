@@ -38,9 +38,9 @@ def below(op: Builder, x: Value, table: Array) -> Value:
 
 
 def interpolated(op: Builder, x: Value, points: Array, values: Array) -> Value:
-    """(rows, features): ``numpy.interp`` of each column: between ``points`` (points, features) the straight line through
-    ``values`` (points, features) or (points), beyond them the value at the end."""
-    count, width = points.shape
+    """(rows, features): ``numpy.interp`` of each column: between ``points`` (points, features) the straight line
+    through ``values`` (points, features) or (points), beyond them the value at the end."""
+    width = points.shape[1]
     values = np.broadcast_to(values[:, None] if values.ndim == 1 else values, points.shape)
     rise, run = np.diff(values, axis=0), np.diff(points, axis=0)
     slope = np.zeros_like(points)

@@ -48,13 +48,13 @@ def lookup(op: Builder, x: Value, keys: Any, values: Sequence[int], unknown: int
         whole = [(int(k), v) for k, v in zip(found, numbers_, strict=True) if k is not None and k == int(k)]
         if not whole:
             return constant_column(op, x, unknown)
-        out = op.ml.LabelEncoder(real(op, x, np.int64), keys_int64s=[k for k, _ in whole],
-                                 values_int64s=[v for _, v in whole], default_int64=unknown)
-        return out
+        return op.ml.LabelEncoder(
+            real(op, x, np.int64), keys_int64s=[k for k, _ in whole], values_int64s=[v for _, v in whole],
+            default_int64=unknown)
     table = np.array([np.nan if k is None else k for k in found], F64)
-    out = op.ml.LabelEncoder(real(op, x, F64), keys_tensor=Tensor(table), values_tensor=Tensor(np.array(numbers_, np.int64)),
-                             default_tensor=Tensor(np.array([unknown], np.int64)))
-    return out
+    places, other = (Tensor(np.array(n, np.int64)) for n in (numbers_, [unknown]))
+    return op.ml.LabelEncoder(
+        real(op, x, F64), keys_tensor=Tensor(table), values_tensor=places, default_tensor=other)
 
 
 def constant_column(op: Builder, x: Value, value: int) -> Value:
@@ -214,7 +214,7 @@ def label_encoder(op: Builder, x: Any, e: Estimator) -> Value:
 @method("transform", "LabelBinarizer")
 def label_binarizer(op: Builder, x: Any, e: Estimator) -> Value:
     """A column for each label, one column if there are two."""
-    if not text(e.get("y_type_", "binary")) in ("binary", "multiclass"):
+    if text(e.get("y_type_", "binary")) not in ("binary", "multiclass"):
         raise Unsupported(f"{e.path}: rows of several labels")
     classes = np.asarray(e["classes_"])
     part, = split(op, x, 1, e.path)

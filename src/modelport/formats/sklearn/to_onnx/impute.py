@@ -87,8 +87,7 @@ def _filled(op: Builder, x: Value, missing: Value, fill: list[Any], e: Estimator
     values = np.array([np.nan if is_missing(v) else v for v in fill], np.float64)
     if x.dtype.kind != "f" and not (values == np.floor(values)).all():
         x = real(op, x, np.float64)
-    out = op.Where(missing, like(x, values)[None], x)
-    return out
+    return op.Where(missing, like(x, values)[None], x)
 
 
 @method("transform", "MissingIndicator")

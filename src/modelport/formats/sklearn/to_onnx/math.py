@@ -12,7 +12,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ..estimator import Estimator
-from ..methods import Table, like, matrix, real, sigmoid
+from ..methods import Table, like, matrix, sigmoid
 
 
 def log1p(op: Builder, x: Value) -> Value:
@@ -124,8 +124,7 @@ def _round(op: Builder, x: Value, decimals: Any = 0) -> Value:
         out: Value = op.Round(x)
         return out
     up, down = (op.Mul, op.Div) if decimals > 0 else (op.Div, op.Mul)
-    out = down(op.Round(up(x, like(x, scale))), like(x, scale))
-    return out
+    return down(op.Round(up(x, like(x, scale))), like(x, scale))
 
 
 WITH_SETTINGS: dict[str, Callable[..., Value]] = {"clip": _clip, "nan_to_num": _nan_to_num, "round": _round,

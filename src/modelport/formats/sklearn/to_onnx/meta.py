@@ -14,7 +14,7 @@ from ....ir.rules import Builder
 from ....ir.types import STRING
 from ..estimator import Estimator, estimators, text
 from ..interface import labelled, labels, last
-from ..methods import call, has, ints, like, matrix, method, real, sigmoid, when
+from ..methods import call, features, has, ints, like, matrix, method, real, sigmoid, when
 from .compose import class_number, entered, picked, stacked
 from .encode import side_by_side
 
@@ -139,7 +139,7 @@ def vote(op: Builder, x: Any, e: Estimator) -> Value:
         out: Value = op.ArgMax(vote_softly(op, x, e), axis=1, keepdims=0)
         return out
     found = [one_hot(op, codes(op, v, x), count) for v in members(e)]
-    return op.ArgMax(summed(op, found, _weights(e)), axis=1, keepdims=0)  # type: ignore[no-any-return]
+    return op.ArgMax(summed(op, found, _weights(e)), axis=1, keepdims=0)
 
 
 @method("transform", "VotingClassifier", "VotingRegressor")
@@ -277,7 +277,7 @@ def _boosts(op: Builder, x: Any, e: Estimator) -> Value:
         hits = one_hot(op, codes(op, m, x, classes), count)
         against = -1 / (count - 1) * w if not (0, 0) < e.version < (1, 3) else 0.0
         parts.append(op.Where(op.Greater(hits, np.array(0.5)), np.array(w), np.array(against)))
-    return op.Div(summed(op, parts), np.array(weights.sum()))  # type: ignore[no-any-return]
+    return op.Div(summed(op, parts), np.array(weights.sum()))
 
 
 @method("decision_function", "AdaBoostClassifier")
@@ -302,8 +302,8 @@ def boost_probabilities(op: Builder, x: Any, e: Estimator) -> Value:
     scores = boost_scores(op, x, e)
     if count == 2:
         half = op.Div(column(op, scores), like(scores, 2))
-        return op.Softmax(op.Concat(op.Neg(half), half, axis=1), axis=1)  # type: ignore[no-any-return]
-    return op.Softmax(op.Div(scores, like(scores, count - 1)), axis=1)  # type: ignore[no-any-return]
+        return op.Softmax(op.Concat(op.Neg(half), half, axis=1), axis=1)
+    return op.Softmax(op.Div(scores, like(scores, count - 1)), axis=1)
 
 
 @method("predict", "AdaBoostRegressor")
@@ -334,6 +334,7 @@ def _calibrated(op: Builder, x: Any, c: Estimator, e: Estimator) -> Value:
     known = labels(last(model))
     classes = known if classes is None else np.asarray(classes, object).ravel().tolist()
     count = len(classes)
+    order: dict[Any, int] = {c: k for k, c in enumerate(classes)}
     by_score = has(model, "decision_function")
     y = real(op, call(op, "decision_function" if by_score else "predict_proba", model, x), F64)
     if not by_score and len(known) == 2:
@@ -345,8 +346,8 @@ def _calibrated(op: Builder, x: Any, c: Estimator, e: Estimator) -> Value:
     else:
         parts: dict[int, Value] = {}
         for k, calibrator in enumerate(found):
-            place = 1 if count == 2 else classes.index(known[k])
-            one = y if len(found) == 1 and y.shape[1] == 1 else op.Gather(y, ints(k), axis=1)
+            place = 1 if count == 2 else order[known[k]]
+            one = y if len(found) == 1 and features(y) == 1 else op.Gather(y, ints(k), axis=1)
             parts[place] = _curve(op, one, calibrator)
         if count == 2:
             p = op.Concat(op.Sub(np.array(1.0), parts[1]), parts[1], axis=1)
@@ -391,7 +392,7 @@ def score(op: Builder, m: Estimator, x: Any) -> Value:
         return column(op, call(op, "predict", m, x))
     if has(m, "decision_function"):
         return column(op, call(op, "decision_function", m, x))
-    return op.Gather(call(op, "predict_proba", m, x), ints(1), axis=1)  # type: ignore[no-any-return]
+    return op.Gather(call(op, "predict_proba", m, x), ints(1), axis=1)
 
 
 def _edge(m: Estimator) -> float:
@@ -487,13 +488,13 @@ def by_code(op: Builder, x: Any, e: Estimator) -> Value:
 @method("predict", "MultiOutputClassifier", "MultiOutputRegressor")
 def several(op: Builder, x: Any, e: Estimator) -> Value:
     parts = [column(op, answer(op, m, x)) for m in members(e)]
-    if len({STRING == p.dtype for p in parts}) > 1:
+    if len({p.dtype == STRING for p in parts}) > 1:
         raise Unsupported(f"{e.path}: labels that are texts and numbers")
     return side_by_side(op, parts if parts[0].dtype == STRING or e.name.endswith("Classifier") else floats(op, parts))
 
 
 def chained(op: Builder, x: Any, e: Estimator, how: str) -> Value:
-    """What each estimator of a chain makes of the rows and of what those before it made, in the order of the outputs."""
+    """What each estimator of a chain makes of the rows and of what those before it made, in the outputs' order."""
     if not isinstance(x, Value):
         raise Unsupported(f"{e.path}: a chain on a table")
     passed = text(e.get("chain_method_")) or "predict"
@@ -515,7 +516,7 @@ def _link(op: Builder, m: Estimator, x: Value, how: str) -> Value:
     if y.rank == 1:
         return column(op, y)
     if y.shape[1] == 2 and how != "decision_function":
-        return op.Gather(y, ints(1), axis=1)  # type: ignore[no-any-return]
+        return op.Gather(y, ints(1), axis=1)
     raise Unsupported(f"{m.path}: {how} of more than two classes in a chain")
 
 

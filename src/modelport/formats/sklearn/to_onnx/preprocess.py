@@ -1,6 +1,7 @@
 """Numbers scaled, bent and expanded.  Sources: sklearn/preprocessing/_data.py, _polynomial.py, _discretization.py."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations, combinations_with_replacement
 from math import exp, pi, sqrt
 from typing import Any
@@ -44,7 +45,7 @@ def _robust(e: Estimator) -> tuple[Any, Any]:
             e.array("scale_") if e.get("with_scaling", True) and e.get("scale_") is not None else None)
 
 
-SETTINGS = {"StandardScaler": _standard, "RobustScaler": _robust,
+SETTINGS: dict[str, Callable[[Estimator], tuple[Any, Any]]] = {"StandardScaler": _standard, "RobustScaler": _robust,
             "MaxAbsScaler": lambda e: (None, e.array("scale_"))}
 
 
@@ -271,7 +272,7 @@ def polynomial(op: Builder, x: Any, e: Estimator) -> Value:
     parts: list[Value] = []
     if e.get("include_bias", True):
         parts.append(op.Expand(like(x, [[1]]), op.Concat(op.Shape(x, start=0, end=1), ints(1), axis=0)))
-    level, known = x, {(k,): k for k in range(count)}
+    level, known = x, dict[tuple[int, ...], int]({(k,): k for k in range(count)})
     for d in range(1, high + 1):
         if d > 1:
             terms = list(choose(range(count), d))

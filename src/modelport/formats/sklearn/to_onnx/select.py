@@ -124,10 +124,9 @@ def _threshold(given: Any, model: Estimator, scores: Array, e: Estimator) -> flo
     if not isinstance(given, str):
         return float(given)
     scale, star, reference = given.rpartition("*")
-    by = {"mean": np.mean, "median": np.median}.get(reference.strip())
-    if by is None:
+    if reference.strip() not in ("mean", "median"):
         raise Unsupported(f"{e.path}: threshold={given!r}")
-    value = float(by(scores))
+    value = float(np.mean(scores) if reference.strip() == "mean" else np.median(scores))
     return float(scale) * value if star else value
 
 

@@ -20,14 +20,15 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import STRING
 from ..estimator import Estimator, dense, text
-from ..methods import Table, columns, ints, like, matrix, method, real
+from ..methods import Table, columns, features, ints, like, matrix, method, real
 from .encode import element_type
 from .preprocess import normalized
 
-SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" \
-         "\u2028\u2029\u202f\u205f\u3000"
+SPACES = "".join(map(chr, [*range(9, 14), *range(0x1c, 0x21), 0x85, 0xa0, 0x1680, *range(0x2000, 0x200b), 0x2028,
+                           0x2029, 0x202f, 0x205f, 0x3000]))
 """What Python calls white space."""
-COMMON = "".join(map(chr, [*range(0xa0, 0x100), *range(0x2010, 0x2028), 0x2030, *range(0x2032, 0x2037), 0x2039, 0x203a, 0x20ac, 0x2116, 0x2122, 0x2190, 0x2192, 0x2212,
+COMMON = "".join(map(chr, [*range(0xa0, 0x100), *range(0x2010, 0x2028), 0x2030, *range(0x2032, 0x2037), 0x2039,
+                           0x203a, 0x20ac, 0x2116, 0x2122, 0x2190, 0x2192, 0x2212,
                            *range(0x3000, 0x3004), *range(0x3008, 0x3012), 0xff01, 0xff08, 0xff09, 0xff0c, 0xff0e,
                            0xff1a, 0xff1b, 0xff1f, 0xfeff]))
 """Characters beyond ASCII that are looked at one by one: those of Latin-1, and punctuation."""
@@ -74,14 +75,15 @@ def _rareness(e: Estimator) -> Array:
     found = e["_idf_diag"]
     if isinstance(found, Estimator):
         data = np.asarray(found.state.get("data"), np.float64)
-        return data.ravel() if data.ndim and (data.ndim == 1 or len(data) == 1) else dense(found.record, e.path).diagonal()
+        flat = data.ndim == 1 or (data.ndim == 2 and len(data) == 1)
+        return data.ravel() if flat else dense(found.record, e.path).diagonal()
     return np.asarray(found, np.float64).diagonal()
 
 
 def _texts(op: Builder, x: Any, e: Estimator) -> Value:
     """The one column of texts as a row."""
     parts = columns(op, x) if isinstance(x, Table) else [x]
-    if len(parts) != 1 or parts[0].dtype != STRING or parts[0].shape not in ((parts[0].shape[0], 1),):
+    if len(parts) != 1 or parts[0].dtype != STRING or features(parts[0]) != 1:
         raise Unsupported(f"{e.path}: it takes one column of texts")
     out: Value = op.Reshape(parts[0], ints(-1))
     return out
@@ -122,7 +124,7 @@ def _counted(op: Builder, table: Value, terms: dict[tuple[str, ...], int], width
         by_length.setdefault(len(term), []).append((term, at))
     rows = op.Shape(table, start=0, end=1)
     if not by_length:
-        return op.Expand(np.zeros((1, 1), np.float32), op.Concat(rows, ints(width), axis=0))  # type: ignore[no-any-return]
+        return op.Expand(np.zeros((1, 1), np.float32), op.Concat(rows, ints(width), axis=0))
     longest = max(by_length)
     pool: list[str] = []
     starts, places = list[int](), list[int]()

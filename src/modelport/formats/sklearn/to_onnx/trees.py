@@ -98,7 +98,7 @@ def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], o
     grown = forest(e, "classes", output)
     count = len(grown.roots)
     pure = bool((grown.value[grown.leaves] == np.round(grown.value[grown.leaves])).all())
-    if len(classes) == 1:
+    if len(classes) == 1 or x.dtype == np.float64:  # as others need it who go on with the numbers
         made = ensemble.scores(op, x, grown)
         label: Value = labelled(op, op.ArgMax(made, axis=1, keepdims=0), classes)
     elif len(classes) == 2 and pure and len(ensemble.stumps(grown)) == 0:
