@@ -4,8 +4,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ...errors import CorruptFile, Unsupported, UnsupportedModel
 from ...hub.infer import builder
 from ...ir.graph import Graph, Value
