@@ -28,6 +28,7 @@ def files() -> list[Path]:
             if p.is_file() and p.suffix not in NO_MODEL] if CORPUS.is_dir() else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(CORPUS))[-70:])
 def test_every_file_converts_or_says_why_not(path: Path, tmp_path: Path) -> None:
     """Converted, written, read back by ONNX Runtime; nothing of the libraries is imported."""

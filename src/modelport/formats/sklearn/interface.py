@@ -15,6 +15,7 @@ from ...ir.types import STRING, Type
 from .estimator import Estimator, estimators, numbers, text
 from .methods import has
 
+ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ArithmeticError)
 F32, F64, I64 = (np.dtype(t) for t in (np.float32, np.float64, np.int64))
 BATCH = "batch"
 _TYPES = {"float32": F32, "float64": F64, "double": F64, "int64": I64, "int32": np.dtype(np.int32), "string": STRING,
@@ -42,9 +43,14 @@ def graph(e: Estimator, inputs: Sequence[str] = (), outputs: Sequence[str] = (),
     try:
         if split_at:
             e = _until(e, split_at)
-        columns = table(e)
-        values = typed(columns, inputs, default_dtype(e), e)
-        methods = chosen(e, outputs)
+        with np.errstate(all="ignore"):
+            columns = table(e)
+            values = typed(columns, inputs, default_dtype(e), e)
+            methods = chosen(e, outputs)
+    except ODD as problem:  # attributes may hold anything
+        odd = Unsupported(f"attributes that make no sense ({type(problem).__name__}: {printable(problem, 100)})",
+                          Node(f"sklearn.{e.name}", (), {}, (), origin=e.path))
+        raise UnsupportedModel([odd], "ONNX") from problem
     except Unsupported as problem:
         problem.node = problem.node or Node(f"sklearn.{e.name}", (), {}, (), origin=e.path)
         raise UnsupportedModel([problem], "ONNX") from None

@@ -4,16 +4,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...errors import CorruptFile, Unsupported, UnsupportedModel
 from ...hub.infer import builder
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .estimator import Estimator
-from .interface import BATCH, is_classifier, labelled, labels
+from .interface import BATCH, ODD, is_classifier, labelled, labels
 from .methods import Table, call, has
 from .to_onnx.compose import SELECTORS, class_number, entered
-
-_ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, ArithmeticError)
 
 
 def to_hub(raw: Graph) -> Graph:
@@ -27,13 +27,14 @@ def to_hub(raw: Graph) -> Graph:
     x: Any = first if len(inputs) == 1 and first.shape == (BATCH, len(names)) else \
         Table({n: inputs[n] for n in names if n in inputs}, names)
     try:
-        made = results(op, e, x, methods)
+        with np.errstate(all="ignore"):  # what a file holds may overflow: the numbers are the file's
+            made = results(op, e, x, methods)
     except (Unsupported, CorruptFile) as problem:
         if isinstance(problem, CorruptFile):
             raise
         problem.node = problem.node or node
         raise UnsupportedModel([problem], "ONNX") from None
-    except _ODD as problem:  # attributes may hold anything: a rule that meets what it never means says so
+    except ODD as problem:  # attributes may hold anything: a rule that meets what it never means says so
         odd = Unsupported(f"attributes that make no sense ({type(problem).__name__}: {problem})", node)
         raise UnsupportedModel([odd], "ONNX") from problem
     outputs = {k: op.Identity(v) if v.node is None else v for k, v in zip(raw.outputs, made, strict=True)}
