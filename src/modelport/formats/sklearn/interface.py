@@ -56,7 +56,8 @@ def graph(e: Estimator, inputs: Sequence[str] = (), outputs: Sequence[str] = (),
         raise UnsupportedModel([problem], "ONNX") from None
     types = [_type(e, m, values) for m in methods]
     options = {k: v for k, v in (("inputs", inputs), ("outputs", outputs), ("split_at", split_at)) if v}
-    attrs = {"estimator": e, "names": tuple(c.name for c in columns), "methods": methods, "options": options}
+    attrs = {"estimator": e, "names": tuple(c.name for c in columns), "methods": methods, "options": options,
+             "missing": tuple(gaps(e))}
     node = Node(f"sklearn.{e.name}", list(values.values()), attrs, types, list(methods), e.name)
     meta = {"sklearn:class": e.record.path}
     if "_sklearn_version" in e.state:
@@ -257,7 +258,7 @@ def _first(e: Estimator) -> Iterator[Estimator]:
         own = ("estimator", "base_estimator") if e.name in ("FrozenEstimator", "_CalibratedClassifier",
                                                             *DELEGATES) else ()
         for key in ("best_estimator_", "regressor_", "estimators_", "calibrated_classifiers_", "estimator_",
-                    "base_estimator_", *own):
+                    "base_estimator_", "nbrs_", *own):
             found = e.get(key)
             if isinstance(found, Estimator):
                 yield found
@@ -320,6 +321,12 @@ LIBRARIES = frozenset(("xgboost", "lightgbm", "catboost"))
 TEXTS = frozenset("CountVectorizer TfidfVectorizer HashingVectorizer".split())
 
 
+def takes_texts(e: Estimator) -> bool:
+    """Whether the rows are a list of texts, no table."""
+    inner = next(iter(_first(e)), None)
+    return e.name in TEXTS or (inner is not None and takes_texts(inner))
+
+
 def consumed(e: Estimator) -> list[Any]:
     """The element type of each column: text, integer, ``None`` for any number, or :data:`UNUSED`."""
     if e.name in TEXTS:
@@ -350,6 +357,28 @@ def consumed(e: Estimator) -> list[Any]:
             kinds = [_both(a, b) for a, b in zip(kinds, consumed(other), strict=False)]
         return kinds
     return [None] * width(e)
+
+
+def gaps(e: Estimator) -> list[Any]:
+    """For each column what an empty text stands for: NaN or ``None``, or the empty text itself."""
+    count = len(consumed(e))
+    if e.name == "ColumnTransformer":
+        found: list[Any] = [""] * count
+        for transformer, at in picks(e, count, feature_names(e)):
+            inner = gaps(transformer) if isinstance(transformer, Estimator) else [""] * len(at)
+            for k, gap in zip(at, inner, strict=True):
+                found[k] = gap if found[k] == "" else found[k]
+        return found
+    if "categories_" in e and isinstance(e["categories_"], (list, tuple)):
+        return [next((v for v in np.asarray(c, object).ravel().tolist() if v is None or v != v), "")
+                for c in e["categories_"]]
+    if e.name in ("SimpleImputer", "MissingIndicator"):
+        gap = e.get("missing_values", np.nan)
+        return ["" if isinstance(gap, str) else None if gap is None else np.nan] * count
+    found = [""] * count
+    for inner_ in _first(e):
+        found = [b if a == "" else a for a, b in zip(found, gaps(inner_), strict=False)]
+    return found
 
 
 UNUSED = "unused"

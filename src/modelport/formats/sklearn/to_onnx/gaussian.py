@@ -270,7 +270,8 @@ def digamma(x: Any) -> Array:
         total -= np.where(small, 1 / x, 0)
         x = np.where(small, x + 1, x)
     y = 1 / (x * x)
-    series = np.polynomial.polynomial.polyval(y, (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)) * y
+    terms = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
+    series = np.polynomial.polynomial.polyval(y, terms) * y
     return np.asarray(total + np.log(x) - 0.5 / x - series)
 
 

@@ -59,6 +59,8 @@ def nearest(op: Builder, x: Value, e: Estimator, count: int) -> tuple[Value, Val
     points = e.array("_fit_X")
     if count > len(points):
         raise Unsupported(f"{e.path}: {count} neighbors of {len(points)} rows")
+    op.note("changed", "of rows that are equally far the first are the nearest; which of them scikit-learn takes depends on "
+                       "its search tree")
     order, finish = measured(op, x, e, points)
     d, at = op.TopK(order, ints(count), axis=1, largest=0, sorted=1, outputs=2)
     return finish(d), at
@@ -183,7 +185,7 @@ def radius_classes(op: Builder, x: Any, e: Estimator) -> tuple[Value, Value]:
         index = op.Where(none, np.int64(names.index(other)), index)
         p = op.Where(op.Unsqueeze(none, ints(1)), like(p, np.eye(count)[names.index(other)]), p)
     else:
-        if isinstance(other, str) != isinstance(names[0], str):
+        if isinstance(other, str) != isinstance(names[0], str) or (isinstance(other, str) and e.version < (0, 22)):
             raise Unsupported(f"{e.path}: the label {other!r} of outliers beside {names[0]!r}")
         index, names = op.Where(none, np.int64(count), index), [*names, other]
     return labelled(op, index, names), p
