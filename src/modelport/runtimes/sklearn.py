@@ -35,6 +35,7 @@ class Sklearn(Session):
                  split_at: str) -> None:
         if device != "cpu":
             raise UsageError(f"scikit-learn runs on the device 'cpu', not on '{printable(device)}'")
+        from ..formats.sklearn.interface import takes_texts
         from ..registry import named
         module = named("sklearn").load()
         raw = module.read(path, inputs=inputs, outputs=outputs, split_at=split_at)
@@ -42,6 +43,7 @@ class Sklearn(Session):
         node = next(iter(raw.outputs.values())).node
         assert node is not None
         self._names, self._methods = node.attrs["names"], node.attrs["methods"]
+        self._missing, self._listed = node.attrs["missing"], takes_texts(node.attrs["estimator"])
         try:
             import joblib
             import sklearn
@@ -78,15 +80,19 @@ class Sklearn(Session):
             raise RuntimeFailed(f"scikit-learn failed: {_message(e)}") from None
 
     def _rows(self, arrays: Mapping[str, Array]) -> Any:
-        if "text" in arrays:
-            return [str(v) for v in arrays["text"].ravel()]
-        named = getattr(self._model, "feature_names_in_", None) is not None
-        if len(arrays) == 1 and not named:
-            return next(iter(arrays.values()))
+        if self._listed:
+            return [str(v) for v in next(iter(arrays.values())).ravel()]
+        whole = len(arrays) == 1 and next(iter(arrays.values())).shape[1] == len(self._names)
+        columns = {n: a[:, k] for a in arrays.values() for k, n in enumerate(self._names)} if whole else \
+            {k: a[:, 0] for k, a in arrays.items()}
+        gaps = dict(zip(self._names, self._missing, strict=True))
+        for name, column in columns.items():  # a text that is missing is the empty one in ONNX
+            if column.dtype == object and gaps[name] != "":
+                columns[name] = np.array([gaps[name] if v == "" else v for v in column.tolist()], object)
+        if whole and getattr(self._model, "feature_names_in_", None) is None:
+            return np.stack(list(columns.values()), 1)
         import pandas
-        if len(arrays) == 1:
-            return pandas.DataFrame(next(iter(arrays.values())), columns=list(self._names))
-        return pandas.DataFrame({k: a.ravel() for k, a in arrays.items()})
+        return pandas.DataFrame(columns)
 
     def close(self) -> None:
         self._model = None
