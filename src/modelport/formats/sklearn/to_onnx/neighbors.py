@@ -59,8 +59,8 @@ def nearest(op: Builder, x: Value, e: Estimator, count: int) -> tuple[Value, Val
     points = e.array("_fit_X")
     if count > len(points):
         raise Unsupported(f"{e.path}: {count} neighbors of {len(points)} rows")
-    op.note("changed", "of rows that are equally far the first are the nearest; which of them scikit-learn takes depends on "
-                       "its search tree")
+    op.note("changed", "of rows that are equally far the first are the nearest; which of them scikit-learn takes "
+                       "depends on its search tree")
     order, finish = measured(op, x, e, points)
     d, at = op.TopK(order, ints(count), axis=1, largest=0, sorted=1, outputs=2)
     return finish(d), at
