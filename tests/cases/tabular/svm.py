@@ -41,3 +41,4 @@ for loss in ("epsilon_insensitive", "squared_epsilon_insensitive"):
     add(f"LinearSVR/{loss}", f"LinearSVR(loss='{loss}')", "numbers")
 add("LinearSVC/crammer_singer", "LinearSVC(multi_class='crammer_singer')", "classes")
 add("LinearSVC/crammer_singer/two", "LinearSVC(multi_class='crammer_singer')", "two")
+add("SVR/none", "SVR(epsilon=1000)", "numbers")

@@ -33,6 +33,11 @@ def squared(op: Builder, x: Value, points: Array) -> Value:
     differences of whole numbers stay exact."""
     if points.shape[1] <= UNROLLED:
         return _folded(op, x, points, lambda d: op.Mul(d, d), op.Add)
+    return _of_squares(op, x, points)
+
+
+def _of_squares(op: Builder, x: Value, points: Array) -> Value:
+    """(rows, points): the squared distances, by a product of matrices."""
     middle = np.rint(points.mean(0))
     x, points = op.Sub(x, like(x, middle)), points - middle
     own = op.ReduceSum(op.Mul(x, x), ints(1), keepdims=1)
@@ -117,9 +122,15 @@ def matmul(op: Builder, x: Value, weights: Any) -> Value:
     return out
 
 
+SMOOTH = 20.0
+"""An exponent of up to this is right to 1e-14 if it is taken from squares that cancel."""
+
+
 def kernel(op: Builder, x: Value, points: Array, kind: Any, gamma: float | None, coef0: float = 1, degree: float = 3,
-           path: str = "") -> Value:
-    """(rows, points): a kernel of ``pairwise_kernels``; without ``gamma`` it is one over the number of features."""
+           path: str = "", fast: bool = False) -> Value:
+    """(rows, points): a kernel of ``pairwise_kernels``; without ``gamma`` it is one over the number of features.
+
+    ``fast`` allows for errors of 1e-14 of one, where what weighs the kernel is no larger than what comes out."""
     out: Value
     if not isinstance(kind, str):
         raise Unsupported(f"{path}: the kernel {kind}, whose code is not in the file")
@@ -137,7 +148,10 @@ def kernel(op: Builder, x: Value, points: Array, kind: Any, gamma: float | None,
             op.Exp(op.Mul(out, like(x, 1 if gamma is None else gamma)))
     gamma = 1 / points.shape[1] if gamma is None else gamma
     if kind == "rbf":
-        out = op.Exp(op.Mul(squared(op, x, points), like(x, -gamma)))
+        extent = np.abs(points - np.rint(points.mean(0))).max(0)
+        smooth = fast and gamma * (extent * extent).sum() <= SMOOTH
+        far = _of_squares(op, x, points) if smooth else squared(op, x, points)
+        out = op.Exp(op.Mul(far, like(x, -gamma)))
     elif kind == "laplacian":
         out = op.Exp(op.Mul(distances(op, x, points, "manhattan"), like(x, -gamma)))
     elif kind in ("poly", "polynomial"):

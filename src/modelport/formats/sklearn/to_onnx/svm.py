@@ -37,7 +37,7 @@ def _kernel(op: Builder, x: Any, e: Estimator) -> Value:
         return out
     gamma = _gamma(e) if kind in ("poly", "rbf", "sigmoid") else 0.0
     return kernel(op, real(op, matrix(op, x), np.float64), vectors(e), kind, gamma, float(e["coef0"]),
-                  float(e["degree"]), e.path)
+                  float(e["degree"]), e.path, fast=True)
 
 
 def _dual(e: Estimator) -> tuple[Array, Array]:
@@ -50,6 +50,9 @@ def _dual(e: Estimator) -> tuple[Array, Array]:
 @method("predict", "SVR", "NuSVR")
 def regress(op: Builder, x: Any, e: Estimator) -> Value:
     w, b = _dual(e)
+    if not w.size:  # all rows are within the margin
+        x = matrix(op, x)
+        return op.Expand(b.reshape(1), op.Shape(x, start=0, end=1))
     out: Value = op.Squeeze(op.Add(matmul(op, _kernel(op, x, e), w.reshape(1, -1).T), b.reshape(1)), ints(1))
     return out
 
