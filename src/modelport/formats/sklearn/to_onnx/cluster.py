@@ -37,9 +37,12 @@ def bisected(op: Builder, x: Any, e: Estimator) -> Value:
     """Down the tree of splits, by the nearer of two centers."""
     x = rows64(op, x)
     mean = e.array("_X_mean") if "_X_mean" in e else 0.0
+    left = 2 * len(e["cluster_centers_"])  # a file may say that a node is inside itself
 
     def label(node: Any, depth: int) -> Any:
-        if not isinstance(node, Estimator) or depth > 200:
+        nonlocal left
+        left -= 1
+        if not isinstance(node, Estimator) or depth > 200 or left < 0:
             raise Unsupported(f"{e.path}: a tree of clusters that is none")
         if node.get("left") is None:
             return np.int64(node["label"])
