@@ -51,7 +51,7 @@ DATA.update({"few missing": few, "some missing": some, "marked": marked, "whole 
 for strategy in ("mean", "median", "most_frequent", "constant"):
     for more in ("", ", add_indicator=True", ", keep_empty_features=True"):
         for data in ("few missing", "some missing"):
-            add(f"SimpleImputer/{strategy}{more}/{data}", f"SimpleImputer(strategy='{strategy}'{more})", data)
+            add(f"SimpleImputer/{strategy}{more.partition('=')[0].replace('_features', '')}/{data}", f"SimpleImputer(strategy='{strategy}'{more})", data)
     add(f"SimpleImputer/{strategy}/marked", f"SimpleImputer(missing_values=-1, strategy='{strategy}')", "marked")
 add("SimpleImputer/filled", "SimpleImputer(strategy='constant', fill_value=-3.5)", "some missing")
 add("SimpleImputer/whole", "SimpleImputer(missing_values=-1, strategy='most_frequent')", "whole missing")
@@ -75,7 +75,7 @@ add("KNNImputer/marked", "KNNImputer(missing_values=-1)", "marked")
 for model in ("", "LinearRegression(), ", "Ridge(), ", "DecisionTreeRegressor(max_depth=3), ",
               "KNeighborsRegressor(3), "):
     for data in ("few missing", "some missing"):
-        add(f"IterativeImputer/{model}{data}", f"IterativeImputer({model}max_iter=4, random_state=0)", data)
+        add(f"IterativeImputer/{model.partition('(')[0]}/{data}", f"IterativeImputer({model}max_iter=4, random_state=0)", data)
 add("IterativeImputer/limits", "IterativeImputer(max_iter=3, min_value=-0.5, max_value=[1, 2, 3, 4])", "some missing")
 add("IterativeImputer/indicator", "IterativeImputer(max_iter=3, add_indicator=True, initial_strategy='median')",
     "some missing")

@@ -15,6 +15,13 @@ SOFT = f"[('a', {LOGISTIC}), ('b', {TREE})]"
 NUMBERS = "[('a', Ridge()), ('b', DecisionTreeRegressor(max_depth=3, random_state=0)), ('c', LinearRegression())]"
 
 
+def short(name: str) -> str:
+    """A name that fits into the table."""
+    for long in ("Classifier", "random_state=0", "n_estimators=", "n_features_to_", "threshold=", "max_depth=", "Regression", "features="):
+        name = name.replace(long, "")
+    return name
+
+
 def labelled(count: int) -> Any:
     x, y = numbers(count)
     return x, (y > 0).astype(int)
@@ -44,7 +51,7 @@ for data in ("classes", "two", "named"):
     for how in ("sigmoid", "isotonic", "temperature"):
         for model in ("LinearSVC()", BAYES, "DecisionTreeClassifier(max_depth=4, random_state=0)"):
             name = model.partition("(")[0]
-            add(f"CalibratedClassifierCV/{how}/{name}/{data}", f"CalibratedClassifierCV({model}, method='{how}', cv=2)",
+            add(short(f"CalibratedClassifierCV/{how}/{name}/{data}"), f"CalibratedClassifierCV({model}, method='{how}', cv=2)",
                 data)
     add(f"CalibratedClassifierCV/one/{data}", "CalibratedClassifierCV(LinearSVC(), ensemble=False, cv=3)", data)
     for model in ("LinearSVC()", BAYES, TREE, LOGISTIC):
@@ -98,7 +105,7 @@ for name in ("SelectKBest(k=2)", "SelectKBest(f_regression, k='all')", "SelectPe
              "SelectFromModel(LassoCV())", "SelectFromModel(LinearSVC(penalty='l1', C=0.05))",
              "SelectFromModel(LogisticRegression(), norm_order=2)",
              f"SequentialFeatureSelector({LOGISTIC}, n_features_to_select=2, cv=2)"):
-    add(name, name, methods=("transform",))
+    add(short(name), name, methods=("transform",))
 add("RFE/predict", f"RFE({LOGISTIC}, n_features_to_select=2)")
 add("RFE/regressor", "RFE(Ridge(), n_features_to_select=2)", "numbers")
 add("RFECV/predict", f"RFECV({TREE}, cv=2)", "named")

@@ -11,6 +11,13 @@ FAMILY = Family("preprocess")
 add = FAMILY.add
 
 
+def short(name: str) -> str:
+    """A name that fits into the table."""
+    for long in ("output_distribution=", "with_", "_range", "interaction_", "include_", "n_quantiles="):
+        name = name.replace(long, "")
+    return name
+
+
 def crossed() -> Any:
     """A feature of constants, one of few values, one of huge and one of tiny numbers; and rows of nothing."""
     x, y = numbers()
@@ -63,7 +70,7 @@ for data in ("few", "crossed", "few holes"):
                  "MinMaxScaler()", "MinMaxScaler((-2, 3), clip=True)", "MaxAbsScaler()", "RobustScaler()",
                  "RobustScaler(with_centering=False)", "RobustScaler(with_scaling=False, quantile_range=(5, 60))",
                  "RobustScaler(unit_variance=True)"):
-        add(f"{data}/{name}", name, data)
+        add(short(f"{data}/{name}"), name, data)
 for data in ("few", "crossed"):
     for name in ("Normalizer()", "Normalizer('l1')", "Normalizer('max')", "Binarizer()", "Binarizer(threshold=0.5)",
                  "PolynomialFeatures()", "PolynomialFeatures(3)", "PolynomialFeatures((2, 3), interaction_only=True)",
@@ -72,11 +79,11 @@ for data in ("few", "crossed"):
                  "QuantileTransformer(n_quantiles=12, output_distribution='normal')", "QuantileTransformer(n_quantiles=20)",
                  "QuantileTransformer(n_quantiles=20, output_distribution='normal')"):
         if data == "few" or "Power" not in name:
-            add(f"{data}/{name}", name, data)
+            add(short(f"{data}/{name}"), name, data)
 for name in ("PowerTransformer('box-cox')", "PowerTransformer('box-cox', standardize=False)"):
     add(name, name, "above zero", near=True)
 for name in ("QuantileTransformer(n_quantiles=150)", "QuantileTransformer(n_quantiles=100, output_distribution='normal')"):
-    add(f"many/{name}", name, "many")
+    add(short(f"many/{name}"), name, "many")
 add("missing/PowerTransformer", "PowerTransformer()", "missing")
 add("missing/QuantileTransformer", "QuantileTransformer(n_quantiles=20)", "missing")
 add("KernelCenterer", "KernelCenterer()", "kernel")

@@ -15,6 +15,13 @@ HARD = ["", " ", "the fox", "THE FOX", "the-fox_jumps; over.the,lazy\tdog\n\ndog
         "the the the the", "fox\x00dog\x1fcat", "\u65e5\u672c \u0416\u0430", "a\tb", "over over, over! a lazy DOG"]
 
 
+def short(name: str) -> str:
+    """A name that fits into the table."""
+    for long in ("Vectorizer", "_range", "\\\\", "token_", "lower", "ulary"):
+        name = name.replace(long, "")
+    return name
+
+
 def hard() -> Any:
     x, y = texts()
     return x, y, np.array(HARD, object)
@@ -45,9 +52,9 @@ for name in ("CountVectorizer", "TfidfVectorizer"):
                  "analyzer='char', ngram_range=(2, 3)", "analyzer='char_wb', ngram_range=(1, 3)",
                  "analyzer='char_wb', ngram_range=(3, 5), lowercase=False", "vocabulary=['fox', 'dog', 'Quick', 'a', 'the']"):
         if name == "CountVectorizer" or "range" not in more or "(2, 3)" in more:
-            add(f"{name}/{more}".replace("\\\\", "/"), f"{name}({more})".replace("\\\\", "\\"), "hard texts")
+            add(short(f"{name}/{more}"), f"{name}({more})".replace("\\\\", "\\"), "hard texts")
 for more in ("", "ngram_range=(1, 2)", "analyzer='char'", "analyzer='char_wb', ngram_range=(2, 3)", "strip_accents='unicode'"):
-    add(f"CountVectorizer/foreign/{more}", f"CountVectorizer({more})", "foreign texts")
+    add(short(f"CountVectorizer/foreign/{more}"), f"CountVectorizer({more})", "foreign texts")
 for more in ("sublinear_tf=True", "norm='l1'", "norm=None", "use_idf=False", "smooth_idf=False", "dtype=np.float32"):
     add(f"TfidfVectorizer/{more}", f"TfidfVectorizer({more})", "hard texts")
 add("CountVectorizer/float", "CountVectorizer(dtype=np.float32)", "hard texts")
