@@ -24,6 +24,38 @@ def loads(data: bytes, limits: Limits = DEFAULT) -> Any:
         raise CorruptFile(f"no UBJSON: {e}", offset=reader.at) from e
 
 
+def dumps(value: Any) -> bytes:
+    """Dictionaries, lists, texts, integers and arrays of one dimension as XGBoost writes them."""
+    parts: list[bytes] = []
+    _put(value, parts)
+    return b"".join(parts)
+
+
+def _put(value: Any, parts: list[bytes]) -> None:
+    if isinstance(value, dict):
+        parts.append(b"{")
+        for key, item in value.items():
+            name = key.encode()
+            parts.append(b"L" + struct.pack(">q", len(name)) + name)
+            _put(item, parts)
+        parts.append(b"}")
+    elif isinstance(value, np.ndarray):
+        kind = {"f4": "d", "f8": "D", "i4": "l", "i8": "L", "u1": "U"}[value.dtype.str[1:]]
+        parts.append(b"[$" + kind.encode() + b"#L" + struct.pack(">q", len(value)))
+        parts.append(value.astype(_TYPES[kind][1]).tobytes())
+    elif isinstance(value, (list, tuple)):
+        parts.append(b"[#L" + struct.pack(">q", len(value)))
+        for item in value:
+            _put(item, parts)
+    elif isinstance(value, str):
+        text = value.encode()
+        parts.append(b"SL" + struct.pack(">q", len(text)) + text)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        parts.append(b"l" + struct.pack(">i", value) if abs(value) < 1 << 31 else b"L" + struct.pack(">q", value))
+    else:
+        raise TypeError(f"{type(value).__name__} in UBJSON")
+
+
 def text_loads(data: bytes, limits: Limits = DEFAULT) -> Any:
     """A JSON document, in which no name of an object is there twice.  Raises :class:`CorruptFile`."""
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -264,7 +264,7 @@ def original(s: Side, session: Session) -> bool:
 
 def options_of(s: Side) -> dict[str, Any]:
     """What a runtime needs to know of a file: its signature, or its inputs and outputs."""
-    if s.format in ("sklearn", "xgboost", "lightgbm") and s.raw is not None:
+    if s.format in ("sklearn", "xgboost", "lightgbm", "catboost") and s.raw is not None:
         node = next(iter(s.raw.outputs.values())).node
         return dict(node.attrs["options"]) if node is not None else {}
     if s.format != "tensorflow" or s.raw is None:

@@ -46,7 +46,9 @@ class XGBoost(Session):
         try:
             names = self._booster.feature_names
             kinds = self._booster.feature_types
-            data = self._xgboost.DMatrix(x, feature_names=names, feature_types=kinds, enable_categorical=True)
+            most = np.finfo(np.float32).max  # XGBoost takes no infinite numbers; no threshold lies beyond these
+            data = self._xgboost.DMatrix(np.clip(x, -most, most), feature_names=names, feature_types=kinds,
+                                         enable_categorical=True)
             made: dict[str, Array] = {}
             for name, type_ in self.outputs.items():
                 if name == "margins":
