@@ -72,6 +72,10 @@ for solver in ("svd", "eigen", "lsqr"):
 add("LinearDiscriminantAnalysis/few", "LinearDiscriminantAnalysis(n_components=1)", "small", methods=("transform",))
 add("Isomap", "Isomap(n_components=2)")
 add("DictionaryLearning/omp", "DictionaryLearning(5, random_state=0)")
+add("DictionaryLearning/omp three", "DictionaryLearning(7, transform_n_nonzero_coefs=3, random_state=0)")
+add("DictionaryLearning/lasso", "DictionaryLearning(5, transform_algorithm='lasso_lars', random_state=0)")
+add("SparseCoder/omp", "SparseCoder(np.random.default_rng(1).normal(size=(8, 4)), transform_n_nonzero_coefs=2)")
+add("SparseCoder/all", "SparseCoder(np.eye(4)[:3] + 0.1, transform_n_nonzero_coefs=3, split_sign=True)")
 add("DictionaryLearning/threshold", "DictionaryLearning(5, transform_algorithm='threshold', transform_alpha=0.3, random_state=0)")
 add("DictionaryLearning/alpha", "DictionaryLearning(5, transform_algorithm='threshold', alpha=0.4, random_state=0)")
 add("MiniBatchDictionaryLearning/split",

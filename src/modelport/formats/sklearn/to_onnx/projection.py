@@ -282,20 +282,51 @@ def envelope(op: Builder, x: Any, e: Estimator) -> Value:
 
 @method("transform", "SparseCoder", "DictionaryLearning", "MiniBatchDictionaryLearning")
 def coded(op: Builder, x: Any, e: Estimator) -> Value:
-    how = text(e["transform_algorithm"])
-    if how != "threshold":
-        raise Unsupported(f"{e.path}: transform_algorithm={how!r} searches for each row anew; 'threshold' can be said")
-    x = matrix(op, x)
-    alpha = e.get("transform_alpha")
-    if alpha is None:
-        alpha = e.get("alpha") if e.version >= (1, 2) else None
-    y = matmul(op, x, np.asarray(e.first("components_", "dictionary"), np.float64).T)
-    over = op.Relu(op.Sub(op.Abs(y), like(x, 1.0 if alpha is None else float(alpha))))
-    y = op.Mul(op.Sign(y), over)
+    how, x = text(e["transform_algorithm"]), matrix(op, x)
+    words = np.asarray(e.first("components_", "dictionary"), np.float64)
+    y = matmul(op, x, words.T)
+    if how == "omp":
+        wanted = e.get("transform_n_nonzero_coefs")
+        y = _pursued(op, y, words @ words.T, int(min(max(words.shape[1] / 10, 1), len(words)) if wanted is None
+                                                 else wanted), e.path)
+    elif how == "threshold":
+        alpha = e.get("transform_alpha")
+        if alpha is None:
+            alpha = e.get("alpha") if e.version >= (1, 2) else None
+        over = op.Relu(op.Sub(op.Abs(y), like(x, 1.0 if alpha is None else float(alpha))))
+        y = op.Mul(op.Sign(y), over)
+    else:
+        raise Unsupported(f"{e.path}: transform_algorithm={how!r} follows a path of its own for each row; 'omp' and "
+                          "'threshold' can be said")
     if e.get("positive_code", False):
         y = op.Relu(y)
     out: Value = op.Concat(op.Relu(y), op.Relu(op.Neg(y)), axis=1) if e.get("split_sign") else y
     return out
+
+
+def _pursued(op: Builder, y: Value, gram: Array, count: int, path: str) -> Value:
+    """(rows, words): orthogonal matching pursuit from the products ``y`` of the rows with the words.  The word that
+    fits best what is left is taken in, ``count`` times, unless nothing is left or it depends on the others."""
+    if not 1 <= count <= min(32, len(gram)):
+        raise Unsupported(f"{path}: {count} coefficients of {len(gram)} words")
+    code, left, least = op.Mul(y, like(y, 0)), y, like(y, np.finfo(np.float64).eps)
+    none, taken, going = code, None, None
+    for k in range(1, count + 1):
+        best = op.ArgMax(op.Abs(left), axis=1, keepdims=1)
+        fit = op.ReduceMax(op.Abs(left), ints(1), keepdims=1)
+        open_ = op.Not(op.Less(op.Mul(fit, fit), least))
+        if taken is not None:
+            again = op.ReduceMax(op.Cast(op.Equal(taken, best), to=7), ints(1), keepdims=1)
+            open_ = op.And(op.And(going, open_), op.Equal(again, np.int64(0)))
+        taken = best if taken is None else op.Concat(taken, best, axis=1)
+        at = op.Add(op.Mul(op.Unsqueeze(taken, ints(2)), np.int64(len(gram))), op.Unsqueeze(taken, ints(1)))
+        a = op.Gather(like(y, gram.ravel()), at, axis=0)
+        w, pivot = _solved(op, a, op.Unsqueeze(op.GatherElements(y, taken, axis=1), ints(2)), k)
+        going = open_ if k == 1 else op.And(open_, op.Greater(pivot, least))
+        new = op.ScatterElements(none, taken, op.Squeeze(w, ints(2)), axis=1)
+        code = op.Where(going, new, code)
+        left = op.Sub(y, matmul(op, code, gram))
+    return code
 
 
 @method("transform", "NMF", "MiniBatchNMF")
@@ -357,6 +388,18 @@ def _digamma(op: Builder, x: Value) -> Value:
     return out
 
 
+def _solved(op: Builder, a: Value, b: Value, k: int) -> tuple[Value, Value]:
+    """(rows, k, 1): what the positive definite ``a`` (rows, k, k) makes ``b`` (rows, k, 1) of; and the last pivot
+    (rows, 1), which is what of the last column does not depend on those before it."""
+    a = op.Concat(a, b, axis=2)
+    for j in range(k):
+        row = op.Slice(a, ints(j), ints(j + 1), ints(1))
+        pivot = op.Slice(row, ints(j), ints(j + 1), ints(2))
+        column = op.Sub(op.Slice(a, ints(j), ints(j + 1), ints(2)), like(a, np.eye(k)[:, j:j + 1]))
+        a = op.Sub(a, op.Mul(column, op.Div(row, pivot)))
+    return op.Slice(a, ints(k), ints(k + 1), ints(2)), op.Squeeze(pivot, ints(2))
+
+
 @method("transform", "LocallyLinearEmbedding")
 def local_weights(op: Builder, x: Any, e: Estimator) -> Value:
     """The weights that make a row of its neighbors make its place of theirs."""
@@ -369,13 +412,8 @@ def local_weights(op: Builder, x: Any, e: Estimator) -> Value:
     trace = op.ReduceSum(op.Mul(gram, like(x, np.eye(k))), ints(1, 2), keepdims=1)
     scale = op.Where(op.Greater(trace, like(x, 0)), trace, like(x, 1))
     a = op.Add(gram, op.Mul(like(x, float(e["reg"]) * np.eye(k)), scale))
-    a = op.Concat(a, op.Expand(like(x, 1), op.Concat(op.Shape(x, start=0, end=1), ints(k, 1), axis=0)), axis=2)
-    for j in range(k):  # elimination; the matrix is positive definite, so that no pivot is zero
-        row = op.Slice(a, ints(j), ints(j + 1), ints(1))
-        row = op.Div(row, op.Slice(row, ints(j), ints(j + 1), ints(2)))
-        column = op.Sub(op.Slice(a, ints(j), ints(j + 1), ints(2)), like(x, np.eye(k)[:, j:j + 1]))
-        a = op.Sub(a, op.Mul(column, row))
-    w = op.Slice(a, ints(k), ints(k + 1), ints(2))
+    ones = op.Expand(like(x, 1), op.Concat(op.Shape(x, start=0, end=1), ints(k, 1), axis=0))
+    w = _solved(op, a, ones, k)[0]
     w = op.Div(w, op.ReduceSum(w, ints(1), keepdims=1))
     out: Value = op.ReduceSum(op.Mul(op.Gather(e.array("embedding_"), at, axis=0), w), ints(1), keepdims=0)
     return out
