@@ -21,6 +21,24 @@ def test_verdicts_are_those_on_record(family: str) -> None:
         f"python tests/conformance/tabular_cases.py {family} --recorded writes the new table"
 
 
+NO_ANSWER = frozenset(
+    "AgglomerativeClustering ClassicalMDS DBSCAN EmpiricalCovariance GraphicalLasso GraphicalLassoCV HDBSCAN LedoitWolf "
+    "MDS MinCovDet NearestNeighbors OAS OPTICS ShrunkCovariance SpectralBiclustering SpectralClustering "
+    "SpectralCoclustering SpectralEmbedding TSNE".split())
+"""Estimators that say nothing of other rows than those they were fitted on."""
+NO_ROWS = frozenset(["DictVectorizer", "FeatureHasher", "PatchExtractor"])
+"""Those that take dictionaries, or images, in the place of rows."""
+
+
+def test_every_public_estimator_has_a_case() -> None:
+    """The list is that of scikit-learn 1.9.1 (``sklearn.utils.all_estimators``)."""
+    names = set((expected("x").parent / "sklearn-estimators.txt").read_text().split())
+    tried = {case.partition("/")[0] for family in FAMILIES for case in table(family)}
+    assert names - tried - NO_ANSWER - NO_ROWS == set()
+    passed = {case.partition("/")[0] for family in FAMILIES for case, v in table(family).items() if v == "pass"}
+    assert len(names & passed) > 165
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nothing_on_record_is_wrong(family: str) -> None:
     assert set(table(family)) == set(cases(family))
