@@ -25,8 +25,13 @@ def to_hub(raw: Graph) -> Graph:
     assert node is not None
     op = builder().at(node)
     x = Value(raw.inputs["X"].type, "X")
+    model: Model = node.attrs["model"]
+    best = model.attributes.get("best_iteration", "")
+    if best.isdigit() and model.until(int(best) + 1) is not model:
+        op.note("info", f"all rounds are used, as Booster.predict does; the file names {best} as the best iteration, "
+                "which estimators of XGBoost stop at")
     try:
-        outputs = results(op, x, node.attrs["model"], list(raw.outputs))
+        outputs = results(op, x, model, list(raw.outputs))
     except Unsupported as e:
         e.node = e.node or node
         raise UnsupportedModel([e], "ONNX") from None
