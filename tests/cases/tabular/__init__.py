@@ -41,6 +41,12 @@ class Family:
         self.cases[name] = Case(name, expression, data, **more)
 
 
+def named(expression: str, *more: str) -> str:
+    """A name for a case that fits into the table: the class, what else is said, and the settings."""
+    name, _, settings = expression.partition("(")
+    return "/".join([name, *more, settings.removesuffix(")")]).rstrip("/")[:55].rstrip()
+
+
 def _rng() -> np.random.Generator:
     return np.random.default_rng(7)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from . import DATA, Family, classes, numbers
+from . import DATA, Family, classes, named, numbers
 
 FAMILY = Family("meta")
 add = FAMILY.add
@@ -13,13 +13,6 @@ LOGISTIC, TREE, BAYES = "LogisticRegression()", "DecisionTreeClassifier(max_dept
 THREE = f"[('a', {LOGISTIC}), ('b', {TREE}), ('c', LinearSVC())]"
 SOFT = f"[('a', {LOGISTIC}), ('b', {TREE})]"
 NUMBERS = "[('a', Ridge()), ('b', DecisionTreeRegressor(max_depth=3, random_state=0)), ('c', LinearRegression())]"
-
-
-def short(name: str) -> str:
-    """A name that fits into the table."""
-    for long in ("Classifier", "random_state=0", "n_estimators=", "n_features_to_", "threshold=", "max_depth=", "Regression", "features="):
-        name = name.replace(long, "")
-    return name
 
 
 def labelled(count: int) -> Any:
@@ -51,7 +44,7 @@ for data in ("classes", "two", "named"):
     for how in ("sigmoid", "isotonic", "temperature"):
         for model in ("LinearSVC()", BAYES, "DecisionTreeClassifier(max_depth=4, random_state=0)"):
             name = model.partition("(")[0]
-            add(short(f"CalibratedClassifierCV/{how}/{name}/{data}"), f"CalibratedClassifierCV({model}, method='{how}', cv=2)",
+            add(f"CalibratedClassifierCV/{how}/{name.removesuffix('Classifier')}/{data}", f"CalibratedClassifierCV({model}, method='{how}', cv=2)",
                 data)
     add(f"CalibratedClassifierCV/one/{data}", "CalibratedClassifierCV(LinearSVC(), ensemble=False, cv=3)", data)
     for model in ("LinearSVC()", BAYES, TREE, LOGISTIC):
@@ -105,7 +98,7 @@ for name in ("SelectKBest(k=2)", "SelectKBest(f_regression, k='all')", "SelectPe
              "SelectFromModel(LassoCV())", "SelectFromModel(LinearSVC(penalty='l1', C=0.05))",
              "SelectFromModel(LogisticRegression(), norm_order=2)",
              f"SequentialFeatureSelector({LOGISTIC}, n_features_to_select=2, cv=2)"):
-    add(short(name), name, methods=("transform",))
+    add(named(name), name, methods=("transform",))
 add("RFE/predict", f"RFE({LOGISTIC}, n_features_to_select=2)")
 add("RFE/regressor", "RFE(Ridge(), n_features_to_select=2)", "numbers")
 add("RFECV/predict", f"RFECV({TREE}, cv=2)", "named")

@@ -5,17 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from . import DATA, Family, classes, numbers, positive
+from . import DATA, Family, classes, named, numbers, positive
 
 FAMILY = Family("preprocess")
 add = FAMILY.add
-
-
-def short(name: str) -> str:
-    """A name that fits into the table."""
-    for long in ("output_distribution=", "with_", "_range", "interaction_", "include_", "n_quantiles="):
-        name = name.replace(long, "")
-    return name
 
 
 def crossed() -> Any:
@@ -70,7 +63,7 @@ for data in ("few", "crossed", "few holes"):
                  "MinMaxScaler()", "MinMaxScaler((-2, 3), clip=True)", "MaxAbsScaler()", "RobustScaler()",
                  "RobustScaler(with_centering=False)", "RobustScaler(with_scaling=False, quantile_range=(5, 60))",
                  "RobustScaler(unit_variance=True)"):
-        add(short(f"{data}/{name}"), name, data)
+        add(named(name, data), name, data)
 for data in ("few", "crossed"):
     for name in ("Normalizer()", "Normalizer('l1')", "Normalizer('max')", "Binarizer()", "Binarizer(threshold=0.5)",
                  "PolynomialFeatures()", "PolynomialFeatures(3)", "PolynomialFeatures((2, 3), interaction_only=True)",
@@ -79,13 +72,13 @@ for data in ("few", "crossed"):
                  "QuantileTransformer(n_quantiles=12, output_distribution='normal')", "QuantileTransformer(n_quantiles=20)",
                  "QuantileTransformer(n_quantiles=20, output_distribution='normal')"):
         if data == "few" or "Power" not in name:
-            add(short(f"{data}/{name}"), name, data)
+            add(named(name, data), name, data)
 for name in ("PowerTransformer('box-cox')", "PowerTransformer('box-cox', standardize=False)"):
-    add(name, name, "above zero", near=True)
+    add(named(name), name, "above zero", near=True)
 for name in ("QuantileTransformer(n_quantiles=150)", "QuantileTransformer(n_quantiles=100, output_distribution='normal')"):
-    add(short(f"many/{name}"), name, "many")
-add("missing/PowerTransformer", "PowerTransformer()", "missing")
-add("missing/QuantileTransformer", "QuantileTransformer(n_quantiles=20)", "missing")
+    add(named(name, "many"), name, "many")
+add("PowerTransformer/missing", "PowerTransformer()", "missing")
+add("QuantileTransformer/missing", "QuantileTransformer(n_quantiles=20)", "missing")
 add("KernelCenterer", "KernelCenterer()", "kernel")
 for how in ("ordinal", "onehot-dense", "onehot"):
     for strategy in ("uniform", "quantile", "kmeans"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from . import DATA, Family, texts
+from . import DATA, Family, named, texts
 
 FAMILY = Family("text")
 add = FAMILY.add
@@ -13,13 +13,6 @@ HARD = ["", " ", "the fox", "THE FOX", "the-fox_jumps; over.the,lazy\tdog\n\ndog
         "caf\u00e9 CAF\u00c9 na\u00efve NA\u00cfVE", "fox\u2014dog \u201cquick\u201d brown\u2026 lazy\u00a0dog", "a b c a b",
         "it's its' 'its'", "c_d __ _ 12 3rd 1 22", "e.g.e.g.", "\u212aelvin \u0130s UPPER upper", "x\ty\nz", "\t\tfox\t\t",
         "the the the the", "fox\x00dog\x1fcat", "\u65e5\u672c \u0416\u0430", "a\tb", "over over, over! a lazy DOG"]
-
-
-def short(name: str) -> str:
-    """A name that fits into the table."""
-    for long in ("Vectorizer", "_range", "\\\\", "token_", "lower", "ulary"):
-        name = name.replace(long, "")
-    return name
 
 
 def hard() -> Any:
@@ -52,20 +45,20 @@ for name in ("CountVectorizer", "TfidfVectorizer"):
                  "analyzer='char', ngram_range=(2, 3)", "analyzer='char_wb', ngram_range=(1, 3)",
                  "analyzer='char_wb', ngram_range=(3, 5), lowercase=False", "vocabulary=['fox', 'dog', 'Quick', 'a', 'the']"):
         if name == "CountVectorizer" or "range" not in more or "(2, 3)" in more:
-            add(short(f"{name}/{more}"), f"{name}({more})".replace("\\\\", "\\"), "hard texts")
+            add(named(f"{name}({more})".replace("\\\\", "")), f"{name}({more})".replace("\\\\", "\\"), "hard texts")
 for more in ("", "ngram_range=(1, 2)", "analyzer='char'", "analyzer='char_wb', ngram_range=(2, 3)", "strip_accents='unicode'"):
-    add(short(f"CountVectorizer/foreign/{more}"), f"CountVectorizer({more})", "foreign texts")
+    add(named(f"CountVectorizer({more})", "foreign"), f"CountVectorizer({more})", "foreign texts")
 for more in ("sublinear_tf=True", "norm='l1'", "norm=None", "use_idf=False", "smooth_idf=False", "dtype=np.float32"):
     add(f"TfidfVectorizer/{more}", f"TfidfVectorizer({more})", "hard texts")
 add("CountVectorizer/float", "CountVectorizer(dtype=np.float32)", "hard texts")
 add("CountVectorizer/pattern", "CountVectorizer(token_pattern=r'(?<=f)o+')", "texts")
 add("HashingVectorizer", "HashingVectorizer(n_features=8)", "texts")
-add("pipeline", "make_pipeline(CountVectorizer(), TfidfTransformer(), LogisticRegression())", "hard texts")
-add("pipeline/forest", "make_pipeline(TfidfVectorizer(), RandomForestClassifier(5, random_state=0))", "hard texts")
-add("pipeline/bayes", "make_pipeline(CountVectorizer(), MultinomialNB())", "hard texts")
-add("pipeline/support", "make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC())", "hard texts")
-add("union", "make_union(TfidfVectorizer(), TfidfVectorizer(analyzer='char_wb', ngram_range=(2, 3), max_features=30))",
+add("Pipeline/texts", "make_pipeline(CountVectorizer(), TfidfTransformer(), LogisticRegression())", "hard texts")
+add("Pipeline/texts/forest", "make_pipeline(TfidfVectorizer(), RandomForestClassifier(5, random_state=0))", "hard texts")
+add("Pipeline/texts/bayes", "make_pipeline(CountVectorizer(), MultinomialNB())", "hard texts")
+add("Pipeline/texts/support", "make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC())", "hard texts")
+add("FeatureUnion/texts", "make_union(TfidfVectorizer(), TfidfVectorizer(analyzer='char_wb', ngram_range=(2, 3), max_features=30))",
     "hard texts")
-add("columns", "make_pipeline(ColumnTransformer([('t', TfidfVectorizer(), 'body'), ('n', StandardScaler(), ['size']), "
+add("ColumnTransformer/texts", "make_pipeline(ColumnTransformer([('t', TfidfVectorizer(), 'body'), ('n', StandardScaler(), ['size']), "
     "('k', OneHotEncoder(), ['kind'])]), LogisticRegression())", "mixed texts")
-add("reduced", "make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0))", "hard texts", methods=("transform",))
+add("Pipeline/texts/reduced", "make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0))", "hard texts", methods=("transform",))
