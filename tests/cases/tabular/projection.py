@@ -81,7 +81,8 @@ add("DictionaryLearning/alpha", "DictionaryLearning(5, transform_algorithm='thre
 add("MiniBatchDictionaryLearning/split",
     "MiniBatchDictionaryLearning(5, transform_algorithm='threshold', split_sign=True, random_state=0)")
 add("SparseCoder/threshold", "SparseCoder(np.eye(4)[:3], transform_algorithm='threshold', positive_code=True)")
-add("NMF", "NMF(2, random_state=0)", "counts", near=True)
+for name in ("NMF", "MiniBatchNMF"):
+    add(name, f"{name}(2, random_state=0)", "counts", near=True)
 add("LatentDirichletAllocation", "LatentDirichletAllocation(3, random_state=0)", "counts", near=True)
 add("LatentDirichletAllocation/settings", "LatentDirichletAllocation(5, max_doc_update_iter=7, mean_change_tol=1e-8, "
     "doc_topic_prior=0.01, random_state=0)", "counts", near=True)
