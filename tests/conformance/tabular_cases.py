@@ -58,7 +58,7 @@ def names() -> dict[str, Any]:
     """What an expression may use: the public classes of the libraries, whatever of them is installed."""
     import pandas as pd
     import sklearn
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
     from sklearn.utils import all_estimators
     found: dict[str, Any] = {"np": np, "pd": pd, "sklearn": sklearn, **dict(all_estimators())}
     from sklearn.compose import make_column_selector, make_column_transformer

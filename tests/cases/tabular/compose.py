@@ -103,6 +103,8 @@ add("ColumnTransformer/matrix", "ColumnTransformer([('a', StandardScaler(), [0, 
 add("Pipeline/frame/StandardScaler", "make_pipeline(StandardScaler(), LogisticRegression())", "plain numbers")
 add("GridSearchCV", f"GridSearchCV(make_pipeline({COLUMNS}, LogisticRegression()), "
     "{'logisticregression__C': [0.1, 1]}, cv=2)", "people")
+for name in ("HalvingGridSearchCV", "HalvingRandomSearchCV"):
+    add(name, f"{name}(LogisticRegression(), {{'C': [0.1, 1, 3]}}, cv=2, random_state=0)", "named")
 add("RandomizedSearchCV", "RandomizedSearchCV(Ridge(), {'alpha': [0.1, 1]}, n_iter=2, cv=2)", "numbers")
 add("GridSearchCV/forest", "GridSearchCV(RandomForestClassifier(3, random_state=0), {'max_depth': [2, 3]}, cv=2)", "named")
 add("Pipeline/nothing", "Pipeline([('a', 'passthrough'), ('b', StandardScaler()), ('c', None)])", methods=("transform",))

@@ -52,6 +52,8 @@ for more in ("sublinear_tf=True", "norm='l1'", "norm=None", "use_idf=False", "sm
     add(f"TfidfVectorizer/{more}", f"TfidfVectorizer({more})", "hard texts")
 add("CountVectorizer/float", "CountVectorizer(dtype=np.float32)", "hard texts")
 add("CountVectorizer/pattern", "CountVectorizer(token_pattern=r'(?<=f)o+')", "texts")
+for more in ("", "norm='l1', sublinear_tf=True", "use_idf=False, norm=None", "smooth_idf=False"):
+    add(named(f"TfidfTransformer({more})"), f"TfidfTransformer({more})", "counts", near=True)
 add("HashingVectorizer", "HashingVectorizer(n_features=8)", "texts")
 add("Pipeline/texts", "make_pipeline(CountVectorizer(), TfidfTransformer(), LogisticRegression())", "hard texts")
 add("Pipeline/texts/forest", "make_pipeline(TfidfVectorizer(), RandomForestClassifier(5, random_state=0))", "hard texts")
