@@ -147,7 +147,7 @@ def string_split_v1(x: Array, delimiter: Array, *, skip_empty: bool = True) -> A
     chars = str(delimiter[()])
     rows = []
     for v in x.ravel():
-        parts = re.split("[" + re.escape(chars) + "]", str(v)) if chars else list(str(v))
+        parts = re.split("[" + re.escape(chars) + "]", str(v)) if chars and v else list(str(v))
         rows.append([p for p in parts if p or not skip_empty])
     return _sparse(rows)
 

@@ -153,12 +153,42 @@ def split(op: Builder, x: Value, separator: Value, *, maxsplit: int = -1) -> Any
         table, count = strings.words(op, row)
     else:
         raise Unsupported("a limited split at white space")
-    width = op.ReduceMax(op.Concat(count, ints([0]), axis=0), ints([0]), keepdims=1)
-    table = op.Slice(table, ints([0]), width, ints([1]))
-    column = op.Unsqueeze(op.Range(constant(0, I64), op.Squeeze(width, ints([0])), constant(1, I64)), ints([0]))
-    real = op.Less(column, op.Unsqueeze(count, ints([1])))
-    index = op.Transpose(op.NonZero(real), perm=[1, 0])
-    return index, op.GatherND(table, index), op.Concat(op.Shape(table, end=1), width, axis=0)
+    return _sparse(op, table, _real(op, table, count))
+
+
+@to_onnx("StringSplit")
+def split_v1(op: Builder, x: Value, delimiter: Value, *, skip_empty: bool = True) -> Any:
+    """Each of the characters is a delimiter."""
+    characters = "".join(dict.fromkeys(str(static(delimiter, "the delimiter").reshape(-1)[0])))
+    if not characters:
+        raise Unsupported("a split into characters")
+    row = op.Reshape(x, ints([-1]))
+    for c in characters[1:]:
+        row = strings.replaced(op, row, c, characters[0])
+    table, count = op.add("StringSplit", row, delimiter=characters[0], outputs=2)
+    real = _real(op, table, count)
+    if skip_empty:
+        real = op.And(real, op.Not(op.Equal(table, strings.text(""))))
+    return _sparse(op, table, real)
+
+
+def _real(op: Builder, table: Value, count: Value) -> Value:
+    """Which places of a table (texts, pieces) are pieces, if each text has so many."""
+    width = op.Squeeze(op.Shape(table, start=1, end=2), ints([0]))
+    column = op.Unsqueeze(op.Range(constant(0, I64), width, constant(1, I64)), ints([0]))
+    out: Value = op.Less(column, op.Unsqueeze(count, ints([1])))
+    return out
+
+
+def _sparse(op: Builder, table: Value, real: Value) -> Any:
+    """The pieces of a table as a sparse matrix: where each is, among those of its text, they themselves, the shape."""
+    number = cast(op, real, I64)
+    place = op.Sub(op.CumSum(number, constant(1, I64)), constant(1, I64))
+    at = op.Transpose(op.NonZero(real), perm=[1, 0])
+    row, nth = op.Slice(at, ints([0]), ints([1]), ints([1])), op.Unsqueeze(op.GatherND(place, at), ints([1]))
+    counts = op.Concat(op.ReduceSum(number, ints([1]), keepdims=0), ints([0]), axis=0)
+    most = op.ReduceMax(counts, ints([0]), keepdims=1)
+    return op.Concat(row, nth, axis=1), op.GatherND(table, at), op.Concat(op.Shape(table, end=1), most, axis=0)
 
 
 @to_onnx("RaggedTensorToTensor")
