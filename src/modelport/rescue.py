@@ -18,12 +18,14 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a file is (``written`` by what, in words) and what keeps today's library from opening it."""
+    """What a file is (``written`` by what, in words), what keeps today's library from opening it, and the suffix of
+    the form that it should have today."""
 
     file: str
     title: str
     written: str
     obstacles: tuple[str, ...]
+    suffix: str = ".onnx"
 
     def text(self) -> str:
         lines = [f"{printable(self.file)}: {self.title}, {self.written}"]
@@ -38,7 +40,8 @@ def diagnose(path: str | Path, limits: Limits = DEFAULT) -> Diagnosis:
     spec = registry.detect(path)
     look = {"sklearn": _pickle, "xgboost": _xgboost, "keras": _keras}.get(spec.name)
     written, obstacles = look(path, limits) if look is not None else ("of any version", ())
-    return Diagnosis(str(path), spec.title, written, tuple(obstacles))
+    old_booster = spec.name == "xgboost" and bool(obstacles) and written.startswith("the old")
+    return Diagnosis(str(path), spec.title, written, tuple(obstacles), ".ubj" if old_booster else ".onnx")
 
 
 def version_of(text: str) -> Version:

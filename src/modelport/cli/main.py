@@ -99,7 +99,8 @@ def parser() -> argparse.ArgumentParser:
 
     rescue = verb("rescue", "say what wrote an old file and what stands in the way of opening it, and write it anew")
     rescue.add_argument("source", metavar="FILE")
-    rescue.add_argument("target", metavar="DST", nargs="?", help="the modern form (default: FILE as .onnx)")
+    rescue.add_argument("target", metavar="DST", nargs="?",
+                        help="the modern form (default: FILE as .onnx, old files of XGBoost as .ubj)")
     rescue.add_argument("--force", action="store_true", help="overwrite DST")
     rescue.add_argument("--prove", action="store_true", help="prove it with the library itself, where it is installed")
     reading(rescue)

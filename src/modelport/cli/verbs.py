@@ -120,7 +120,7 @@ def rescue(options: Namespace) -> int:
     found = diagnose(source, limits)
     if not options.json:
         print(found.text(), flush=True)
-    target = Path(options.target) if options.target else source.with_suffix(".onnx")
+    target = Path(options.target) if options.target else source.with_suffix(found.suffix)
     progress = Progress()
     try:
         done = api.convert(source, target, force=options.force, limits=limits, progress=progress,

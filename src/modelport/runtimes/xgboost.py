@@ -1,6 +1,7 @@
 """XGBoost itself."""
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class XGBoost(Session):
             self._booster = xgboost.Booster({"nthread": threads})
             self._booster.load_model(bytearray(path.read_bytes()))
         except Exception as e:
-            raise RuntimeFailed(f"XGBoost {self.version} refuses the model: {' '.join(str(e).split())[:300]}") from None
+            raise RuntimeFailed(f"XGBoost {self.version} refuses the model: {_message(e)}") from None
         self._objective = next(iter(raw.outputs.values())).node.attrs["model"].objective  # type: ignore[union-attr]
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
         self.outputs = {k: v.type for k, v in format_xgboost.to_hub(raw).outputs.items()}
@@ -66,10 +67,16 @@ class XGBoost(Session):
                 made[name] = np.asarray(y).astype(type_.dtype)
             return made
         except Exception as e:
-            raise RuntimeFailed(f"XGBoost failed: {' '.join(str(e).split())[:300]}") from None
+            raise RuntimeFailed(f"XGBoost failed: {_message(e)}") from None
 
 
 def softmax(margins: Array) -> Array:
     """The softmax of (rows, classes)."""
     e = np.exp(margins - margins.max(1, keepdims=True))
     return np.asarray(e / e.sum(1, keepdims=True))
+
+
+def _message(e: Exception) -> str:
+    """What XGBoost says, without the place in its source and the stack behind it."""
+    text = " ".join(str(e).partition("Stack trace")[0].split())
+    return re.sub(r"^\[[\d:]+\] \S+: ", "", text)[:300] or type(e).__name__
