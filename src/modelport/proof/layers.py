@@ -19,7 +19,7 @@ from ..ir.types import is_float
 from ..runtimes import Session
 from . import compare as cmp
 from .inputs import Feed
-from .noise import NUDGES, nudged, smooth, unsettled
+from .noise import NUDGES, moves, nudged, smooth, unsettled
 from .precision import bounded, precision, step, stored
 from .sides import Runners, Side, attempt
 from .views import PREFIX, as_type, named, native
@@ -98,6 +98,7 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
 
     Raises :class:`RuntimeFailed` where that runtime shows no values in between."""
     hub = source.graph
+    feeds = [_fewer(f, hub) for f in feeds]
     view = native(source, list(named(hub)), runners)
     answers: dict[str, dict[str, Array] | ModelportError] = {}
 
@@ -130,15 +131,15 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
                 given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype)
         fed = {k: as_type(a, session.inputs[k]) for k, a in given.items() if k in session.inputs}
         made = session.run(fed)
-        shaken: list[dict[str, Array]] = []
+        noise: dict[str, Array] = {}
         rows += feed.rows
         for k in outs:
             got = made[PREFIX + k]
             want = values[k] if k.startswith(END) else values[k].astype(got.dtype)
             d = cmp.compare(want, got, bars[k])
             if not d.passed and bars[k].name == "float32" and want.shape == got.shape and steady:
-                shaken = shaken or [session.run(nudged(fed, f"{feed.name} {n}")) for n in range(NUDGES)]
-                out = unsettled(got, want, [s[PREFIX + k] for s in shaken])
+                noise = noise or _noise(session, fed, made, feed.name)
+                out = unsettled(got, want, noise[PREFIX + k])
                 d = cmp.compare(cmp.without(out, want), cmp.without(out, got), bars[k])
             if not d.passed and k in before and want.shape == got.shape:
                 if reals is None:
@@ -225,6 +226,35 @@ def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
     if share > bar.error:
         return cmp.Bar(bar.name, share, min(bar.sqnr, -20 * math.log10(share)))
     return replace(bar, floor=cmp.UNIT if bounded(value) else 0.0)
+
+
+ROOM = 1 << 30
+"""Bytes that the values of all layers may take for one feed; they are held some three times."""
+
+
+def _fewer(feed: Feed, graph: Graph) -> Feed:
+    """The feed with as many rows as there is room for the values of all layers; as it is where rows are not known to
+    be what a symbolic first axis counts."""
+    row = sum(math.prod(d if isinstance(d, int) else 1 for d in v.shape) * 4
+              for v in named(graph).values() if v.shape is not None)
+    shapes = [v.shape for v in graph.inputs.values()]
+    most = max(1, ROOM // max(1, row))
+    if feed.rows <= most or any(not s or isinstance(s[0], int) for s in shapes):
+        return feed
+    if {len(a) for a in feed.arrays.values()} != {feed.rows}:
+        return feed
+    return replace(feed, arrays={k: a[:most] for k, a in feed.arrays.items()}, rows=most)
+
+
+def _noise(session: Session, fed: dict[str, Array], made: dict[str, Array], seed: str) -> dict[str, Array]:
+    """How far each row of each layer's output moves when the layer's inputs move by their last bit; the outputs are
+    held one run at a time, as those of all layers together are large."""
+    noise: dict[str, Array] = {}
+    for n in range(NUDGES):
+        for k, other in session.run(nudged(fed, f"{seed} {n}")).items():
+            moved_by = moves(made[k], other)
+            noise[k] = np.maximum(noise[k], moved_by) if k in noise else moved_by
+    return noise
 
 
 _SUMS = frozenset({"ReduceMean", "ReduceSum", "GlobalAveragePool", "nhwc.GlobalAveragePool"})

@@ -48,13 +48,17 @@ def nudged(arrays: Mapping[str, Array], seed: str) -> dict[str, Array]:
             if a.dtype in (np.float32, np.float64) else a for k, a in arrays.items()}
 
 
-def unsettled(made: Array, other: Array, shaken: list[Array], layers: int = 1) -> Array:
+def moves(made: Array, other: Array) -> Array:
+    """How far ``other`` is from ``made``, row by row, as a share of the row's range; nothing where shapes differ."""
+    scale = np.maximum(cmp.ranges(made), cmp.TINY)
+    return cmp.row_errors(made, other, scale) if other.shape == made.shape else np.zeros(len(scale))
+
+
+def unsettled(made: Array, other: Array, noise: Array, layers: int = 1) -> Array:
     """Which rows rounding alone explains: those where ``other`` is no farther from ``made`` than eight times what
-    ``made`` itself moves by when its inputs move by their last bit (``shaken``).  Of several layers each one rounds, as
+    ``made`` itself moves by when its inputs move by their last bit (``noise``).  Of several layers each one rounds, as
     the inputs were made to: independent roundings add up as the root of their number."""
     scale = np.maximum(cmp.ranges(made), cmp.TINY)
-    moves = [cmp.row_errors(made, s, scale) for s in shaken if s.shape == made.shape]
-    noise = np.max(moves, 0) if moves else np.zeros(len(scale))
     return np.asarray(np.isfinite(noise) & (cmp.row_errors(made, other, scale) <= 8 * math.sqrt(layers) * noise))
 
 
@@ -103,9 +107,9 @@ class Exact:
         if exact is not None and exact.shape == source.shape:
             out = cmp.excused(source, target, exact, bar)
         if not cmp.compare(cmp.without(out, source), cmp.without(out, target), bar).passed:
-            shaken = [s[name] for s in self._moved(feed) if name in s]
+            shaken = [moves(source, s[name]) for s in self._moved(feed) if name in s]
             layers = sum(n.op.rpartition(".")[2] in _LAYERS for n in self.graph.walk())
-            out = out | unsettled(source, target, shaken, max(1, layers)) if shaken else out
+            out = out | unsettled(source, target, np.max(shaken, 0), max(1, layers)) if shaken else out
         if not out.any():
             return d
         rest = cmp.compare(cmp.without(out, source), cmp.without(out, target), bar)
