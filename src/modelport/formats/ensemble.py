@@ -144,6 +144,7 @@ def scores(op: Builder, x: Value, trees: Ensemble, wide: bool = False) -> Value:
     if trees.members or (f == F64):
         if trees.value.shape[1] > 1:
             return op.Add(_by_leaf(op, x, trees), base.astype(f)) if base.any() else _by_leaf(op, x, trees)
+        op.note("info", "ONNX Runtime 1.23 adds up the trees of TreeEnsemble wrongly at times; 1.31 does not")
         out = op.ml.TreeEnsemble(_as(op, x, wide), **_new(trees, F64 if wide else f), n_targets=trees.outputs,
                                  aggregate_function=1)
         return _like(op, op.Add(out, base.astype(out.dtype)) if base.any() else out, f)

@@ -202,6 +202,8 @@ def test_zeros_before_a_max_pool_survive_the_optimizer_of_onnx_runtime(tmp_path:
 def test_padding_of_a_max_pool_itself_stays_apart_from_zeros(tmp_path: Path, opset: int, dtype: str,
                                                              given: dict[str, Any]) -> None:
     """Minus infinity it is, after zeros as well; rounding up has no other word, and sizes may not be known."""
+    if dtype == "int8" and onnxruntime.__version__.startswith("1.23"):
+        pytest.skip("ONNX Runtime 1.23 has no Max of int8")
     kind = np.dtype(dtype)
     feeds = {"x": (-1 - RNG.integers(0, 9, (1, 2, 7, 6))).astype(kind)}
     x = Value(Type(kind, (1, 2, "h", "w")), "x")
