@@ -144,7 +144,6 @@ def scores(op: Builder, x: Value, trees: Ensemble, wide: bool = False) -> Value:
     if trees.members or (f == F64):
         if trees.value.shape[1] > 1:
             return op.Add(_by_leaf(op, x, trees), base.astype(f)) if base.any() else _by_leaf(op, x, trees)
-        op.note("info", "ONNX Runtime 1.23 adds up the trees of TreeEnsemble wrongly at times; 1.31 does not")
         out = op.ml.TreeEnsemble(_as(op, x, wide), **_new(trees, F64 if wide else f), n_targets=trees.outputs,
                                  aggregate_function=1)
         return _like(op, op.Add(out, base.astype(out.dtype)) if base.any() else out, f)
@@ -315,6 +314,8 @@ def _new(trees: Ensemble, f: Any) -> dict[str, Any]:
     inner, leaf = np.flatnonzero(~trees.leaves), np.flatnonzero(trees.leaves)
     number = np.empty(len(trees.left), np.int64)
     number[inner], number[leaf] = np.arange(len(inner)), np.arange(len(leaf))
+    leaf = leaf[_turned(trees, number)]
+    number[leaf] = np.arange(len(leaf))
     sizes = np.diff([*trees.roots, len(trees.left)])
     tree = np.repeat(np.arange(len(trees.roots)), sizes)
     modes = np.full(len(inner), trees.mode, np.uint8)
@@ -340,6 +341,19 @@ def _new(trees: Ensemble, f: Any) -> dict[str, Any]:
     if sets:
         made["membership_values"] = Tensor(np.concatenate(sets))
     return made
+
+
+def _turned(trees: Ensemble, number: Array) -> Array:
+    """An order of the leaves in which no root has a leaf and a node of the same number below it: ONNX Runtime up to
+    1.23 takes such a root for a leaf (its issue 24679).  A tree spoils one rotation at most, and has two leaves."""
+    below_root = np.stack([trees.left[trees.roots], trees.right[trees.roots]], 1)
+    is_leaf = trees.leaves[below_root]
+    mixed = is_leaf.sum(1) == 1
+    at, is_leaf = number[below_root[mixed]], is_leaf[mixed]
+    count = int(trees.leaves.sum())
+    spoilt = np.unique((at[~is_leaf] - at[is_leaf]) % max(count, 1))
+    shift = int(np.setdiff1d(np.arange(len(spoilt) + 1), spoilt)[0])
+    return (np.arange(count) - shift) % max(count, 1)
 
 
 def evaluate(x: Array, trees: Ensemble) -> Array:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from modelport.formats import onnx as format_onnx
@@ -37,8 +36,6 @@ def difference(want: Any, got: Any) -> str:
     return "" if error <= bar else f"by {error:.2g} of range"
 
 
-@pytest.mark.skipif(onnxruntime.__version__.startswith("1.23"),
-                    reason="ONNX Runtime 1.23 adds up the trees of TreeEnsemble wrongly at times")
 @pytest.mark.parametrize("environment", sorted(p.name.partition(".")[0] for p in OLD.glob("*.tar.xz")))
 def test_old_files_answer_as_they_did(environment: str, tmp_path: Path) -> None:
     found, wrong, read = files(environment), {}, 0

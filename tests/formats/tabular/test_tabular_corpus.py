@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 import modelport
@@ -110,8 +109,6 @@ def test_xgboost_answers_as_recorded(name: str, what: str, tmp_path: Path) -> No
 def test_boosters_answer_as_recorded(model: str, data: str, wanted: str, base: int, fill: float,
                                      outputs: tuple[str, ...], tmp_path: Path) -> None:
     path = CORPUS / model.format("dmitryikh__leaves/testdata")
-    if onnxruntime.__version__.startswith("1.23") and ("kddcup" in model or "multiclass" in model):
-        pytest.skip("ONNX Runtime 1.23 adds up the trees of TreeEnsemble wrongly at times")
     width = modelport.load(path).graph.inputs["X"].shape[1]  # type: ignore[index]
     assert isinstance(width, int)
     if data.endswith(".tsv"):
@@ -125,8 +122,6 @@ def test_boosters_answer_as_recorded(model: str, data: str, wanted: str, base: i
     assert np.abs(got - want.reshape(len(x), -1)).max() <= 1e-6 * max(1.0, np.abs(want).max())
 
 
-@pytest.mark.skipif(onnxruntime.__version__.startswith("1.23"),
-                    reason="ONNX Runtime 1.23 adds up the trees of TreeEnsemble wrongly at times")
 @pytest.mark.parametrize("name", ["genlin_fmtp_poisson_Frequency.model", "lgmulticlass.model"])
 def test_boosters_reach_phones(name: str, tmp_path: Path) -> None:
     """Sets of categories and comparisons of doubles, in builtin operators."""

@@ -3,6 +3,7 @@ from . import (
     activation,
     control,
     conv,
+    cudnn,
     detection,
     image,
     index,
@@ -22,5 +23,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "detection", "image", "index", "integer", "math", "matmul", "norm", "pool",
+__all__ = ["activation", "control", "conv", "cudnn", "detection", "image", "index", "integer", "math", "matmul", "norm", "pool",
            "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
