@@ -12,7 +12,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ..estimator import Estimator
-from ..methods import Table, like, matrix, sigmoid
+from ..methods import Table, cosine, like, matrix, sigmoid
 
 
 def log1p(op: Builder, x: Value) -> Value:
@@ -95,7 +95,7 @@ UNARY: dict[str, Function] = {
     "reciprocal": lambda op, x: op.Reciprocal(x), "sign": lambda op, x: op.Sign(x),
     "floor": lambda op, x: op.Floor(x), "ceil": lambda op, x: op.Ceil(x), "rint": lambda op, x: op.Round(x),
     "trunc": lambda op, x: op.Mul(op.Sign(x), op.Floor(op.Abs(x))), "sin": lambda op, x: op.Sin(x),
-    "cos": lambda op, x: op.Cos(x), "tan": lambda op, x: op.Div(op.Sin(x), op.Cos(x)),
+    "cos": cosine, "tan": lambda op, x: op.Div(op.Sin(x), op.Cos(x)),
     "deg2rad": lambda op, x: op.Mul(x, like(x, pi / 180)), "radians": lambda op, x: op.Mul(x, like(x, pi / 180)),
     "rad2deg": lambda op, x: op.Mul(x, like(x, 180 / pi)), "degrees": lambda op, x: op.Mul(x, like(x, 180 / pi)),
     "isnan": lambda op, x: op.IsNaN(x), "isfinite": lambda op, x: op.Not(op.Or(op.IsNaN(x), op.IsInf(x))),

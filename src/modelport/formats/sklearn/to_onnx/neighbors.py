@@ -342,7 +342,7 @@ def kernel_density(op: Builder, x: Any, e: Estimator) -> Value:
     elif kind == "linear":
         y = op.Where(near, op.Log(op.Sub(like(x, 1), r)), none)
     elif kind == "cosine":
-        y = op.Where(near, op.Log(op.Cos(op.Mul(r, like(x, pi / 2)))), none)
+        y = op.Where(near, op.Log(op.Sin(op.Mul(op.Sub(like(x, 1), r), like(x, pi / 2)))), none)
     else:
         raise Unsupported(f"{e.path}: kernel={kind!r}")
     if weights is not None:

@@ -15,7 +15,7 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import Type
 from ..estimator import Estimator, text
-from ..methods import ints, like, matrix, method, sigmoid
+from ..methods import cosine, ints, like, matrix, method, sigmoid
 from .common import kernel, matmul, sign_label
 from .neighbors import nearest, rows64
 
@@ -162,7 +162,7 @@ def sampled(op: Builder, x: Any, e: Estimator) -> Value:
     if e.name == "SkewedChi2Sampler":
         x = op.Log(op.Add(x, like(x, float(e["skewedness"]))))
     angle = op.Add(matmul(op, x, e.array("random_weights_")), like(x, e.array("random_offset_")))
-    out: Value = op.Mul(op.Cos(angle), like(x, np.sqrt(2 / int(e["n_components"]))))
+    out: Value = op.Mul(cosine(op, angle), like(x, np.sqrt(2 / int(e["n_components"]))))
     return out
 
 
@@ -185,7 +185,7 @@ def additive(op: Builder, x: Any, e: Estimator) -> Value:
     for j in range(1, steps):
         factor = op.Sqrt(op.Mul(some, like(x, 2 * interval / np.cosh(np.pi * j * interval))))
         turned = op.Mul(angle, like(x, j))
-        made += [kept(op.Mul(factor, op.Cos(turned))), kept(op.Mul(factor, op.Sin(turned)))]
+        made += [kept(op.Mul(factor, cosine(op, turned))), kept(op.Mul(factor, op.Sin(turned)))]
     out: Value = op.Concat(*made, axis=1) if len(made) > 1 else made[0]
     return out
 
