@@ -23,5 +23,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "cudnn", "detection", "image", "index", "integer", "math", "matmul", "norm", "pool",
-           "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+__all__ = ["activation", "control", "conv", "cudnn", "detection", "image", "index", "integer", "math", "matmul", "norm",
+           "pool", "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
