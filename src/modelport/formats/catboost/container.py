@@ -9,7 +9,7 @@ import numpy as np
 from ...codecs.limits import DEFAULT, Limits
 from ...errors import Unsupported, UnsupportedModel, UsageError, printable
 from ...ir.graph import Graph, Node, Value
-from ...ir.types import Type
+from ...ir.types import STRING, Type
 from .model import MAGIC, Model, parse
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
@@ -34,7 +34,7 @@ def read(path: Path, limits: Limits = DEFAULT, *, outputs: Sequence[str] = ()) -
 
 
 def graph(model: Model, wanted: Sequence[str] = ()) -> Graph:
-    x = Value(Type(F32, ("batch", model.features)), "X")
+    inputs = _inputs(model)
     for name in wanted:
         if name not in OUTPUTS:
             raise UsageError(f"a model of CatBoost has no output '{printable(name)}'",
@@ -42,8 +42,19 @@ def graph(model: Model, wanted: Sequence[str] = ()) -> Graph:
     names = [OUTPUTS[n] for n in wanted] or (["label", "probabilities"] if model.is_classifier else ["prediction"])
     types = [Type(I64 if n == "label" else F64, None) for n in names]
     attrs = {"model": model, "options": {"outputs": tuple(wanted)} if wanted else {}}
-    node = Node("catboost.CatBoost", [x], attrs, types, names, "model")
+    node = Node("catboost.CatBoost", list(inputs.values()), attrs, types, names, "model")
     meta = {"catboost:loss": model.loss}
     if any(model.names):
         meta["catboost:columns"] = ", ".join(printable(n, 60) for n in model.names[:1000])
-    return Graph({"X": x}, dict(zip(names, node.outputs, strict=True)), "model", meta)
+    return Graph(inputs, dict(zip(names, node.outputs, strict=True)), "model", meta)
+
+
+def _inputs(model: Model) -> dict[str, Value]:
+    """One matrix; where some features are texts, one column for each feature."""
+    if not model.texts:
+        return {"X": Value(Type(F32, ("batch", model.features)), "X")}
+    names = [n or f"x{k}" for k, n in enumerate(model.names)]
+    if len(set(names)) < len(names):
+        names = [f"x{k}" for k in range(len(names))]
+    return {n: Value(Type(STRING if k in model.texts else I64 if k in model.whole else F32, ("batch", 1)), n)
+            for k, n in enumerate(names)}

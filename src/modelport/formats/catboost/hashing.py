@@ -4,48 +4,73 @@ Source: util/digest/city.cpp and catboost/libs/cat_feature of CatBoost."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
-K0, K2, K3 = 0xc3a5c85c97cb3127, 0x9ae16a3b2f90404f, 0xc949d7c7509e6557
-_MUL, _ALL = 0x9ddfea08eb382d69, (1 << 64) - 1
-WHOLE = range(-1000, 10001)
-"""The whole numbers that are looked for behind hashes."""
+import numpy as np
 
+from ...ir.tensor import Array
 
-def _mixed(u: int, v: int) -> int:
-    a = (u ^ v) * _MUL & _ALL
-    a ^= a >> 47
-    b = (v ^ a) * _MUL & _ALL
-    b ^= b >> 47
-    return b * _MUL & _ALL
+K0, K2, K3 = (np.uint64(k) for k in (0xc3a5c85c97cb3127, 0x9ae16a3b2f90404f, 0xc949d7c7509e6557))
+_MUL = np.uint64(0x9ddfea08eb382d69)
+FEW, MANY = range(-1000, 10001), range(-100_000, 1_000_001)
+"""The whole numbers that are looked for behind hashes: first, and where those are not enough."""
 
 
-def short(text: bytes) -> int:
-    """The hash of at most 16 bytes, as the signed number that files hold."""
-    n = len(text)
-    if n > 8:
-        a, b = int.from_bytes(text[:8], "little"), int.from_bytes(text[-8:], "little")
-        turned = (b + n) & _ALL
-        turned = (turned >> n | turned << (64 - n)) & _ALL
-        made = _mixed(a, turned) ^ b
-    elif n >= 4:
-        made = _mixed((n + (int.from_bytes(text[:4], "little") << 3)) & _ALL, int.from_bytes(text[-4:], "little"))
-    elif n:
-        y, z = text[0] + (text[n >> 1] << 8), n + (text[-1] << 2)
-        mixed = (y * K2 & _ALL) ^ (z * K3 & _ALL)
-        made = (mixed ^ mixed >> 47) * K2 & _ALL
-    else:
-        made = K2
-    low = made & 0xffffffff
-    return low - (1 << 32) if low >> 31 else low
+def _mixed(u: Array, v: Array) -> Array:
+    a = (u ^ v) * _MUL
+    a ^= a >> np.uint64(47)
+    b = (v ^ a) * _MUL
+    b ^= b >> np.uint64(47)
+    return b * _MUL
 
 
-def whole_numbers(hashes: Iterable[int]) -> dict[int, int] | None:
-    """The whole number behind each hash, or ``None`` if one is of something else, or of two numbers."""
-    wanted, found = set(hashes), dict[int, int]()
-    for k in WHOLE:
-        h = short(str(k).encode())
-        if h in wanted:
-            if h in found:
-                return None
-            found[h] = k
-    return found if found.keys() == wanted else None
+def hashes(texts: Array) -> Array:
+    """The hash of each text of at most 16 bytes (an array of the kind S), as the signed number that files hold."""
+    texts = np.ascontiguousarray(texts, "S16")
+    raw = texts.view(np.uint8).reshape(-1, 16)
+    size = np.char.str_len(texts)
+    made = np.full(len(texts), K2, np.uint64)
+    for n in np.unique(size[size > 0]).tolist():
+        at = np.flatnonzero(size == n)
+        own = raw[at, :n]
+
+        def word(start: int, count: int, own: Array = own) -> Array:
+            padded = np.zeros((len(own), 8), np.uint8)
+            padded[:, :count] = own[:, start:start + count]
+            return padded.view("<u8")[:, 0].astype(np.uint64)
+        if n > 8:
+            a, b = word(0, 8), word(n - 8, 8)
+            turned = b + np.uint64(n)
+            turned = turned >> np.uint64(n) | turned << np.uint64(64 - n)
+            made[at] = _mixed(a, turned) ^ b
+        elif n >= 4:
+            made[at] = _mixed(np.uint64(n) + (word(0, 4) << np.uint64(3)), word(n - 4, 4))
+        else:
+            wide = own.astype(np.uint64)
+            y = wide[:, 0] + (wide[:, n >> 1] << np.uint64(8))
+            z = np.uint64(n) + (wide[:, -1] << np.uint64(2))
+            mixed = (y * K2) ^ (z * K3)
+            made[at] = (mixed ^ mixed >> np.uint64(47)) * K2
+    return made.astype(np.uint32).view(np.int32).astype(np.int64)
+
+
+@cache
+def few() -> dict[int, list[int]]:
+    """What is behind each hash of a whole number of ``FEW``."""
+    return _behind(np.arange(FEW.start, FEW.stop), None)
+
+
+def many(wanted: Iterable[int]) -> dict[int, list[int]]:
+    """What is behind these hashes among the whole numbers of ``MANY``."""
+    return _behind(np.arange(MANY.start, MANY.stop), np.array(list(wanted), np.int64))
+
+
+def _behind(numbers: Array, wanted: Array | None) -> dict[int, list[int]]:
+    made = hashes(numbers.astype("S16"))
+    if wanted is not None:
+        at = np.flatnonzero(np.isin(made, wanted))
+        made, numbers = made[at], numbers[at]
+    found: dict[int, list[int]] = {}
+    for number, h in zip(numbers.tolist(), made.tolist(), strict=True):
+        found.setdefault(h, []).append(number)
+    return found

@@ -4,8 +4,8 @@ Sources: catboost/libs/model (flatbuffers/model.fbs, features.fbs, model_export/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,8 @@ from ...errors import CorruptFile, Unsupported, printable
 from ...ir.tensor import Array
 from .. import ensemble
 from ..ensemble import LEQ, Ensemble
-from .hashing import whole_numbers
+from . import ctr, hashing
+from .ctr import Ctr, Lookup, Question
 
 MAGIC = b"CBM1"
 BINARY = ("Logloss", "CrossEntropy")
@@ -28,33 +29,27 @@ DEEPEST = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """A question: is a feature above ``border`` (``missing`` says what NaN is), or one of the category ``value``?"""
-
-    feature: int
-    border: float = 0.0
-    missing: bool = False
-    value: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Model:
-    """``trees`` give the raw scores, scale and bias included; ``whole`` are the features that are categories, which
-    are whole numbers here."""
+    """``trees`` give the raw scores, scale and bias included, of ``features`` and, behind them, the columns of
+    ``lookups``.
+
+    ``whole`` are the features that are categories, which are whole numbers here; ``texts`` those that are texts, with
+    the texts, whose positions stand for them as numbers (-1: none of them); ``numbers`` tells what is behind the
+    hashes of each of these features."""
 
     loss: str
     trees: Ensemble
     names: Sequence[str]
     labels: Sequence[Any]
+    features: int
     whole: Sequence[int] = ()
+    texts: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    lookups: Sequence[Lookup] = ()
+    numbers: Mapping[int, Mapping[int, Sequence[int]]] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:
         return self.trees.outputs
-
-    @property
-    def features(self) -> int:
-        return self.trees.features
 
     @property
     def is_classifier(self) -> bool:
@@ -83,16 +78,23 @@ def from_binary(data: bytes, limits: Limits = DEFAULT) -> Model:
     t = core["ModelTrees"]
     if t is None:
         raise CorruptFile("a CatBoost model without trees")
-    _refuse(ctr=t.count("CtrFeatures"), text=t.count("TextFeatures"), estimated=t.count("EstimatedFeatures"),
+    _refuse(text=t.count("TextFeatures"), estimated=t.count("EstimatedFeatures"),
             embedding=t.count("EmbeddingFeatures"))
     info = {i["Key"]: i["Value"] for i in core["InfoMap"] or ()}
     floats, one_hot, categories = t["FloatFeatures"] or [], t["OneHotFeatures"] or [], t["CatFeatures"] or []
     flat = {c["Index"]: c["FlatIndex"] for c in categories}
-    splits = [Split(f["FlatIndex"], float(b), f["NanValueTreatment"] == "AsTrue")
+    as_true = {f["Index"]: (f["FlatIndex"], f["NanValueTreatment"] == "AsTrue") for f in floats}
+    splits = [Question(f["FlatIndex"], float(b), f["NanValueTreatment"] == "AsTrue")
               for f in floats for b in (f["Borders"] if f["Borders"] is not None else ())]
-    splits += [Split(flat[f["Index"]], value=int(v))
+    splits += [Question(flat[f["Index"]], value=int(v))
                for f in one_hot for v in (f["Values"] if f["Values"] is not None else ())]
     names = {f["FlatIndex"]: f["FeatureId"] or "" for f in [*floats, *categories]}
+    ctrs: list[Ctr] = []
+    if t.count("CtrFeatures"):
+        if list(core["ModelPartIds"] or ()) != ["static_provider_v1"]:
+            raise Unsupported("statistics of categories (CTR) that the file does not hold")
+        ctrs = ctr.binary(t["CtrFeatures"], ctr.parts(memoryview(data)[8 + size:], limits), flat, as_true)
+        splits += _asked(ctrs, names)
     dimension = max(1, t["ApproxDimension"])
     which, sizes, leaves = (_array(t, k) for k in ("TreeSplits", "TreeSizes", "LeafValues"))
     if len(which) and not 0 <= which.min() <= which.max() < max(len(splits), 1):
@@ -111,7 +113,13 @@ def from_binary(data: bytes, limits: Limits = DEFAULT) -> Model:
             made.append(_oblivious([splits[k] for k in own], leaves[at:], dimension))
             at += dimension << len(own)
     bias = t["MultiBias"] if t.count("MultiBias") else np.full(dimension, t["Bias"])
-    return _model(made, t["Scale"], bias, names, info, dimension)
+    return _model(made, t["Scale"], bias, names, info, dimension, ctrs, set(flat.values()))
+
+
+def _asked(ctrs: Sequence[Ctr], names: Mapping[int, str]) -> list[Question]:
+    """The questions about statistics, which are features behind all others."""
+    start = max(names, default=-1) + 1
+    return [Question(start + k, float(b)) for k, c in enumerate(ctrs) for b in c.borders]
 
 
 def _array(t: Table, name: str) -> Array:
@@ -121,15 +129,13 @@ def _array(t: Table, name: str) -> Array:
 
 
 def _refuse(**kinds: int) -> None:
-    what = {"ctr": "categories that are counted (CTR)", "text": "text features", "embedding": "embeddings",
-            "estimated": "features estimated from text"}
+    what = {"text": "text features", "embedding": "embeddings", "estimated": "features estimated from text"}
     for kind, count in kinds.items():
         if count:
-            raise Unsupported(f"{what[kind]}, which CatBoost alone computes; train with one_hot_max_size above the "
-                              "number of categories, or without these features")
+            raise Unsupported(f"{what[kind]}, which CatBoost alone computes; train without these features")
 
 
-def _oblivious(splits: Sequence[Split], values: Array, dimension: int) -> Ensemble:
+def _oblivious(splits: Sequence[Question], values: Array, dimension: int) -> Ensemble:
     """A tree whose levels each ask one question: the answers are the bits of the leaf's number, the first the last."""
     depth = len(splits)
     if depth > DEEPEST or len(values) < dimension << depth:
@@ -146,7 +152,7 @@ def _oblivious(splits: Sequence[Split], values: Array, dimension: int) -> Ensemb
                                                                                        value]))
 
 
-def _walked(which: Array, steps: Array, leaf: Array, splits: Sequence[Split], values: Array,
+def _walked(which: Array, steps: Array, leaf: Array, splits: Sequence[Question], values: Array,
             dimension: int) -> Ensemble:
     """A tree of steps: each node says how far behind it the next one is; where it says zero, the node ends the walk."""
     count = len(which)
@@ -173,7 +179,7 @@ def _walked(which: Array, steps: Array, leaf: Array, splits: Sequence[Split], va
     return _ensemble(chosen, moved[0], moved[1], np.where(is_leaf[:, None], table, 0)[order])
 
 
-def _ensemble(splits: Sequence[Split], left: Array, right: Array, value: Array) -> Ensemble:
+def _ensemble(splits: Sequence[Question], left: Array, right: Array, value: Array) -> Ensemble:
     """Inner nodes with their questions first, then leaves; a row that answers yes goes right."""
     count = len(left)
 
@@ -194,20 +200,27 @@ def _ensemble(splits: Sequence[Split], left: Array, right: Array, value: Array) 
 def from_json(document: Mapping[str, Any]) -> Model:
     """A model of ``save_model(format="json")``."""
     features = document["features_info"]
-    _refuse(ctr=len(document.get("ctr_data") or ()) or len(features.get("ctrs") or ()),
-            text=len(features.get("text_features") or ()), embedding=len(features.get("embedding_features") or ()))
+    _refuse(text=len(features.get("text_features") or ()), embedding=len(features.get("embedding_features") or ()))
     floats, categories = features.get("float_features") or [], features.get("categorical_features") or []
-    as_true = {f["feature_index"]: f.get("nan_value_treatment") == "AsTrue" for f in floats}
-    flat = {f["feature_index"]: f["flat_feature_index"] for f in floats}
+    as_true = {f["feature_index"]: (f["flat_feature_index"], f.get("nan_value_treatment") == "AsTrue") for f in floats}
     flat_of = {f["feature_index"]: f["flat_feature_index"] for f in categories}
     names = {f["flat_feature_index"]: str(f.get("feature_id") or "") for f in [*floats, *categories]}
+    described = features.get("ctrs") or []
+    ctrs = ctr.from_json(described, document.get("ctr_data") or {}, flat_of, as_true)
+    before = sum(len(f.get("borders") or ()) for f in floats) + sum(len(f.get("values") or ()) for f in categories)
+    asked = _asked(ctrs, names)
 
-    def split(s: Mapping[str, Any]) -> Split:
+    def split(s: Mapping[str, Any]) -> Question:
         if s["split_type"] == "FloatFeature":
-            k = s["float_feature_index"]
-            return Split(flat[k], float(np.float32(s["border"])), as_true[k])
+            feature, missing = as_true[s["float_feature_index"]]
+            return Question(feature, float(np.float32(s["border"])), missing)
+        if s["split_type"] == "OnlineCtr":
+            at = s["split_index"] - before
+            if not 0 <= at < len(asked) or asked[at].border != float(np.float32(s["border"])):
+                raise CorruptFile("a CatBoost model with a question about a statistic that is not there")
+            return asked[at]
         if s["split_type"] == "OneHotFeature":
-            return Split(flat_of[s["cat_feature_index"]], value=int(s["value"]))
+            return Question(flat_of[s["cat_feature_index"]], value=int(s["value"]))
         raise Unsupported(f"splits of the type '{printable(s['split_type'], 40)}'")
     scale, bias = document.get("scale_and_bias", [1, [0]])
     bias = np.atleast_1d(np.asarray(bias, np.float64))
@@ -221,11 +234,15 @@ def from_json(document: Mapping[str, Any]) -> Model:
         made.append(_nested(tree, split))
         dimension = made[-1].outputs
     info = {k: v if isinstance(v, str) else json.dumps(v) for k, v in document.get("model_info", {}).items()}
-    return _model(made, float(scale), bias, names, info, max(dimension, 1))
+    texts: dict[int, list[str]] = {}
+    for entry in features.get("cat_features_hash") or ():
+        h = int(entry["hash"])
+        texts.setdefault(h - (1 << 32) if h >> 31 else h, []).append(str(entry["value"]))
+    return _model(made, float(scale), bias, names, info, max(dimension, 1), ctrs, set(flat_of.values()), texts)
 
 
 def _nested(root: Mapping[str, Any], split: Any) -> Ensemble:
-    inner: list[Split] = []
+    inner: list[Question] = []
     leaves: list[Array] = []
     links: list[tuple[int, int, int]] = []
     stack: list[tuple[Mapping[str, Any], int, int]] = [(root, -1, 0)]
@@ -250,31 +267,74 @@ def _nested(root: Mapping[str, Any], split: Any) -> Ensemble:
 
 
 def _model(trees: Sequence[Ensemble], scale: float, bias: Array, names: Mapping[int, str], info: Mapping[str, str],
-           dimension: int) -> Model:
+           dimension: int, ctrs: Sequence[Ctr], categories: Set[int],
+           texts: Mapping[int, list[str]] | None = None) -> Model:
     features = max(names, default=-1) + 1
     if not trees:
         raise Unsupported("a model without trees")
     if any(t.outputs != dimension for t in trees) or len(bias) not in (1, dimension) or features > 1 << 24:
         raise CorruptFile("a CatBoost model whose leaves do not fit its outputs")
-    whole = ensemble.joined([replace(t, features=features) for t in trees]).checked()
+    whole = ensemble.joined([replace(t, features=features + len(ctrs)) for t in trees]).checked()
     value = whole.value * scale if scale != 1 else whole.value
     made = replace(whole, value=value, base=np.broadcast_to(bias, (dimension,)).astype(np.float64))
-    made, categories = _numbers(made)
+    known = _known(made, ctrs, categories, texts)
+    numbers = known.numbers
+    made = replace(made, members={k: np.array([n for h in m for n in numbers[int(made.feature[k])][int(h)]])
+                                  for k, m in made.members.items()})
+    if ctrs:
+        column = np.concatenate([np.arange(features), features + np.array(known.columns)])
+        made = replace(made, feature=column[made.feature])
     parameters = json.loads(info.get("params", "{}"))
     loss = str((parameters.get("loss_function") or {}).get("type", ""))
     classes = json.loads(info.get("class_params", "{}") or "{}") or {}
     labels = list(classes.get("class_names") or classes.get("class_to_label") or ())
-    return Model(loss, made, [names.get(k) or "" for k in range(features)], labels, categories)
+    return Model(loss, made, [names.get(k) or "" for k in range(features)], labels, features,
+                 sorted(numbers.keys() - known.texts.keys()), known.texts, known.lookups, numbers)
 
 
-def _numbers(trees: Ensemble) -> tuple[Ensemble, list[int]]:
-    """Hashes of categories as the whole numbers behind them."""
-    if not trees.members:
-        return trees, []
-    features = sorted({int(trees.feature[k]) for k in trees.members})
-    hashes = {int(v) for m in trees.members.values() for v in m}
-    known = whole_numbers(hashes)
-    if known is None:
-        raise Unsupported("categories that are texts: the file holds their hashes only, and ONNX has no such hash; "
-                          "train with categories that are whole numbers")
-    return replace(trees, members={k: np.array([known[int(v)] for v in m]) for k, m in trees.members.items()}), features
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of categories, as in :class:`Model`; ``columns``: the place of each statistic."""
+
+    numbers: Mapping[int, Mapping[int, Sequence[int]]]
+    texts: Mapping[int, Sequence[str]]
+    lookups: Sequence[Lookup]
+    columns: Sequence[int]
+
+
+def _known(trees: Ensemble, ctrs: Sequence[Ctr], categories: Set[int],
+           texts: Mapping[int, list[str]] | None) -> _Known:
+    """The texts or whole numbers behind the hashes of categories."""
+    told = ctr.told(ctrs)
+    used = {f: set(hashes) for f, hashes in told.items()}
+    asked = [(int(trees.feature[k]), int(h)) for k, m in trees.members.items() for h in m]
+    for feature, h in [*asked, *((q.feature, q.value) for c in ctrs for q in c.of.questions if q.value is not None)]:
+        used.setdefault(feature, set()).add(h)
+    if any(f not in categories for f in used):
+        raise CorruptFile("a CatBoost model that asks for the category of a number")
+    hashes = set().union(*used.values())
+    if not hashes and not ctrs:
+        return _Known({}, {}, (), ())
+    behind: Mapping[int, Sequence[Any]] = texts or hashing.few()
+    if not texts and hashes - behind.keys():
+        behind = hashing.many(hashes)
+    if hashes - behind.keys():
+        raise Unsupported(ctr.UNKNOWN)
+    lookups, columns = ctr.lookups(ctrs, {f: np.array(sorted(h), np.int64) for f, h in told.items()},
+                                   np.array(sorted(behind), np.int64))
+    for found in lookups:
+        for feature, place in found.categories:
+            used.setdefault(feature, set()).update(place)
+    if not texts:
+        return _Known({f: {h: behind[h] for h in own} for f, own in used.items()}, {}, lookups, columns)
+    words = {f: sorted(w for h in own for w in behind[h]) for f, own in used.items()}
+    whole = {f for f, own in words.items() if all(_is_whole(w) for w in own)}
+    code = {f: {w: int(w) if f in whole else k for k, w in enumerate(own)} for f, own in words.items()}
+    numbers = {f: {h: [code[f][w] for w in behind[h]] for h in own} for f, own in used.items()}
+    named = {f: words.get(f, []) for f in sorted(categories - whole)} if len(whole) < len(used) else {}
+    return _Known(numbers, named, lookups, columns)
+
+
+def _is_whole(text: str) -> bool:
+    return text.lstrip("-").isascii() and text.lstrip("-").isdigit() and str(int(text)) == text and \
+        abs(int(text)) <= 1 << 24

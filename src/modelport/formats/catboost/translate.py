@@ -3,7 +3,7 @@
 Source: catboost/libs/eval_result, catboost/python-package/catboost/core.py (predict)."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ...hub.infer import builder
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .. import ensemble
+from .ctr import Lookup
 from .model import BINARY, LABELS, SEVERAL, Model
 
 IDENTITY = ("RMSE", "MAE", "Quantile", "MultiQuantile", "MAPE", "Lq", "Huber", "Expectile", "MultiRMSE", "LogCosh",
@@ -26,13 +27,17 @@ def to_hub(raw: Graph) -> Graph:
     node = next(iter(raw.outputs.values())).node
     assert node is not None
     op = builder().at(node)
-    x = Value(raw.inputs["X"].type, "X")
+    inputs = {k: Value(v.type, k) for k, v in raw.inputs.items()}
+    model: Model = node.attrs["model"]
     try:
-        outputs = results(op, x, node.attrs["model"], list(raw.outputs))
+        outputs = results(op, rows(op, list(inputs.values()), model), model, list(raw.outputs))
     except Unsupported as e:
         e.node = e.node or node
         raise UnsupportedModel([e], "ONNX") from None
-    return Graph({"X": x}, outputs, raw.name, raw.meta).noted(*op.notes)
+    if model.numbers:
+        op.note("info", "a category that the file does not know counts as such; CatBoost, which knows hashes of 32 bits "
+                "only, takes one in four billion of these for a known one")
+    return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
 
 
 def results(op: Builder, x: Value, model: Model, wanted: Sequence[str]) -> dict[str, Value]:
@@ -46,9 +51,66 @@ def results(op: Builder, x: Value, model: Model, wanted: Sequence[str]) -> dict[
     return {k: made[k] for k in wanted}
 
 
+def rows(op: Builder, columns: Sequence[Value], model: Model) -> Value:
+    """(rows, features) of one matrix, or of one column for each feature; texts become their numbers."""
+    if len(columns) == 1 and not model.texts:
+        return columns[0]
+    made = []
+    for k, c in enumerate(columns):
+        if k in model.texts:
+            words = list(model.texts[k])
+            c = op.ml.LabelEncoder(c, keys_strings=words or [""], values_int64s=list(range(len(words))) or [-1],
+                                   default_int64=-1)
+        made.append(op.Cast(c, to=1))
+    return op.Concat(*made, axis=1) if len(made) > 1 else made[0]
+
+
 def scores(op: Builder, x: Value, model: Model) -> Value:
-    """(rows, outputs) in float64; what is a category is cut to a whole number, as CatBoost's own text of it is."""
-    return ensemble.scores(op, op.Cast(op.Cast(x, to=1), to=11), model.trees)
+    """(rows, outputs) in float64."""
+    wide = op.Cast(op.Cast(x, to=1), to=11)
+    if model.lookups:
+        wide = op.Concat(wide, *(statistics(op, wide, found, model) for found in model.lookups), axis=1)
+    return ensemble.scores(op, wide, model.trees)
+
+
+_NONE = 1 << 53
+"""A whole number that is no category."""
+
+
+def statistics(op: Builder, x: Value, found: Lookup, model: Model) -> Value:
+    """(rows, statistics) of one combination."""
+    def column(feature: int) -> Value:
+        return op.Slice(x, np.array([feature]), np.array([feature + 1]), np.array([1]))
+    digits: list[Value] = []
+    for feature, place in found.categories:
+        v = column(feature)
+        whole = op.And(op.Less(op.Abs(v), np.float64(_NONE)), op.Equal(op.Floor(v), v))  # NaN is none
+        number = op.Cast(op.Where(whole, v, np.float64(_NONE)), to=7)
+        known = {n: p for h, p in place.items() for n in model.numbers[feature][h]}
+        digits.append(_encoded(op, number, known, len(place)))
+    for q in found.questions:
+        v = column(q.feature)
+        if q.value is None:
+            answer = op.Greater(v, np.float64(q.border))
+            answer = op.Or(answer, op.IsNaN(v)) if q.missing else answer
+        else:
+            same = [op.Equal(v, np.float64(n)) for n in model.numbers[q.feature][q.value]]
+            answer = same[0]
+            for other in same[1:]:
+                answer = op.Or(answer, other)
+        digits.append(op.Cast(answer, to=7))
+    key = digits[0]
+    for digit, base in zip(digits[1:], found.bases[1:], strict=True):
+        key = op.Add(op.Mul(key, np.array(base, np.int64)), digit)
+    if len(digits) > 1 or found.rows != {k: k for k in range(len(found.rows))}:
+        key = _encoded(op, key, found.rows, len(found.table) - 1)
+    return op.Cast(op.Gather(found.table, op.Squeeze(key, np.array([1])), axis=0), to=11)
+
+
+def _encoded(op: Builder, x: Value, known: Mapping[int, int], other: int) -> Value:
+    """What whole numbers stand for."""
+    return op.ml.LabelEncoder(x, keys_int64s=list(known) or [_NONE], values_int64s=list(known.values()) or [other],
+                              default_int64=other)
 
 
 def flat(op: Builder, y: Value) -> Value:
