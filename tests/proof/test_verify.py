@@ -15,7 +15,7 @@ from modelport.errors import UsageError, VerificationFailed
 from modelport.formats import onnx as onnx_format
 from modelport.hub import layout
 from modelport.ir.graph import Graph, Node, rebuild
-from modelport.proof import bisect, rerun, verify
+from modelport.proof import bisect, layers, rerun, verify
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside the checkout")
@@ -279,6 +279,23 @@ class TestLiteRT:
         assert r.proven, r.text()
         assert bool(r.layers) is layered, r.text()
         assert r.source.runtime == "LiteRT"
+
+    def test_layers_that_have_no_room_are_compared_in_parts(self, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+        s = self.source("image_classification/trained_models/pretrainedResnet_quant.tflite")
+        target = self.target(s.graph, tmp_path / "t.onnx")
+        whole = verify(s, target).layers
+        parts: list[Any] = []
+        one = layers._part
+        monkeypatch.setattr(layers, "_part", lambda *args: parts.append(args) or one(*args))
+        monkeypatch.setattr(layers, "ROOM", 100_000)
+        some = verify(s, target).layers
+        assert whole is not None
+        assert some is not None
+        assert len(parts) > 2
+        assert {x.value for x in some.layers} == {x.value for x in whole.layers}
+        assert some.passed
+        assert some.rows < whole.rows
 
     @pytest.mark.parametrize("name", ["pretrainedResnet.tflite", "pretrainedResnet_quant.tflite"])
     @pytest.mark.parametrize(("op", "change"), [

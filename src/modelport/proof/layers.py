@@ -22,7 +22,7 @@ from .inputs import Feed
 from .noise import NUDGES, moves, nudged, smooth, unsettled
 from .precision import bounded, precision, step, stored
 from .sides import Runners, Side, attempt
-from .views import PREFIX, as_type, named, native
+from .views import PREFIX, View, as_type, named, native
 
 END = "output "
 """Outputs of the model are among what is compared, under their own names with this before them."""
@@ -93,28 +93,74 @@ def _measure(x: Layer) -> str:
     return f"{x.worst:.2g} of range, {x.sqnr:.3g} dB"
 
 
+class _Shown:
+    """What the source's runtime shows, under one list of names and for one feed at a time: enough to hold."""
+
+    def __init__(self, source: Side, runners: Runners) -> None:
+        self._source, self._runners = source, runners
+        self._view: View | None = None
+        self._names: list[str] = []
+        self._answers: dict[str, dict[str, Array] | ModelportError] = {}
+
+    def values(self, names: list[str], feed: Feed) -> dict[str, Array] | ModelportError:
+        if self._view is None or names != self._names:
+            self.close()
+            self._view, self._names = native(self._source, names, self._runners), names
+        if feed.name not in self._answers:
+            self._answers.clear()
+            self._answers[feed.name] = self._view.run(feed.arrays)
+        return self._answers[feed.name]
+
+    def close(self) -> None:
+        self._answers.clear()
+        if self._view is not None:
+            self._runners.end(self._view.session)
+            self._view = None
+
+
 def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
-    """Compares every layer of the source's hub graph with the source's own runtime.
+    """Compares every layer of the source's hub graph with the source's own runtime, as many layers at a time as there
+    is room for.
 
     Raises :class:`RuntimeFailed` where that runtime shows no values in between."""
     hub = source.graph
     feeds = [_fewer(f, hub) for f in feeds]
-    view = native(source, list(named(hub)), runners)
-    answers: dict[str, dict[str, Array] | ModelportError] = {}
-
-    def values_of(feed: Feed) -> dict[str, Array] | ModelportError:
-        if feed.name not in answers:
-            answers.clear()  # one feed's values at a time are enough to hold
-            answers[feed.name] = view.run(feed.arrays)
-        return answers[feed.name]
-    seen = next((v for f in feeds if not isinstance(v := values_of(f), ModelportError)), None)
-    if seen is None:
-        refusal = next(v.message for f in feeds if isinstance(v := values_of(f), ModelportError))
-        raise RuntimeFailed(f"the source refuses the feeds: {refusal}")
-    cuts = [k for k, v in named(hub).items() if k in seen and _fits(v, seen[k])]
+    shown = _Shown(source, runners)
+    parts = _parts(hub)
+    cuts: list[str] = []
+    visible: set[str] = set()
+    values = named(hub)
+    for names in parts:
+        seen = next((v for f in feeds if not isinstance(v := shown.values(names, f), ModelportError)), None)
+        if seen is None:
+            refusal = next(v.message for f in feeds if isinstance(v := shown.values(names, f), ModelportError))
+            raise RuntimeFailed(f"the source refuses the feeds: {refusal}")
+        visible |= seen.keys()
+        cuts += [k for k in names if k in seen and _fits(values[k], seen[k])]
+        del seen
     graph, outs = cut(hub, cuts)
+    outs = {k: v for k, v in outs.items() if k in visible}
+    missing = [k for k in hub.outputs if hub.outputs[k].node is not None and END + k not in outs]
+    found: list[Layer] = []
+    rows = beyond = 0
+    for names in parts:
+        last = names is parts[-1]
+        chosen = {k: v for k, v in outs.items() if k in set(names) or (last and k.startswith(END))}
+        if chosen:
+            some, rows, out = _part(hub, _ends(graph, chosen), chosen, shown, names, runners, feeds)
+            found, beyond = found + some, beyond + out
+    shown.close()
+    if missing:
+        raise RuntimeFailed(f"the source does not show its output '{printable(missing[0])}'")
+    return Layers(tuple(found), rows, beyond)
+
+
+def _part(hub: Graph, graph: Graph, outs: dict[str, Value], shown: _Shown, names: list[str], runners: Runners,
+          feeds: list[Feed]) -> tuple[list[Layer], int, int]:
+    """Some layers, with the rows run and the elements beyond what the source's kernels define."""
+    cuts = [k.removeprefix(CUT) for k in graph.inputs if k.startswith(CUT)]
+    names = names + [k for k in cuts if k not in set(names)]
     session = runners.hub(graph)
-    outs = {k: v for k, v in outs.items() if k in seen}
     bars = {k: _bar(v, hub, recurrent(v)) for k, v in outs.items()}
     found: dict[str, list[cmp.Difference]] = {k: [] for k in outs}
     before = {k: q for k, v in outs.items() if (q := _quantized(v)) is not None}
@@ -122,13 +168,12 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
     rows = beyond = 0
     steady = smooth(hub)
     for feed in feeds:
-        values = values_of(feed)
+        values = shown.values(names, feed)
         if isinstance(values, ModelportError):  # the outputs of this feed were compared, so its layers must be
             raise RuntimeFailed(f"the source refuses '{feed.name}' when its values are in sight: {values.message}")
         given = {k: np.asarray(a) for k, a in feed.arrays.items()}
         for k in cuts:
-            if CUT + k in graph.inputs:
-                given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype)
+            given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype)
         fed = {k: as_type(a, session.inputs[k]) for k, a in given.items() if k in session.inputs}
         made = session.run(fed)
         noise: dict[str, Array] = {}
@@ -150,11 +195,29 @@ def layer_by_layer(source: Side, runners: Runners, feeds: list[Feed]) -> Layers:
                     beyond += int((~inside).sum())
                     d = cmp.compare(np.where(inside, want, got), got, bars[k])
             found[k].append(d)
-    missing = [k for k in hub.outputs if hub.outputs[k].node is not None and END + k not in outs]
-    if missing:
-        raise RuntimeFailed(f"the source does not show its output '{printable(missing[0])}'")
-    layers = tuple(_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k])
-    return Layers(layers, rows, beyond)
+    for s in (session, reals):
+        if s is not None:
+            runners.end(s)
+    return [_layer(k, outs[k], bars[k], found[k]) for k in outs if found[k]], rows, beyond
+
+
+def _parts(graph: Graph) -> list[list[str]]:
+    """The named values, in order, in as few parts as there is room for one row of."""
+    parts: list[list[str]] = [[]]
+    size = 0
+    for name, value in named(graph).items():
+        own = _row(value)
+        if parts[-1] and size + own > ROOM:
+            parts.append([])
+            size = 0
+        parts[-1].append(name)
+        size += own
+    return parts
+
+
+def _row(value: Value) -> int:
+    """The bytes of one row of a value, as far as is known."""
+    return 0 if value.shape is None else math.prod(d if isinstance(d, int) else 1 for d in value.shape) * 4
 
 
 _INTEGER = frozenset({"QLinearConv", "QLinearMatMul"})
@@ -228,15 +291,14 @@ def _bar(value: Value, graph: Graph, loops: bool) -> cmp.Bar:
     return replace(bar, floor=cmp.UNIT if bounded(value) else 0.0)
 
 
-ROOM = 1 << 30
-"""Bytes that the values of all layers may take for one feed; they are held some three times."""
+ROOM = 1 << 29
+"""Bytes that the values of the layers compared together may take for one feed; they are held some three times."""
 
 
 def _fewer(feed: Feed, graph: Graph) -> Feed:
     """The feed with as many rows as there is room for the values of all layers; as it is where rows are not known to
     be what a symbolic first axis counts."""
-    row = sum(math.prod(d if isinstance(d, int) else 1 for d in v.shape) * 4
-              for v in named(graph).values() if v.shape is not None)
+    row = sum(map(_row, named(graph).values()))
     shapes = [v.shape for v in graph.inputs.values()]
     most = max(1, ROOM // max(1, row))
     if feed.rows <= most or any(not s or isinstance(s[0], int) for s in shapes):
@@ -302,8 +364,11 @@ def cut(graph: Graph, names: list[str]) -> tuple[Graph, dict[str, Value]]:
     for k, v in rebuilt.outputs.items():
         if v.node is not None or id(v) in back:
             computed[END + k] = back.get(id(v), v)
-    ends = {PREFIX + k: v for k, v in computed.items()}
-    inner = Graph({**graph.inputs, **{CUT + k: v for k, v in fresh.items()}}, ends)
+    return _ends(Graph({**graph.inputs, **{CUT + k: v for k, v in fresh.items()}}, {}, graph.name), computed), computed
+
+
+def _ends(graph: Graph, values: dict[str, Value]) -> Graph:
+    """The graph that computes these values, ``value/NAME``, with the inputs that it needs."""
+    inner = graph.with_(outputs={PREFIX + k: v for k, v in values.items()})
     used = inner.uses
-    kept = {k: v for k, v in inner.inputs.items() if used[v]}
-    return Graph(kept, ends, graph.name), computed
+    return inner.with_(inputs={k: v for k, v in inner.inputs.items() if used[v]})

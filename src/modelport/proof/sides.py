@@ -27,7 +27,7 @@ from ..ir.tensor import Array
 from ..ir.types import Type
 from ..passes import interface
 from ..runtimes import Session, start
-from ..runtimes.isolated import TITLES, Worker
+from ..runtimes.isolated import TITLES, IsolatedSession, Worker
 from . import precision
 from .report import FileRecord, Participant, record
 
@@ -181,6 +181,12 @@ class Runners:
         for w in self._workers:
             w.close()
         self._pool.shutdown(wait=False)
+
+    def end(self, session: Session) -> None:
+        """Ends a session of :meth:`open` before :meth:`close`, and frees its memory."""
+        session.close()
+        if isinstance(session, IsolatedSession):
+            session.worker.close()
 
     def open(self, runtime: str, path: Path, **options: Any) -> Session:
         options = {"threads": self.threads, "device": "cpu" if runtime != "onnxruntime" else self.device, **options}

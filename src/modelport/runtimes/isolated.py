@@ -147,7 +147,7 @@ class IsolatedSession(Session):
     """A session that lives in a worker.  After a crash the next run opens the model again, a few times at most."""
 
     def __init__(self, worker: Worker, how: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        self._worker, self._how, self._number = worker, how, answer["session"]
+        self.worker, self._how, self._number = worker, how, answer["session"]
         self._process, self._again = worker._process, 5
         self.name, self.version, self.settings = (str(answer[k]) for k in ("name", "version", "settings"))
         self.inputs = frames.types_from_json(answer["inputs"])
@@ -155,18 +155,18 @@ class IsolatedSession(Session):
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         arrays = self.checked(feeds)
-        if self._worker._process is not self._process:
+        if self.worker._process is not self._process:
             if self._again <= 0:
                 raise RuntimeFailed(f"{self.name} is no longer running: it crashed too often")
             self._again -= 1
-            self._number = self._worker.request(self._how)[0]["session"]
-            self._process = self._worker._process
-        return self._worker.request({"do": "run", "session": self._number}, arrays)[1]
+            self._number = self.worker.request(self._how)[0]["session"]
+            self._process = self.worker._process
+        return self.worker.request({"do": "run", "session": self._number}, arrays)[1]
 
     def close(self) -> None:
-        if self._worker._process is self._process and self._process is not None:
+        if self.worker._process is self._process and self._process is not None:
             with contextlib.suppress(ModelportError):
-                self._worker.request({"do": "close", "session": self._number})
+                self.worker.request({"do": "close", "session": self._number})
 
 
 def _wait(fd: int, deadline: float, *, writing: bool) -> None:
