@@ -69,6 +69,13 @@ def same(ours: hdf5.Group, theirs: Any) -> int:
     return count
 
 
+def test_a_group_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, "oldest")
+    root = hdf5.File(Mapped(path)).root
+    assert root.get("big") is root.group("big") is not None
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("mapped", [True, False])
 def test_it_reads_what_h5py_writes(way: str, mapped: bool, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,28 @@ def test_affine_operators_go_into_convolutions(tmp_path: Path) -> None:
     after = run(before, [fuse_conv])
     assert ops(after) == ["Conv"]
     same(before, after, tmp_path, {"x": (2, 4, 6, 5)})
+
+
+def test_scaled_weights_are_not_all_in_memory(tmp_path: Path) -> None:
+    """Dense layers as convolutions of one pixel, each with a scale: weights are made when they are written."""
+    y = x = x_of(1, 256, 4, 4)
+    weights = r(256, 256)
+    for k in range(32):
+        y = op.Mul(op.Conv(y, weights.T[:, :, None, None] * np.float32(1 + k)), r(256, 1, 1))
+    tracemalloc.start()
+    made = fuse_conv(graph(y, x=x))
+    onnx.write(onnx.from_hub(made), tmp_path / "m.onnx")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [n.op for n in made.nodes] == ["Conv"] * 32
+    assert peak < 8 * weights.nbytes  # the writer's buffer is as large as four
+
+
+def test_weights_that_a_scale_makes_infinite_stay(tmp_path: Path) -> None:
+    x = x_of(1, 2, 4, 4)
+    for scale, fused in ((1e10, False), (1e8, True)):
+        y = op.Mul(op.Conv(x, np.full((2, 2, 1, 1), 1e30, np.float32)), np.full((2, 1, 1), scale, np.float32))
+        assert [n.op for n in fuse_conv(graph(y, x=x)).nodes] == (["Conv"] if fused else ["Conv", "Mul"])
 
 
 def test_zero_pads_go_into_convolutions(tmp_path: Path) -> None:

@@ -279,6 +279,7 @@ class Group(_Object):
         self._above = (*above, address)
         file.limits.check("depth", len(self._above))
         self._links: dict[str, int] | None = None
+        self._groups: dict[str, Group] = {}  # opened before
 
     def _addresses(self) -> dict[str, int]:
         if self._links is None:
@@ -312,11 +313,14 @@ class Group(_Object):
         return found if isinstance(found, Group) else None
 
     def _open(self, part: str, address: int) -> Group | Dataset:
+        if part in self._groups:
+            return self._groups[part]
         name = f"{self.name}/{part}"
         probe = _Object(self.file, address, name)
         if any(m.kind == 8 for m in probe.messages):
             return Dataset(self.file, address, name)
-        return Group(self.file, address, name, self._above)
+        self._groups[part] = Group(self.file, address, name, self._above)
+        return self._groups[part]
 
     def datasets(self) -> Iterator[tuple[str, Dataset]]:
         """Every dataset below this group, with its path from here."""

@@ -44,6 +44,10 @@ class Tensor:
             self._data = self._data()
         return self._data
 
+    def fresh(self) -> Array:
+        """The same elements; what a function makes of them is not kept."""
+        return self._data() if callable(self._data) else self._data
+
     @property
     def raw(self) -> memoryview | None:
         """The stored bytes if they are at hand without decoding, else ``None``."""
@@ -66,7 +70,7 @@ class Tensor:
             else:
                 self._raw.copy_to(file)
             return
-        array = self.numpy()
+        array = self.fresh()
         bits = BITS.get(self.type.dtype)
         if bits is not None:
             file.write(pack(array, bits).data)
@@ -78,8 +82,25 @@ class Tensor:
                 file.write(array.reshape(-1).view(np.uint8).data)
             return
         step = max(1, (1 << 22) // max(1, array[:1].nbytes)) if array.ndim else 1
-        file.writelines(np.ascontiguousarray(array[start:start + step]).reshape(-1).view(np.uint8).data
+        file.writelines(contiguous(array[start:start + step]).reshape(-1).view(np.uint8).data
                         for start in range(0, len(array), step))
+
+
+_TILE = 128
+
+
+def contiguous(array: Array) -> Array:
+    """``np.ascontiguousarray``, of a transposed matrix a tile at a time: less than half the time where the matrix does
+    not fit into the processor's cache."""
+    flat = array[tuple(0 if d == 1 else slice(None) for d in array.shape)]
+    if flat.ndim != 2 or abs(flat.strides[0]) >= abs(flat.strides[1]):
+        return np.ascontiguousarray(array)
+    out = np.empty(array.shape, array.dtype)
+    into = out.reshape(flat.shape)
+    for i in range(0, flat.shape[0], _TILE):
+        for j in range(0, flat.shape[1], _TILE):
+            into[i:i + _TILE, j:j + _TILE] = flat[i:i + _TILE, j:j + _TILE]
+    return out
 
 
 def pack(array: Array, bits: int) -> Array:

@@ -8,7 +8,8 @@ import numpy as np
 from ..hub import infer
 from ..ir.graph import Graph, Made, Node, Value, constant
 from ..ir.rewrite import Rewrites, Site
-from ..ir.tensor import Array
+from ..ir.tensor import Array, Tensor
+from ..ir.types import Type
 
 rewrite = Rewrites(infer.site)
 
@@ -32,8 +33,8 @@ def _conv(op: Site, y: Value) -> Node | None:
 def _rescaled(op: Site, conv: Node, scale: Array, shift: Array) -> Value | None:
     """``conv * scale + shift`` by channel, as one convolution; computed in float64, stored in the weight's type."""
     w_value, x = conv.inputs[1], conv.inputs[0]
-    assert w_value is not None and x is not None
-    w = w_value.numpy()
+    assert w_value is not None and w_value.data is not None and x is not None
+    w = w_value.data.fresh()
     group = conv.attrs.get("group", 1)
     channels = w.shape[0] if conv.op == "Conv" else w.shape[1] * group
     scale, shift = (np.broadcast_to(np.asarray(a, np.float64).ravel(), (channels,)) for a in (scale, shift))
@@ -52,12 +53,26 @@ def _rescaled(op: Site, conv: Node, scale: Array, shift: Array) -> Value | None:
             same = factor.astype(w.dtype)
             if (same == factor).all():  # one rounding either way
                 factor = same
-            weight = constant(np.ascontiguousarray((w * factor).astype(w.dtype, copy=False)), name=w_value.name)
-    if not (np.isfinite(bias).all() and (weight is w_value or np.isfinite(weight.numpy()).all())) \
-            and np.isfinite(w).all():
+            weight = _times(w_value, factor)
+    bound = float(max(w.max(initial=0), -w.min(initial=0))) * float(np.abs(factor).max(initial=0)) * 1.01
+    if not (np.isfinite(bias).all() and (weight is w_value or bound < float(np.finfo(w.dtype).max)
+                                         or np.isfinite(weight.numpy()).all())) and np.isfinite(w).all():
         return None
     made: Value = op.add(conv.op, x, weight, constant(bias), **conv.attrs)
     return made
+
+
+def _times(w: Value, factor: Array) -> Value:
+    """A product with constant weights, made when it is written: at no time are all weights of a network in memory."""
+    data = w.data
+    assert data is not None
+    type = Type(w.dtype, w.shape)
+
+    def made() -> Array:
+        with np.errstate(over="ignore"):
+            array: Array = (data.fresh() * factor).astype(w.dtype, copy=False)
+        return array
+    return Value(type, w.name, data=Tensor(made, type))
 
 
 @rewrite("BatchNormalization")
