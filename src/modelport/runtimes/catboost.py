@@ -46,25 +46,30 @@ class CatBoost(Session):
         self.outputs = {k: v.type for k, v in format_catboost.to_hub(raw).outputs.items()}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        (x,) = self.checked(feeds).values()
+        arrays = self.checked(feeds)
         try:
-            rows = x if not self._source.whole else self._table(x)
+            rows = self._table(list(arrays.values()))
             made: dict[str, Array] = {}
             for name, type_ in self.outputs.items():
                 more = {"margins": {"prediction_type": "RawFormulaVal"}, "probabilities": {
                     "prediction_type": "Probability"}, "label": {"prediction_type": "Class"}}.get(name, {})
                 y = np.asarray(self._model.predict(rows, thread_count=self._threads, **more))
-                y = y.reshape(len(x)) if name == "label" and y.size == len(x) else y
+                y = y.reshape(len(rows)) if name == "label" and y.size == len(rows) else y
                 made[name] = y.astype(object if type_.dtype.kind not in "fiub" else type_.dtype)
             return made
         except Exception as e:
             raise RuntimeFailed(f"CatBoost failed: {_message(e)}") from None
 
-    def _table(self, x: Array) -> Array:
-        """Rows whose categories are whole numbers; NaN is none, and stands for one that is not there."""
-        rows = x.astype(object)
-        for k in self._source.whole:
-            rows[:, k] = [int(v) if np.isfinite(v) and v == int(v) else "?" for v in x[:, k]]
+    def _table(self, arrays: Sequence[Array]) -> Array:
+        """Rows whose categories are texts and whole numbers; NaN is none, and stands for one that is not there."""
+        m = self._source
+        if not m.whole and not m.texts:
+            return arrays[0]
+        rows = np.full((len(arrays[0]), m.features), "0", object)  # of what nothing asks for, any
+        at = m.used() if m.texts else slice(None)
+        rows[:, at] = np.concatenate([a.astype(object) for a in arrays], 1)
+        for k in m.whole:
+            rows[:, k] = [int(v) if np.isfinite(v) and v == int(v) else "?" for v in rows[:, k].tolist()]
         return rows
 
     def close(self) -> None:

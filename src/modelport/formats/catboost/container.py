@@ -50,11 +50,11 @@ def graph(model: Model, wanted: Sequence[str] = ()) -> Graph:
 
 
 def _inputs(model: Model) -> dict[str, Value]:
-    """One matrix; where some features are texts, one column for each feature."""
+    """One matrix; where some features are texts, one column for each feature that is used."""
     if not model.texts:
         return {"X": Value(Type(F32, ("batch", model.features)), "X")}
     names = [n or f"x{k}" for k, n in enumerate(model.names)]
     if len(set(names)) < len(names):
         names = [f"x{k}" for k in range(len(names))]
-    return {n: Value(Type(STRING if k in model.texts else I64 if k in model.whole else F32, ("batch", 1)), n)
-            for k, n in enumerate(names)}
+    kinds = {k: STRING if k in model.texts else I64 if k in model.whole else F32 for k in model.used()}
+    return {names[k]: Value(Type(kind, ("batch", 1)), names[k]) for k, kind in kinds.items()}

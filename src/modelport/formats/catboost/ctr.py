@@ -303,7 +303,7 @@ def lookups(ctrs: Sequence[Ctr], candidates: Mapping[int, Array], others: Array)
             column[k] = at + n
         at += len(group)
         own = {f: candidates.get(f, others) for f in of.categories}
-        found = behind(of, keys, own) or behind(of, keys, {f: others for f in of.categories})
+        found = behind(of, keys, own) or behind(of, keys, dict.fromkeys(of.categories, others))
         if found is None:
             raise Unsupported(UNKNOWN)
         places = [{h: p for p, h in enumerate(sorted({f[1][n] for f in found}))} for n in range(len(of.categories))]

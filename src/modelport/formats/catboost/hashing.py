@@ -55,21 +55,25 @@ def hashes(texts: Array) -> Array:
 
 
 @cache
+def of_numbers(numbers: range) -> Array:
+    """The hashes of whole numbers."""
+    return hashes(np.arange(numbers.start, numbers.stop).astype("S16"))
+
+
+@cache
 def few() -> dict[int, list[int]]:
     """What is behind each hash of a whole number of ``FEW``."""
-    return _behind(np.arange(FEW.start, FEW.stop), None)
+    return _gathered(np.arange(FEW.start, FEW.stop), of_numbers(FEW))
 
 
 def many(wanted: Iterable[int]) -> dict[int, list[int]]:
     """What is behind these hashes among the whole numbers of ``MANY``."""
-    return _behind(np.arange(MANY.start, MANY.stop), np.array(list(wanted), np.int64))
+    made = of_numbers(MANY)
+    at = np.flatnonzero(np.isin(made, np.array(list(wanted), np.int64)))
+    return _gathered(at + MANY.start, made[at])
 
 
-def _behind(numbers: Array, wanted: Array | None) -> dict[int, list[int]]:
-    made = hashes(numbers.astype("S16"))
-    if wanted is not None:
-        at = np.flatnonzero(np.isin(made, wanted))
-        made, numbers = made[at], numbers[at]
+def _gathered(numbers: Array, made: Array) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for number, h in zip(numbers.tolist(), made.tolist(), strict=True):
         found.setdefault(h, []).append(number)

@@ -51,6 +51,13 @@ class Model:
     def outputs(self) -> int:
         return self.trees.outputs
 
+    def used(self) -> list[int]:
+        """The features that trees or statistics ask for."""
+        asked = set(self.trees.feature[self.trees.left >= 0].tolist())
+        asked |= {f for found in self.lookups for f in
+                  (*(f for f, _ in found.categories), *(q.feature for q in found.questions))}
+        return sorted(f for f in asked if f < self.features)
+
     @property
     def is_classifier(self) -> bool:
         return self.loss in BINARY + SEVERAL + LABELS
@@ -204,7 +211,8 @@ def from_json(document: Mapping[str, Any]) -> Model:
     floats, categories = features.get("float_features") or [], features.get("categorical_features") or []
     as_true = {f["feature_index"]: (f["flat_feature_index"], f.get("nan_value_treatment") == "AsTrue") for f in floats}
     flat_of = {f["feature_index"]: f["flat_feature_index"] for f in categories}
-    names = {f["flat_feature_index"]: str(f.get("feature_id") or "") for f in [*floats, *categories]}
+    names = {f["flat_feature_index"]: str(f.get("feature_id") or f.get("feature_name") or "")
+             for f in [*floats, *categories]}
     described = features.get("ctrs") or []
     ctrs = ctr.from_json(described, document.get("ctr_data") or {}, flat_of, as_true)
     before = sum(len(f.get("borders") or ()) for f in floats) + sum(len(f.get("values") or ()) for f in categories)
@@ -331,8 +339,7 @@ def _known(trees: Ensemble, ctrs: Sequence[Ctr], categories: Set[int],
     whole = {f for f, own in words.items() if all(_is_whole(w) for w in own)}
     code = {f: {w: int(w) if f in whole else k for k, w in enumerate(own)} for f, own in words.items()}
     numbers = {f: {h: [code[f][w] for w in behind[h]] for h in own} for f, own in used.items()}
-    named = {f: words.get(f, []) for f in sorted(categories - whole)} if len(whole) < len(used) else {}
-    return _Known(numbers, named, lookups, columns)
+    return _Known(numbers, {f: own for f, own in words.items() if f not in whole}, lookups, columns)
 
 
 def _is_whole(text: str) -> bool:

@@ -35,8 +35,8 @@ def to_hub(raw: Graph) -> Graph:
         e.node = e.node or node
         raise UnsupportedModel([e], "ONNX") from None
     if model.numbers:
-        op.note("info", "a category that the file does not know counts as such; CatBoost, which knows hashes of 32 bits "
-                "only, takes one in four billion of these for a known one")
+        op.note("info", "a category that the file does not know counts as such; CatBoost, which knows hashes of 32 "
+                "bits only, takes one in four billion of these for a known one")
     return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
 
 
@@ -52,17 +52,18 @@ def results(op: Builder, x: Value, model: Model, wanted: Sequence[str]) -> dict[
 
 
 def rows(op: Builder, columns: Sequence[Value], model: Model) -> Value:
-    """(rows, features) of one matrix, or of one column for each feature; texts become their numbers."""
-    if len(columns) == 1 and not model.texts:
+    """(rows, features) of one matrix, or of one column for each feature that is used; texts become their numbers."""
+    if not model.texts:
         return columns[0]
-    made = []
-    for k, c in enumerate(columns):
+    made: dict[int, Value] = {}
+    for k, c in zip(model.used(), columns, strict=True):
         if k in model.texts:
             words = list(model.texts[k])
-            c = op.ml.LabelEncoder(c, keys_strings=words or [""], values_int64s=list(range(len(words))) or [-1],
-                                   default_int64=-1)
-        made.append(op.Cast(c, to=1))
-    return op.Concat(*made, axis=1) if len(made) > 1 else made[0]
+            c = op.ml.LabelEncoder(c, keys_strings=words, values_int64s=list(range(len(words))), default_int64=-1)
+        made[k] = op.Cast(c, to=1)
+    any_ = next(iter(made.values()))  # in the place of those that nothing asks for
+    all_ = [made.get(k, any_) for k in range(model.features)]
+    return op.Concat(*all_, axis=1) if len(all_) > 1 else any_
 
 
 def scores(op: Builder, x: Value, model: Model) -> Value:
