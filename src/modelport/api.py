@@ -269,7 +269,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                 resized = None  # only with other sizes is the interface not the source's
                 if shapes or batch is not None:
                     resized = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch) if perms else hub
-                report = check(model, folder / path.name, level=verify, seed=seed, shown=path, hub=resized,
+                report = check(model, _as_written(folder / path.name, target, raw), level=verify, seed=seed, shown=path, hub=resized,
                                sample=sample, golden=golden, perms=perms, lower=_lowered(options),
                                retyped=_retyped(hub, raw))
                 if not report.ok:
@@ -290,6 +290,13 @@ def _lowered(options: Mapping[str, Any]) -> str | None:
     """The precision that the options of a target lower to, if any."""
     return next((name for name in ("float16", "float32") if options.get(name)), None) \
         or _STORED.get(str(options.get("quantize", "")))
+
+
+def _as_written(path: Path, target: registry.Format, raw: Graph) -> Path | Model:
+    """The file that was written, read for the results that it was written with where it has others too."""
+    node = next((v.node for v in raw.outputs.values()), None)
+    options = node.attrs.get("options") if node is not None and node.op.startswith(f"{target.name}.") else None
+    return load(path, format=target.name, **options) if options else path
 
 
 def _retyped(hub: Graph, raw: Graph) -> bool:

@@ -86,7 +86,7 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
            magic=tuple((0, m) for m in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"c", b"(", b"]", b"}",
                                         b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x78", b"ZF0x",
                                         b"\x04\x22\x4d\x18")),
-           framework="sklearn", doubles=True, read_options=("inputs", "outputs", "split_at")),
+           writes=True, framework="sklearn", doubles=True, read_options=("inputs", "outputs", "split_at")),
     Format("xgboost", "XGBoost", (".ubj", ".json", ".model", ".bst", ".xgb"), "modelport.formats.xgboost",
            magic=tuple((0, m) for m in (b"{", b"binf", b"bs64", b"\x00\x05_cls_", b"\x00\x05_reg_")),
            writes=True, framework="xgboost", read_options=("outputs",), write_options=("schema", "float32")),

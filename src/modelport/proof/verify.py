@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -148,6 +149,7 @@ class _Run:
     rewritten: bool = False
     resized: str = ""
     batch: int = 0
+    refused: int = 0
 
     def report(self) -> Report:
         level = self.options["level"]
@@ -351,12 +353,15 @@ class _Run:
         graph = self.written if self.resized else self.source.graph
         exact = None if a.name != b.name and self.first else Exact(graph, self.runners, lambda x: self._again(a, x))
         self.first = False
-        self.empty = []
+        self.empty, self.refused = [], 0
         for feed in tested:
             self._feed(feed, a, b, exact)
         if self.empty:
             self.not_tested.append(f"{len(self.empty)} feeds to which the source answers with NaN alone and which the "
                                    f"target refuses, such as '{self.empty[0]}'")
+        if self.refused:
+            self.not_tested.append(f"{self.refused} rows with numbers that are not finite or very large, which "
+                                   f"{b.name} refuses")
         self.notes += exact.notes if exact is not None else []
         self.sha = digest([f.sha256 for f in tested])
         return any(f.outcome != "undefined" for f in self.feeds)
@@ -415,6 +420,12 @@ class _Run:
     def _feed(self, feed: Feed, a: Session, b: Session, exact: Exact | None) -> None:
         got, made = self.runners.pair(a, b, {self.in_a[k]: v for k, v in feed.arrays.items()},
                                       {self.in_b[k]: self._cast(k, v, b) for k, v in feed.arrays.items()})
+        kept = self._taken(feed, made) if isinstance(made, ModelportError) and isinstance(got, dict) else None
+        if kept is not None:
+            self.refused += int((~kept).sum())
+        if kept is not None and kept.any():
+            arrays = {k: v[kept] for k, v in feed.arrays.items()}
+            return self._feed(replace(feed, arrays=arrays, rows=int(kept.sum())), a, b, exact)
         outcome = "equal"
         if isinstance(got, ModelportError):
             self.not_tested.append(f"'{feed.name}': undefined in the source ({printable(got.message, 160)})")
@@ -426,6 +437,8 @@ class _Run:
             if failed and ran and feed.kind == "nonfinite" and self._undefined(a, b, found):
                 outcome = "differs on values that are not finite"
                 self.not_tested.append(f"'{feed.name}': source and target differ there, and no format defines it")
+            elif kept is not None:
+                outcome = "undefined"
             elif not ran and feed.kind != "nonfinite" and self._nothing(got):
                 outcome = "undefined"
                 self.empty.append(feed.name)
@@ -438,6 +451,16 @@ class _Run:
                 for k, d in found.items():
                     self.outputs[k].add(feed.name, d)
         self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
+
+    def _taken(self, feed: Feed, made: ModelportError) -> Array | None:
+        """Which rows of a feed a library takes, which says that it takes none with a number that is not finite or
+        is very large; ``None`` where that is not what it said, or no row is such."""
+        arrays = list(feed.arrays.values())
+        if not re.search("contains (NaN|infinity)", made.message) or len({a.shape[:1] for a in arrays}) > 1 or \
+                not all(is_float(a.dtype) and a.ndim == 2 for a in arrays):
+            return None
+        kept = np.logical_and.reduce([(np.abs(a.astype(np.float64)) < 1e30).all(1) for a in arrays])
+        return None if kept.all() else np.asarray(kept)
 
     def _nothing(self, got: Mapping[str, Array]) -> bool:
         """Whether the source has no answer: of a picture smaller than a window some make the mean of nothing."""
