@@ -3,7 +3,6 @@ from . import (
     activation,
     control,
     conv,
-    cudnn,
     detection,
     image,
     index,
@@ -23,5 +22,5 @@ from . import (
 )
 from .common import to_onnx
 
-__all__ = ["activation", "control", "conv", "cudnn", "detection", "image", "index", "integer", "math", "matmul", "norm",
-           "pool", "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
+__all__ = ["activation", "control", "conv", "detection", "image", "index", "integer", "math", "matmul", "norm", "pool",
+           "quant", "ragged", "random", "recurrent", "reduce", "shape", "signal", "text", "to_onnx"]
