@@ -520,3 +520,18 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UnsupportedModel) as caught:  # channels last, by mistake
         with_dimensions(graph(op.Conv(x, r(4, 3, 3, 3)), x=x), {"x": (1, 8, 8, 3)})
     assert "takes 3 channels, the input has 8" in caught.value.problems[0].reason
+
+
+def test_weights_and_windows_tell_the_axes_of_an_image(tmp_path: Path) -> None:
+    x, shape = x_of("n", 16), x_of(4, dtype=np.int64, name="shape")
+    image = op.Reshape(x, op.Concat(shape, np.zeros(0, np.int64), axis=0))
+    image.type = Type(image.dtype, None)
+    y = op.nhwc.MaxPool(op.nhwc.Conv(image, r(3, 2, 1, 1), kernel_shape=[1, 1]), kernel_shape=[2, 2])
+    made = layout.channels_first(graph(y, x=x, shape=shape))
+    assert [n.op for n in made.nodes if "." in n.op] == []
+    feeds = {"x": r(3, 16), "shape": np.array([3, 4, 2, 2])}
+    got, = compute(made, tmp_path, feeds)
+    (weight,) = (n.inputs[1].numpy() for n in made.nodes if n.op == "Conv")
+    want = feeds["x"].reshape(3, 4, 2, 2) @ weight[:, :, 0, 0].T
+    want = np.maximum(np.maximum(want[:, 1:], want[:, :-1])[:, :, 1:], np.maximum(want[:, 1:], want[:, :-1])[:, :, :-1])
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import Unsupported, UnsupportedModel
 from ..ir.graph import Graph, Node, Value, constant
 from ..ir.types import merge
 from . import infer
@@ -52,6 +53,10 @@ Order = Callable[[int], "list[int]"]
 def _relayout(graph: Graph, rename: Rename, order: Order) -> Graph:
     if not any(rename(n.op) for n in graph.walk()):
         return graph
+    problems = [Unsupported("the number of axes of its input is not known" if axes is None else f"{axes} axes", n)
+                for n in graph.nodes if rename(n.op) for axes in [_axes(n)] if axes is None or axes < 2]
+    if problems:
+        raise UnsupportedModel(problems, "a graph with its channels " + ("first" if order is last_to_first else "last"))
     frees: dict[Node, Free | None] = {}
     for node in graph.nodes:
         rank = max((v.rank or 0 for v in (*node.outputs[:1], *node.inputs[:1]) if v is not None), default=0)
@@ -60,6 +65,19 @@ def _relayout(graph: Graph, rename: Rename, order: Order) -> Graph:
         else:
             frees[node] = None
     return _Relayout(graph, rename, order, frees, _moved_nodes(graph, rename, frees, order)).result()
+
+
+def _axes(node: Node) -> int | None:
+    """How many axes the image has that a layout-bound operator works on: stated, or told by its weights or window."""
+    told = [v.rank for v in (node.inputs[0], node.outputs[0]) if v is not None]
+    kind = node.op.removeprefix(NHWC)
+    if kind in ("Conv", "ConvTranspose") and len(node.inputs) > 1 and node.inputs[1] is not None:
+        told.append(node.inputs[1].rank)
+    if kind in ("DepthToSpace", "SpaceToDepth"):
+        told.append(4)
+    if "kernel_shape" in node.attrs:
+        told.append(len(node.attrs["kernel_shape"]) + 2)
+    return next((r for r in told if r is not None), None)
 
 
 def _weight(v: Value) -> int:
@@ -141,10 +159,13 @@ class _Relayout:
         self.graph, self.rename, self.order, self.frees, self.moved = graph, rename, order, frees, moved
         self.plain: dict[Value, Value] = {}
         self.turned: dict[Value, Value] = {}
+        self.axes = {v: _axes(n) for n in graph.nodes if rename(n.op) for v in (n.inputs[0], n.outputs[0])
+                     if v is not None and v.rank is None}
 
     def _perm(self, v: Value) -> list[int]:
-        assert v.rank is not None
-        return self.order(v.rank)
+        rank = self.axes[v] if v.rank is None else v.rank
+        assert rank is not None
+        return self.order(rank)
 
     def as_is(self, v: Value) -> Value:
         """The value in the source's order of axes."""

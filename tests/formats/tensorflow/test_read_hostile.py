@@ -17,6 +17,7 @@ import modelport
 from modelport.codecs.limits import Limits
 from modelport.errors import CorruptFile, LimitExceeded, ModelportError, UnsafeModel, UnsupportedModel
 from modelport.formats import tensorflow
+from modelport.hub.layout import channels_first
 
 SECRET = "s3cret-s3cret"
 RECORDED = Path(__file__).parents[2] / "recorded" / "tensorflow"
@@ -288,6 +289,18 @@ def test_mutants_end_in_typed_errors(file: str, tmp_path: Path) -> None:
             with contextlib.suppress(ModelportError):
                 tensorflow.to_hub(tensorflow.read(tmp_path / name))
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("shape", [None, (4,)])
+def test_an_image_without_axes_is_refused(shape: tuple[int, ...] | None, tmp_path: Path) -> None:
+    g = graph()
+    placeholder(g, shape=shape or (2, 2))
+    placeholder(g, "s", (-1,), np.int32)
+    node(g, "Reshape", "r", "x", "s", T=np.float32, Tshape=np.int32)
+    node(g, "LRN", "y", "x" if shape else "r", T=np.float32)
+    hub = tensorflow.to_hub(tensorflow.read(frozen(g, tmp_path), inputs=["x", "s"], outputs=["y"]))
+    with pytest.raises(UnsupportedModel, match=r"(axes of its input is not known|1 axes)  \(first at 'y'\)"):
+        channels_first(hub)
 
 
 def test_compiled_code_is_refused_with_a_way_out(tmp_path: Path) -> None:
