@@ -269,9 +269,9 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
                 resized = None  # only with other sizes is the interface not the source's
                 if shapes or batch is not None:
                     resized = prepare(model.graph, target, passes=passes, shapes=shapes, batch=batch) if perms else hub
-                report = check(model, _as_written(folder / path.name, target, raw), level=verify, seed=seed, shown=path, hub=resized,
-                               sample=sample, golden=golden, perms=perms, lower=_lowered(options),
-                               retyped=_retyped(hub, raw))
+                report = check(model, _as_written(folder / path.name, target, raw), level=verify, seed=seed,
+                               shown=path, hub=resized, sample=sample, golden=golden, perms=perms,
+                               lower=_lowered(options), retyped=_retyped(hub, raw))
                 if not report.ok:
                     raise VerificationFailed(report.text(), report,
                                              hint="nothing was written; --no-verify writes it all the same")

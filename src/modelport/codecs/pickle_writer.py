@@ -1,4 +1,4 @@
-"""Pickles of records (:class:`.pickle_objects.Record`): what :mod:`.pickle` reads, written without the classes it names.
+"""Pickles of records (:class:`.pickle_objects.Record`), written without the classes that they name.
 
 Protocol 4.  Source: the text of the opcodes in Python's pickletools."""
 from __future__ import annotations

@@ -33,6 +33,8 @@ from .sides import Runners, Side, attempt, framework_of, match, moved_back, orig
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
+FLAT = frozenset(("sklearn",))
+"""Formats of libraries that answer with (rows) where others have one column, (rows, 1)."""
 LEVELS = ("auto", "prove", "L0", "L1", "L2", "L3")
 
 
@@ -425,7 +427,8 @@ class _Run:
             self.refused += int((~kept).sum())
         if kept is not None and kept.any():
             arrays = {k: v[kept] for k, v in feed.arrays.items()}
-            return self._feed(replace(feed, arrays=arrays, rows=int(kept.sum())), a, b, exact)
+            self._feed(replace(feed, arrays=arrays, rows=int(kept.sum())), a, b, exact)
+            return
         outcome = "equal"
         if isinstance(got, ModelportError):
             self.not_tested.append(f"'{feed.name}': undefined in the source ({printable(got.message, 160)})")
@@ -518,6 +521,8 @@ class _Run:
             y = self._labelled(y)
         if self._other_types() and x.dtype != y.dtype:
             y = y.astype(x.dtype)
+        if self.target.format in FLAT and x.shape == (*y.shape, 1):
+            y = y[:, None]
         d = cmp.compare(x, y, bar)
         if d.passed or exact is None or bar.exact or bar.quantum is not None or (
                 d.reason and not d.reason.startswith("NaN")):

@@ -29,13 +29,13 @@ def from_hub(hub: Graph) -> Graph:
     except Unsupported as e:
         e.node = e.node or next(iter(hub.outputs.values())).node
         raise UnsupportedModel([e], TARGET) from None
-    e = Estimator(record)
+    made = Estimator(record)
     (x,) = plain.inputs.values()
-    inputs = () if x.dtype == default_dtype(e) else (x.dtype.name,)
-    made = read_graph(e, inputs=inputs)
-    if len(made.outputs) != len(methods):
-        made = read_graph(e, inputs=inputs, outputs=methods)
-    return made.noted(*hub.notes)
+    inputs = () if x.dtype == default_dtype(made) else (x.dtype.name,)
+    raw = read_graph(made, inputs=inputs)
+    if len(raw.outputs) != len(methods):
+        raw = read_graph(made, inputs=inputs, outputs=methods)
+    return raw.noted(*hub.notes)
 
 
 def _recognised(hub: Graph) -> tuple[Record, tuple[str, ...]]:

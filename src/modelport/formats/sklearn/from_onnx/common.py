@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -110,7 +109,7 @@ def head(made: Mapping[str, Array], sums: Array, wide: bool) -> Head:
     if len(numbers) != 1 or made[numbers[0]].dtype.kind != "f" or made[numbers[0]].ndim > 2:
         raise Unsupported("outputs other than one of numbers, and of a classifier one of labels before it; --outputs "
                           "picks some")
-    if label is not None and list(made)[0] != label:
+    if label is not None and next(iter(made)) != label:
         raise Unsupported("labels after the numbers")
     y = made[numbers[0]].astype(np.float64)
     flat, y = y.ndim == 1, y[:, None] if y.ndim == 1 else y

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,10 @@ def layers(chain: Chain, v: Value) -> tuple[list[Layer], Value] | None:
     while found is not None:
         w, b, sums = found
         activation, after = _activation(chain, chain.through(sums, "Identity"))
+        scale, shift, after = _affine(chain, after, w.shape[1])
         found = _dense(chain, after)
+        if found is not None:  # what is done to each feature between layers, the next one's weights do
+            found = found[0] * scale[:, None], found[1] + shift @ found[0], found[2]
         made.append(Layer(w, b, activation if found is not None else "identity"))
         v = sums
     return (made, v) if made else None
@@ -62,6 +66,28 @@ def _dense(chain: Chain, v: Value) -> tuple[Array, Array, Value] | None:
     return weights, bias, out
 
 
+def _affine(chain: Chain, v: Value, count: int) -> tuple[Array, Array, Value]:
+    """Each feature's scale and shift by the nodes that follow, and the value after them."""
+    scale, shift = np.ones(count), np.zeros(count)
+    while (node := chain.next(v)) is not None:
+        if node.op == "BatchNormalization" and node.inputs[0] is v and all(
+                p is not None and p.data is not None for p in node.inputs[1:]):
+            gamma, beta, mean, variance = (p.numpy().astype(np.float64) for p in node.inputs[1:] if p is not None)
+            factor = gamma / np.sqrt(variance + node.attrs.get("epsilon", 1e-5))
+            scale, shift = scale * factor, shift * factor + beta - mean * factor
+        elif node.op in ("Add", "Sub", "Mul", "Div") and (found := other(node, v)) is not None and \
+                _vector(found[0], count) and (found[1] or node.op in ("Add", "Mul")):
+            by = found[0].astype(np.float64).ravel()
+            if node.op in ("Add", "Sub"):
+                shift = shift + by if node.op == "Add" else shift - by
+            else:
+                scale, shift = (scale * by, shift * by) if node.op == "Mul" else (scale / by, shift / by)
+        elif node.op not in ("Identity", "Dropout"):
+            break
+        v = node.outputs[0]
+    return scale, shift, v
+
+
 def _vector(a: Array, count: int) -> bool:
     return a.size in (1, count) and all(d == 1 for d in a.shape[:-1])
 
@@ -87,7 +113,12 @@ def model(chain: Chain, found: list[Layer], sums: Value) -> tuple[Record, tuple[
     """The estimator that layers and what follows them are, and the methods whose results the graph has."""
     count = found[-1].weights.shape[1]
     trial = sample(count)
-    h = head(outputs(chain.hub, {sums: trial}), trial, sums.dtype == np.float64)
+    after = chain.next(sums)
+    try:
+        h = head(outputs(chain.hub, {sums: trial}), trial, sums.dtype == np.float64)
+    except Unsupported as e:
+        e.node = e.node or after
+        raise
     last = found[-1]
     found = [*found[:-1], Layer(last.weights * h.scale, last.bias * h.scale + h.shift, last.activation)]
     return (_linear if len(found) == 1 else _perceptron)(found, h, count)
@@ -125,9 +156,9 @@ def shown(h: Head) -> tuple[str, ...]:
 def _perceptron(found: list[Layer], h: Head, count: int) -> tuple[Record, tuple[str, ...]]:
     hidden = {layer.activation for layer in found[:-1]}
     if len(hidden) > 1:
-        raise Unsupported(f"hidden layers with different activations ({', '.join(sorted(hidden))}), where a multi-layer "
+        raise Unsupported(f"hidden layers with different activations ({', '.join(sorted(hidden))}), where a "
                           "perceptron of scikit-learn has one for all")
-    made = {"hidden_layer_sizes": tuple(layer.weights.shape[1] for layer in found[:-1]),
+    made: dict[str, Any] = {"hidden_layer_sizes": tuple(layer.weights.shape[1] for layer in found[:-1]),
             "activation": next(iter(hidden), "relu"), "n_features_in_": len(found[0].weights),
             "n_layers_": len(found) + 1, "n_outputs_": count, "n_iter_": 0, "t_": 0,
             "coefs_": [np.ascontiguousarray(layer.weights) for layer in found],

@@ -61,8 +61,8 @@ _ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "LabelEncoder": ("preprocessing._label", {}),
     "Pipeline": ("pipeline", {"transform_input": None, "memory": None, "verbose": False}),
 }
-KINDS = "linear and logistic regression, LinearSVC, trees and forests, gradient boosting (HistGradientBoosting) and " \
-        "multi-layer perceptrons, behind StandardScaler and MinMaxScaler"
+KINDS = ("linear and logistic regression, LinearSVC, trees and forests, gradient boosting (HistGradientBoosting) and "
+         "multi-layer perceptrons, behind StandardScaler and MinMaxScaler")
 """What can be written."""
 
 
@@ -86,9 +86,9 @@ def loss(name: str, classes: int | None = None) -> Record:
     def interval(of: tuple[Any, ...]) -> Record:
         return Record(Name("sklearn._loss.link", "Interval"),
                       state=dict(zip(("low", "high", "low_inclusive", "high_inclusive"), of, strict=True)))
-    state = {"closs": Record(Name("sklearn._loss._loss", f"Cy{name}")), "link": Record(Name("sklearn._loss.link", link)),
-             "n_classes": classes, "xp": None, "device": None, "approx_hessian": False, "constant_hessian": constant,
-             "interval_y_true": interval(true), "interval_y_pred": interval(predicted)}
+    state = {"closs": Record(Name("sklearn._loss._loss", f"Cy{name}")),
+             "link": Record(Name("sklearn._loss.link", link)), "n_classes": classes, "xp": None, "device": None,
+             "approx_hessian": False, "constant_hessian": constant, "interval_y_true": interval(true), "interval_y_pred": interval(predicted)}
     if name == "HalfMultinomialLoss":
         state.update(class_indexing_offsets=None, y_true_int=None, y_true_one_hot=None)
     return Record(Name("sklearn._loss.loss", name), state=state)

@@ -4,6 +4,7 @@ Sources: sklearn/tree/_tree.pyx (Tree.__setstate__), ensemble/_hist_gradient_boo
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def _alike(trees: Ensemble) -> bool:
     those before left over."""
     parts = additive.single(trees)
     spans = [float(np.ptp(t.value[t.leaves])) for t, _ in parts]
-    return min(spans) >= 0.5 * max(spans) and any(a <= b for a, b in zip(spans, spans[1:], strict=False))
+    return min(spans) >= 0.5 * max(spans) and any(a <= b for a, b in pairwise(spans))
 
 
 def _tabled(chain: Chain, node: Node, trees: Ensemble) -> tuple[Ensemble, Value] | None:
