@@ -69,7 +69,7 @@ class CatBoost(Session):
         at = m.used() if m.texts else slice(None)
         rows[:, at] = np.concatenate([a.astype(object) for a in arrays], 1)
         for k in m.whole:
-            rows[:, k] = [int(v) if np.isfinite(v) and v == int(v) else "?" for v in rows[:, k].tolist()]
+            rows[:, k] = [int(v) if abs(v) < 1 << 53 and v == int(v) else "?" for v in rows[:, k].tolist()]
         return rows
 
     def close(self) -> None:

@@ -69,6 +69,9 @@ def rows(op: Builder, columns: Sequence[Value], model: Model) -> Value:
 def scores(op: Builder, x: Value, model: Model) -> Value:
     """(rows, outputs) in float64."""
     wide = op.Cast(op.Cast(x, to=1), to=11)
+    if model.trees.members:  # numbers that are not whole are no category; ONNX Runtime would cut them
+        category = np.isin(np.arange(model.features), list(model.numbers))[None]
+        wide = op.Where(op.And(category, op.Not(op.Equal(op.Floor(wide), wide))), np.float64(np.nan), wide)
     if model.lookups:
         wide = op.Concat(wide, *(statistics(op, wide, found, model) for found in model.lookups), axis=1)
     return ensemble.scores(op, wide, model.trees)
