@@ -29,6 +29,9 @@ class CatBoost(Session):
         node = next(iter(raw.outputs.values())).node
         assert node is not None
         self._source = node.attrs["model"]
+        if self._source.cut:
+            raise RuntimeFailed("CatBoost cuts the sums of this file's statistics to whole numbers when it loads JSON",
+                                hint="a .cbm of the model is read well")
         try:
             import catboost
         except ImportError:

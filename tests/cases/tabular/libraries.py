@@ -75,6 +75,8 @@ add("CatBoostClassifier/hashes", f"cb.CatBoostClassifier({C}, one_hot_max_size=9
     "table")
 add("CatBoostClassifier/counts", f"cb.CatBoostClassifier({C}, one_hot_max_size=1, cat_features=['city', 'kind'])",
     "table")
+add("CatBoostClassifier/counts whole", f"cb.CatBoostClassifier({C}, one_hot_max_size=1, cat_features=['rooms'])",
+    "numbered")
 add("CatBoostRegressor", f"cb.CatBoostRegressor({C})", "numbers")
 add("CatBoostRegressor/two", f"cb.CatBoostRegressor({C}, loss_function='MultiRMSE')", "two numbers")
 add("CatBoostRegressor/lossguide", "cb.CatBoostRegressor(iterations=4, grow_policy='Lossguide', max_leaves=8, "

@@ -35,7 +35,8 @@ class Model:
 
     ``whole`` are the features that are categories, which are whole numbers here; ``texts`` those that are texts, with
     the texts, whose positions stand for them as numbers (-1: none of them); ``numbers`` tells what is behind the
-    hashes of each of these features."""
+    hashes of each of these features.  ``cut``: CatBoost itself (1.2.10) misreads the file, of JSON whose statistics
+    have sums that are not whole."""
 
     loss: str
     trees: Ensemble
@@ -46,6 +47,7 @@ class Model:
     texts: Mapping[int, Sequence[str]] = field(default_factory=dict)
     lookups: Sequence[Lookup] = ()
     numbers: Mapping[int, Mapping[int, Sequence[int]]] = field(default_factory=dict)
+    cut: bool = False
 
     @property
     def outputs(self) -> int:
@@ -246,7 +248,8 @@ def from_json(document: Mapping[str, Any]) -> Model:
     for entry in features.get("cat_features_hash") or ():
         h = int(entry["hash"])
         texts.setdefault(h - (1 << 32) if h >> 31 else h, []).append(str(entry["value"]))
-    return _model(made, float(scale), bias, names, info, max(dimension, 1), ctrs, set(flat_of.values()), texts)
+    model = _model(made, float(scale), bias, names, info, max(dimension, 1), ctrs, set(flat_of.values()), texts)
+    return replace(model, cut=any((c.counts.found % 1).any() for c in ctrs))
 
 
 def _nested(root: Mapping[str, Any], split: Any) -> Ensemble:

@@ -37,6 +37,9 @@ def to_hub(raw: Graph) -> Graph:
     if model.numbers:
         op.note("info", "a category that the file does not know counts as such; CatBoost, which knows hashes of 32 "
                 "bits only, takes one in four billion of these for a known one")
+    if model.cut:
+        op.note("info", "CatBoost itself (1.2.10) cuts the sums of statistics to whole numbers when it loads JSON; the "
+                "sums of the file are used, which are those of training")
     return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
 
 
