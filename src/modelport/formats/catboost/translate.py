@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...errors import Unsupported, UnsupportedModel
-from ...hub.infer import builder
+from ...errors import Unsupported
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
-from .. import ensemble
+from .. import booster, ensemble
 from .ctr import Lookup
 from .model import BINARY, LABELS, SEVERAL, Model
 
@@ -24,23 +23,17 @@ EXPONENT = ("Poisson", "Tweedie")
 
 def to_hub(raw: Graph) -> Graph:
     """The graph in ONNX's operators."""
-    node = next(iter(raw.outputs.values())).node
-    assert node is not None
-    op = builder().at(node)
-    inputs = {k: Value(v.type, k) for k, v in raw.inputs.items()}
-    model: Model = node.attrs["model"]
-    try:
-        outputs = results(op, rows(op, list(inputs.values()), model), model, list(raw.outputs))
-    except Unsupported as e:
-        e.node = e.node or node
-        raise UnsupportedModel([e], "ONNX") from None
+    return booster.to_hub(raw, lambda op, inputs, model, wanted: results(op, rows(op, inputs, model), model, wanted),
+                          _notes)
+
+
+def _notes(op: Builder, model: Model) -> None:
     if model.numbers:
         op.note("info", "a category that the file does not know counts as such; CatBoost, which knows hashes of 32 "
                 "bits only, takes one in four billion of these for a known one")
     if model.cut:
         op.note("info", "CatBoost itself (1.2.10) cuts the sums of statistics to whole numbers when it loads JSON; the "
                 "sums of the file are used, which are those of training")
-    return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
 
 
 def results(op: Builder, x: Value, model: Model, wanted: Sequence[str]) -> dict[str, Value]:

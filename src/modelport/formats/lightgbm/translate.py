@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Unsupported, UnsupportedModel
-from ...hub.infer import builder
+from ...errors import Unsupported
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
-from .. import ensemble
+from .. import booster, ensemble
 from .model import NOTHING, Model
 
 IDENTITY = ("regression", "regression_l1", "l1", "l2", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
@@ -20,16 +19,7 @@ IDENTITY = ("regression", "regression_l1", "l1", "l2", "huber", "fair", "quantil
 
 def to_hub(raw: Graph) -> Graph:
     """The graph in ONNX's operators."""
-    node = next(iter(raw.outputs.values())).node
-    assert node is not None
-    op = builder().at(node)
-    x = Value(raw.inputs["X"].type, "X")
-    try:
-        outputs = results(op, x, node.attrs["model"], list(raw.outputs))
-    except Unsupported as e:
-        e.node = e.node or node
-        raise UnsupportedModel([e], "ONNX") from None
-    return Graph({"X": x}, outputs, raw.name, raw.meta).noted(*op.notes)
+    return booster.to_hub(raw, lambda op, inputs, model, wanted: results(op, inputs[0], model, wanted))
 
 
 def results(op: Builder, x: Value, model: Model, wanted: list[str]) -> dict[str, Value]:

@@ -13,8 +13,8 @@ from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Array
 from ...ir.types import Type
 from .. import additive
+from ..booster import F64, I64
 from ..ensemble import Ensemble, below
-from .container import F64, I64
 
 OBJECTIVES = {"identity": "regression", "logistic": "binary sigmoid:1", "softmax": "multiclass num_class:{}",
               "exponential": "poisson"}

@@ -4,18 +4,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ...codecs.limits import DEFAULT, Limits
-from ...errors import Unsupported, UnsupportedModel, UsageError, printable
-from ...ir.graph import Graph, Node, Value
-from ...ir.types import Type
+from ...ir.graph import Graph
+from ..booster import F32, LABELLED, OUTPUTS, Library, columns, matrix
 from .legacy import looks_like
 from .model import Model, parse
-
-F32, I64 = np.dtype(np.float32), np.dtype(np.int64)
-OUTPUTS = {"predict": "prediction", "margin": "margins", "leaf": "leaves"}
-"""What can be asked for beside what the objective says, as ``Booster.predict`` calls it."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -29,27 +22,18 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def read(path: Path, limits: Limits = DEFAULT, *, outputs: Sequence[str] = ()) -> Graph:
     """The booster of a file as a graph; ``outputs`` are "predict", "margin", "leaf"."""
-    path = Path(path)
-    limits.check("file_bytes", path.stat().st_size)
-    try:
-        return graph(parse(path.read_bytes(), limits), outputs)
-    except Unsupported as e:
-        e.node = e.node or Node("xgboost.Booster", (), {}, (), origin="booster")
-        raise UnsupportedModel([e], "ONNX") from None
+    return XGBOOST.read(path, limits, outputs)
 
 
-def graph(model: Model, wanted: Sequence[str] = ()) -> Graph:
-    x = Value(Type(F32, ("batch", model.features)), "X")
-    for name in wanted:
-        if name not in OUTPUTS:
-            raise UsageError(f"a booster has no output '{printable(name)}'", hint=f"outputs: {', '.join(OUTPUTS)}")
-    names = [OUTPUTS[n] for n in wanted] or (["label", "probabilities"] if model.is_classifier and
-                                             model.objective not in ("binary:hinge", "binary:logitraw") else
-                                             ["prediction"])
-    types = [Type(I64 if n in ("label", "leaves") else F32, None) for n in names]
-    attrs = {"model": model, "options": {"outputs": tuple(wanted)} if wanted else {}}
-    node = Node("xgboost.Booster", [x], attrs, types, names, "booster")
-    meta = {"xgboost:objective": model.objective, "xgboost:version": ".".join(map(str, model.version))}
-    if model.names:
-        meta["xgboost:columns"] = ", ".join(printable(n, 60) for n in model.names[:1000])
-    return Graph({"X": x}, dict(zip(names, node.outputs, strict=True)), "booster", meta)
+def _default(model: Model) -> Sequence[str]:
+    scores = model.objective in ("binary:hinge", "binary:logitraw")
+    return LABELLED if model.is_classifier and not scores else ["prediction"]
+
+
+def _meta(model: Model) -> dict[str, str]:
+    return {"xgboost:objective": model.objective, "xgboost:version": ".".join(map(str, model.version)),
+            **columns("xgboost:columns", model.names)}
+
+
+XGBOOST = Library("xgboost.Booster", "booster", F32, OUTPUTS, parse, _default,
+                  lambda model: matrix(model.features, F32), _meta)

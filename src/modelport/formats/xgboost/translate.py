@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Unsupported, UnsupportedModel
-from ...hub.infer import builder
+from ...errors import Unsupported
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
-from .. import ensemble
+from .. import booster, ensemble
 from .model import LOG, Model
 
 IDENTITY = ("reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror",
@@ -21,21 +20,14 @@ IDENTITY = ("reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudo
 
 def to_hub(raw: Graph) -> Graph:
     """The graph in ONNX's operators."""
-    node = next(iter(raw.outputs.values())).node
-    assert node is not None
-    op = builder().at(node)
-    x = Value(raw.inputs["X"].type, "X")
-    model: Model = node.attrs["model"]
+    return booster.to_hub(raw, lambda op, inputs, model, wanted: results(op, inputs[0], model, wanted), _notes)
+
+
+def _notes(op: Builder, model: Model) -> None:
     best = model.attributes.get("best_iteration", "")
     if best.isdigit() and model.until(int(best) + 1) is not model:
         op.note("info", f"all rounds are used, as Booster.predict does; the file names {best} as the best iteration, "
                 "which estimators of XGBoost stop at")
-    try:
-        outputs = results(op, x, model, list(raw.outputs))
-    except Unsupported as e:
-        e.node = e.node or node
-        raise UnsupportedModel([e], "ONNX") from None
-    return Graph({"X": x}, outputs, raw.name, raw.meta).noted(*op.notes)
 
 
 def results(op: Builder, x: Value, model: Model, wanted: list[str]) -> dict[str, Value]:

@@ -15,8 +15,8 @@ from ...errors import UsageError, printable
 from ...ir.graph import Graph, Node, Value
 from ...ir.types import Type
 from .. import additive
+from ..booster import F32, I64
 from ..ensemble import Ensemble
-from .container import F32, I64
 
 OBJECTIVES = {"identity": "reg:squarederror", "logistic": "binary:logistic", "softmax": "multi:softprob",
               "exponential": "count:poisson"}
