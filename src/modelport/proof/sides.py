@@ -1,6 +1,7 @@
 """The two sides of a comparison: files and graphs made ready to run."""
 from __future__ import annotations
 
+import json
 import mmap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -226,13 +227,17 @@ class Runners:
         spec = registry.named(s.format)
         runtime = spec.runtime
         if self.framework and (framework := framework_of(s)):
-            return self.open(framework, s.path, **options_of(s))
+            session = self.open(framework, s.path, **options_of(s), **state_of(s))
+            if (len(session.inputs), len(session.outputs)) != (len(s.graph.inputs), len(s.graph.outputs)):
+                raise UsageError(f"{session.name} runs the file with the inputs {_list(session.inputs)}, it is read "
+                                 f"with {_list(s.graph.inputs)}")
+            return session
         if not runtime and spec.framework:
             raise RuntimeFailed(f"{spec.title} itself is not started unasked", hint="--prove runs files in it")
         if not runtime:
             raise RuntimeFailed(f"no runtime of {spec.title} files is known")
         if runtime == "graphdef":
-            return self.open(runtime, s.path, **options_of(s))
+            return self.open(runtime, s.path, **options_of(s), state="reset" if "reset" in state_of(s) else "explicit")
         if runtime == "tflite":
             like = [*s.graph.inputs, *s.graph.outputs]
             kernels = options.get("kernels") or (
@@ -278,7 +283,18 @@ def options_of(s: Side) -> dict[str, Any]:
     if s.path is not None and s.path.is_dir():
         signature = s.raw.meta.get("tensorflow:signature")
         return {"signature": signature} if signature else {}
-    return {"inputs": list(s.raw.inputs), "outputs": list(s.raw.outputs)}
+    state = state_of(s).get("state", ())
+    return {"inputs": [k for k in s.raw.inputs if k.removeprefix("state:") not in state],
+            "outputs": [k for k in s.raw.outputs if k.removeprefix("state:").removesuffix(":next") not in state]}
+
+
+def state_of(s: Side) -> dict[str, list[str]]:
+    """The variables of a model of TensorFlow that are ``state``, inputs ``state:<name>`` and outputs
+    ``state:<name>:next``, and those that each run finds ``reset`` to what was saved."""
+    if s.format != "tensorflow" or s.raw is None:
+        return {}
+    return {k: json.loads(s.raw.meta[f"tensorflow:{k}"]) for k in ("state", "reset")
+            if f"tensorflow:{k}" in s.raw.meta}
 
 
 def attempt(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array] | ModelportError:

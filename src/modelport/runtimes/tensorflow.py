@@ -18,14 +18,17 @@ DEFAULT = "serving_default"
 
 
 def start(path: Path, *, threads: int = 1, device: str = "cpu", signature: str | None = None,
-          loader: str = "auto", inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> Session:
+          loader: str = "auto", inputs: Sequence[str] = (), outputs: Sequence[str] = (),
+          state: Sequence[str] = (), reset: Sequence[str] = ()) -> Session:
     """The SavedModel in the folder ``path``, or the frozen graph (.pb) at it, opened by TensorFlow.
 
     ``signature`` is by default ``serving_default``, or the only one.  ``loader``: ``v2`` is ``tf.saved_model.load``,
     ``v1`` the loader of TensorFlow Serving, ``auto`` the first of them that takes the model.  ``inputs`` and
-    ``outputs`` name the tensors of a frozen graph (``name`` or ``name:0``)."""
+    ``outputs`` name the tensors of a frozen graph (``name`` or ``name:0``).  The variables named ``state`` are set
+    before each run and read after it, as inputs ``state:<name>`` and outputs ``state:<name>:next``, those named
+    ``reset`` have their saved values again before each run; only the loader of TensorFlow Serving knows their names."""
     return TensorFlow(path, threads=threads, device=device, signature=signature, loader=loader, inputs=inputs,
-                      outputs=outputs)
+                      outputs=outputs, state=state, reset=reset)
 
 
 class TensorFlow(Session):
@@ -34,7 +37,8 @@ class TensorFlow(Session):
     name = "TensorFlow"
 
     def __init__(self, path: Path, *, threads: int, device: str, signature: str | None, loader: str,
-                 inputs: Sequence[str], outputs: Sequence[str]) -> None:
+                 inputs: Sequence[str], outputs: Sequence[str], state: Sequence[str],
+                 reset: Sequence[str]) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the plain kernels: the same rounding on every machine
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -51,11 +55,12 @@ class TensorFlow(Session):
             tf.config.threading.set_inter_op_parallelism_threads(1)
         self._tf, self.version = tf, str(tf.__version__)
         self._call: Callable[[Mapping[str, Array]], Mapping[str, Any]]
+        self._state, self._reset = state, reset
         how = ""
         try:
             if not path.is_dir():
                 self._frozen(path, inputs, outputs)
-            elif loader == "v1":
+            elif loader == "v1" or state or reset:
                 self._served(path, signature)
                 how = ", the loader of TensorFlow Serving"
             else:
@@ -117,10 +122,40 @@ class TensorFlow(Session):
         tensors = {k: graph.get_tensor_by_name(n) for k, n in ins.items()}
         made = {k: graph.get_tensor_by_name(n) for k, n in outs.items()}
         self._model = session
+        assign, after = [], {}
+        for name in self._state:
+            tensors[f"state:{name}"], op, after[f"state:{name}:next"] = self._variable(graph, name)
+            assign.append(op)
+        saved: dict[Any, Array] = {}
+        for name in self._reset:
+            value, op, now = self._variable(graph, name)
+            assign.append(op)
+            saved[value] = session.run(now)
         self.inputs = {k: self._type(t.dtype, t.shape) for k, t in tensors.items()}
-        self.outputs = {k: self._type(t.dtype, t.shape) for k, t in made.items()}
-        self._call = lambda feeds: session.run(made, {
-            tensors[k]: _native(v, tensors[k].dtype.as_numpy_dtype) for k, v in feeds.items()})
+        self.outputs = {k: self._type(t.dtype, t.shape) for k, t in {**made, **after}.items()}
+
+        def call(feeds: Mapping[str, Array]) -> Mapping[str, Any]:
+            given = {tensors[k]: _native(v, tensors[k].dtype.as_numpy_dtype) for k, v in feeds.items()}
+            session.run(assign, {**given, **saved})
+            out: dict[str, Any] = session.run(made, given)
+            return {**out, **session.run(after)}
+        self._call = call
+
+    def _variable(self, graph: Any, name: str) -> tuple[Any, Any, Any]:
+        """A new value for the variable of that name, the operator that assigns it, and the variable's value."""
+        def called(op: Any) -> bool:
+            return op.type in ("VarHandleOp", "VariableV2", "Variable") and \
+                (op.get_attr("shared_name").decode() or op.name) == name
+        op = next((op for op in graph.get_operations() if called(op)), None)
+        if op is None:
+            raise UsageError(f"the model has no variable '{printable(name)}'")
+        raw, dtype = self._tf.raw_ops, op.get_attr("dtype")
+        with graph.as_default():
+            value = self._tf.compat.v1.placeholder(dtype, self._tf.TensorShape(op.get_attr("shape")))
+            if op.type == "VarHandleOp":
+                return (value, raw.AssignVariableOp(resource=op.outputs[0], value=value),
+                        raw.ReadVariableOp(resource=op.outputs[0], dtype=dtype))
+            return value, self._tf.compat.v1.assign(op.outputs[0], value).op, self._tf.identity(op.outputs[0])
 
     def _type(self, dtype: Any, shape: Any) -> Type:
         of: DType = STRING if dtype == self._tf.string else np.dtype(dtype.as_numpy_dtype)

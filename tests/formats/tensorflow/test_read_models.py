@@ -2,13 +2,18 @@
 TensorFlow computed (``make_models.py`` records it)."""
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from tf_graphs import frozen, graph, node, placeholder
 
 import modelport
 from modelport.errors import UnsafeModel, UsageError
@@ -120,6 +125,73 @@ def test_a_generator_draws_what_it_draws_in_tensorflow(tmp_path: Path) -> None:
         assert_equal(want, start("graphdef", path).run({**feeds, "state:StateVar": state}))
         state = made["state:StateVar:next"]
     assert state[0] > 0
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["counter", "branches"])
+@pytest.mark.parametrize("state", ["explicit", "reset"])
+def test_state_is_proven_in_tensorflow(name: str, state: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    model = modelport.load(unpack(name, tmp_path), state=state)
+    report = modelport.convert(model, tmp_path / "m.onnx", verify="prove").report
+    assert report is not None
+    assert report.level == "L3"
+    assert "TensorFlow Serving" in report.text()
+
+
+@pytest.mark.parametrize("state", ["explicit", "reset"])
+def test_state_is_proven_without_tensorflow(state: str, tmp_path: Path) -> None:
+    model = modelport.load(unpack("counter", tmp_path), state=state)
+    report = modelport.convert(model, tmp_path / "m.onnx").report
+    assert report is not None
+    assert report.level == "L2"
+
+
+@pytest.mark.oracle
+def test_a_signature_is_proven_with_itself(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+
+    class Two(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
+        def __call__(self, x: Any) -> dict[str, Any]:
+            return {"y": x * 2.0}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
+        def other(self, x: Any) -> dict[str, Any]:
+            return {"y": x + 1.0}
+    made = Two()
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures={"serving_default": made.__call__, "other": made.other})
+    for signature in ("serving_default", "other"):
+        model = modelport.load(tmp_path / "m", signature=signature)
+        report = modelport.convert(model, tmp_path / "m.onnx", verify="prove", force=True).report
+        assert report is not None
+        assert report.level == "L3"
+
+
+def test_variables_are_always_in_one_order(tmp_path: Path) -> None:
+    """A map of a protobuf is in the order of a hash that has another seed in each process."""
+    g = graph()
+    placeholder(g, shape=())
+    f = g.library.function.add()
+    f.signature.name = "f"
+    f.signature.input_arg.add(name="x", type=1)
+    f.signature.output_arg.add(name="y", type=1)
+    f.node_def.add(name="i", op="Identity", input=["x"]).attr["T"].type = 1
+    f.ret["y"] = "i:output:0"
+    for k in range(6):
+        handle = node(g, "VarHandleOp", f"v{k}", dtype=np.float32)
+        handle.attr["shape"].shape.SetInParent()
+        node(g, "Const", f"one{k}", dtype=np.float32, value=np.ones((), np.float32))
+        node(g, "AssignVariableOp", f"start{k}", f"v{k}", f"one{k}", dtype=np.float32)
+        f.signature.input_arg.add(name=f"h{k}", type=20)
+        f.node_def.add(name=f"a{k}", op="AssignAddVariableOp", input=[f"h{k}", "x"]).attr["dtype"].type = 1
+        f.control_ret[f"c{k}"] = f"a{k}"
+    node(g, "f", "y", "x", *(f"v{k}" for k in range(6)))
+    path = frozen(g, tmp_path)
+    code = "import sys; from modelport.formats import tensorflow; print(list(tensorflow.read(sys.argv[1]).inputs))"
+    seen = {subprocess.run([sys.executable, "-c", code, str(path)], env={**os.environ, "PYTHONHASHSEED": str(seed)},
+                           capture_output=True, check=True).stdout for seed in range(4)}
+    assert seen == {b"['x', 'state:v0', 'state:v1', 'state:v2', 'state:v3', 'state:v4', 'state:v5']\n"}
 
 
 def test_state_can_be_reset(tmp_path: Path) -> None:

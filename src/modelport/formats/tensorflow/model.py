@@ -1,6 +1,7 @@
 """One MetaGraph or GraphDef while it is being read: its functions, variables, tables and assets."""
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,10 +187,14 @@ class Model:
             self.explicit = {v: Value(Type(v.type.dtype, self._stated(v)), f"state:{v.name}") for v in self.assigned}
         if self.assigned:
             self._remember(explicit)
+        meta: dict[str, str] = {}
         if explicit and self.explicit:
             given.update({f"state:{v.name}": value for v, value in self.explicit.items()})
             made.update({f"state:{v.name}:next": body.state[v] for v in self.explicit})
-        return Graph(given, made).noted(*self.notes)
+            meta["tensorflow:state"] = json.dumps([v.name for v in self.explicit])
+        elif self.assigned:
+            meta["tensorflow:reset"] = json.dumps([v.name for v in self.assigned])
+        return Graph(given, made, meta=meta).noted(*self.notes)
 
     def _stated(self, v: Variable) -> Any:
         return v.value.shape if v.value is not None else v.type.shape

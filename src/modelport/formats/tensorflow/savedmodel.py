@@ -83,6 +83,8 @@ def read_meta(meta: Any, tensors: Tensors, limits: Limits, path: Path, folder: P
         if others:
             model.note("info", f"read signature '{printable(name)}'; the others: {', '.join(map(printable, others))}")
         graph = model.trace(ins, outs, explicit)
+        if others:
+            graph = graph.with_(meta={**graph.meta, "tensorflow:signature": name})
     info = meta.meta_info_def
     told = {"tensorflow:version": info.tensorflow_version} if info.tensorflow_version else {}
     return graph.with_(meta={**graph.meta, **told})

@@ -332,7 +332,7 @@ class Scope:
         for a, v in zip(arguments, inputs, strict=True):
             inner.memo[a.name] = [v]
         if self.model.effects:
-            inner.run([c for c in function.control_ret.values() if c in inner.names.nodes])
+            inner.run([c for c in sorted(function.control_ret.values()) if c in inner.names.nodes])
         return [inner.get(function.ret.get(o.name, o.name))
                 for o in function.signature.output_arg]
 
