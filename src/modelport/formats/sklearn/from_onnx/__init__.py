@@ -6,7 +6,6 @@ import numpy as np
 from ....codecs.pickle import Record
 from ....errors import Unsupported, UnsupportedModel
 from ....hub import decompose
-from ....hub import trees as validity
 from ....ir.graph import Graph
 from ..estimator import Estimator
 from ..interface import default_dtype
@@ -17,13 +16,12 @@ from .preprocess import scalers
 from .table import KINDS, estimator
 
 TARGET = "scikit-learn"
+_WRITTEN_OUT = frozenset(f"ai.onnx.ml.{n}" for n in ("LinearClassifier", "LinearRegressor", "Scaler"))
 
 
 def from_hub(hub: Graph) -> Graph:
     """The graph as an estimator, or a pipeline of scalers and one; :class:`UnsupportedModel` if it is none."""
-    learned = (*validity.OLD, validity.NEW)
-    plain = decompose.decompose(hub, lambda n: not n.op.startswith("ai.onnx.ml.") or n.op in learned, decompose.rules,
-                                target=TARGET)
+    plain = decompose.decompose(hub, lambda n: n.op not in _WRITTEN_OUT, decompose.rules, target=TARGET)
     try:
         record, methods = _recognised(plain)
     except Unsupported as e:
@@ -31,7 +29,9 @@ def from_hub(hub: Graph) -> Graph:
         raise UnsupportedModel([e], TARGET) from None
     made = Estimator(record)
     (x,) = plain.inputs.values()
-    inputs = () if x.dtype == default_dtype(made) else (x.dtype.name,)
+    narrow = all(v.dtype != np.float64 for v in (x, *plain.outputs.values()))
+    kind = np.dtype(np.float32 if narrow else np.float64)
+    inputs = () if kind == default_dtype(made) else (kind.name,)
     raw = read_graph(made, inputs=inputs)
     if len(raw.outputs) != len(methods):
         raw = read_graph(made, inputs=inputs, outputs=methods)

@@ -66,13 +66,15 @@ class Head:
     """``kind`` is what is made of ``scale * sums + shift``: "identity", "exponential", "softmax", "logistic" (of two
     classes), "sigmoid" (of each sum), "share" (probabilities as they are) or "scores" (with labels).
 
-    ``labels``: the classes in the order of the sums, where the graph answers with labels; ``flat``: numbers (rows)."""
+    ``labels``: the classes in the order of the sums, where the graph answers with labels; ``flat``: numbers (rows);
+    ``zero``: of one sum, a zero is the second class, not the first."""
 
     kind: str
     scale: float
     shift: Array
     labels: Array | None
     flat: bool
+    zero: bool = False
 
 
 def sample(count: int) -> Array:
@@ -80,7 +82,7 @@ def sample(count: int) -> Array:
     rng = np.random.default_rng(5)
     made = rng.normal(size=(48, count)) * rng.choice([0.3, 1, 2], (48, 1))
     own = np.eye(count) * 3
-    return np.round(np.concatenate([made, np.zeros((1, count)), own, -own, own / 4 + 0.5]), 4)
+    return np.round(1024 * np.concatenate([made, np.zeros((1, count)), own, -own, own / 4 + 0.5])) / 1024  # of 32 bits
 
 
 def outputs(hub: Graph, known: Mapping[Value, Array]) -> dict[str, Array]:
@@ -114,7 +116,13 @@ def head(made: Mapping[str, Array], sums: Array, wide: bool) -> Head:
     y = made[numbers[0]].astype(np.float64)
     flat, y = y.ndim == 1, y[:, None] if y.ndim == 1 else y
     kind, scale, shift = _kind(sums, y, label is not None, 1e-9 if wide else 1e-4)
-    return Head(kind, scale, shift, None if label is None else _labels(made[label], sums * scale + shift, kind), flat)
+    if label is None:
+        return Head(kind, scale, shift, None, flat)
+    margins = sums * scale + shift - (0.5 if kind == "share" else 0)
+    for zero in (False, True)[:1 + (sums.shape[1] == 1)]:
+        if (names := _labels(made[label], margins, zero)) is not None:
+            return Head(kind, scale, shift, names, flat, zero)
+    raise Unsupported("labels that are chosen by another rule than the greatest sum")
 
 
 def _kind(sums: Array, y: Array, labelled: bool, bar: float) -> tuple[str, float, Array]:
@@ -157,12 +165,13 @@ def _near(v: float, bar: float) -> float:
     return next((float(o) for o in options if abs(v - o) <= bar / 10 * max(abs(o), 0.1)), v)
 
 
-def _labels(got: Array, margins: Array, kind: str) -> Array:
-    """The classes in the order of the sums: the greatest is chosen, of one sum whether it is above the middle."""
+def _labels(got: Array, margins: Array, zero: bool) -> Array | None:
+    """The classes in the order of the sums: the greatest is chosen, of one sum whether it is above zero (or zero);
+    ``None`` if that is not the rule."""
     one = margins.shape[1] == 1
-    index = (margins[:, 0] > (0.5 if kind == "share" else 0)).astype(int) if one else margins.argmax(1)
+    index = (margins[:, 0] >= 0 if zero else margins[:, 0] > 0).astype(int) if one else margins.argmax(1)
     classes = [sorted(set(got[index == k].tolist())) for k in range(2 if one else margins.shape[1])]
     if any(len(c) != 1 for c in classes) or len({c[0] for c in classes if c}) < len(classes):
-        raise Unsupported("labels that are chosen by another rule than the greatest sum")
+        return None
     names = [c[0] for c in classes]
     return np.array(names, np.str_ if isinstance(names[0], str) else np.int64)

@@ -46,9 +46,10 @@ def _dense(chain: Chain, v: Value) -> tuple[Array, Array, Value] | None:
     if node is None or node.op not in ("MatMul", "Gemm") or node.inputs[0] is not v or node.attrs.get("transA"):
         return None
     w = node.inputs[1]
-    if w is None or w.data is None or w.rank != 2:
+    if w is None or w.data is None or w.rank not in (1, 2):
         return None
     weights = w.numpy().astype(np.float64)
+    weights = weights[:, None] if w.rank == 1 else weights
     if node.attrs.get("transB"):
         weights = weights.T
     weights = weights * node.attrs.get("alpha", 1.0)
@@ -112,14 +113,19 @@ def _activation(chain: Chain, v: Value) -> tuple[str, Value]:
 def model(chain: Chain, found: list[Layer], sums: Value) -> tuple[Record, tuple[str, ...]]:
     """The estimator that layers and what follows them are, and the methods whose results the graph has."""
     count = found[-1].weights.shape[1]
+    last, after = found[-1], chain.next(sums)
+    mirrored = count == 2 and np.array_equal(last.weights[:, 0], -last.weights[:, 1]) and last.bias[0] == -last.bias[1]
+    if mirrored:  # one sum, and the same with its sign turned
+        count, last = 1, Layer(last.weights[:, 1:], last.bias[1:], last.activation)
     trial = sample(count)
-    after = chain.next(sums)
+    known = np.concatenate([-trial, trial], 1) if mirrored else trial
     try:
-        h = head(outputs(chain.hub, {sums: trial}), trial, sums.dtype == np.float64)
+        h = head(outputs(chain.hub, {sums: known if sums.rank != 1 else known[:, 0]}), trial, sums.dtype == np.float64)
     except Unsupported as e:
         e.node = e.node or after
         raise
-    last = found[-1]
+    if h.zero:
+        raise Unsupported("labels of which a sum of zero is the second class", after)
     found = [*found[:-1], Layer(last.weights * h.scale, last.bias * h.scale + h.shift, last.activation)]
     return (_linear if len(found) == 1 else _perceptron)(found, h, count)
 

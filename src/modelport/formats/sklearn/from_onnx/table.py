@@ -88,7 +88,8 @@ def loss(name: str, classes: int | None = None) -> Record:
                       state=dict(zip(("low", "high", "low_inclusive", "high_inclusive"), of, strict=True)))
     state = {"closs": Record(Name("sklearn._loss._loss", f"Cy{name}")),
              "link": Record(Name("sklearn._loss.link", link)), "n_classes": classes, "xp": None, "device": None,
-             "approx_hessian": False, "constant_hessian": constant, "interval_y_true": interval(true), "interval_y_pred": interval(predicted)}
+             "approx_hessian": False, "constant_hessian": constant,
+             "interval_y_true": interval(true), "interval_y_pred": interval(predicted)}
     if name == "HalfMultinomialLoss":
         state.update(class_indexing_offsets=None, y_true_int=None, y_true_one_hot=None)
     return Record(Name("sklearn._loss.loss", name), state=state)

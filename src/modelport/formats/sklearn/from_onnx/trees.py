@@ -15,7 +15,7 @@ from ....hub import trees as validity
 from ....ir.graph import Node, Value
 from ....ir.tensor import Array
 from ... import additive
-from ...ensemble import Ensemble
+from ...ensemble import Ensemble, below
 from .common import Chain, Head, head, outputs, sample
 from .linear import classes, shown
 from .table import KINDS, estimator, loss
@@ -42,7 +42,7 @@ def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
     """The estimator that trees and what follows them are, and the methods whose results the graph has."""
     x = node.inputs[0]
     assert x is not None
-    trees, post = additive.parsed(node, x)
+    trees, post, shares = _parsed(node, x)
     narrow = _narrow(x)
     tabled = _tabled(chain, node, trees)
     if tabled is not None:
@@ -56,7 +56,8 @@ def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
         if trees.value[trees.leaves].min() >= 0 and trees.base.min() >= 0:  # no sum is ever below zero
             trial = np.abs(trial)
         trial[:, silent] = trees.base[silent]
-        known = dict(zip(node.outputs, _answers(node, post, trial, trees), strict=True))
+        answers = _shared(node, trial) if shares else additive._answers(node, post, trial, trees)
+        known = dict(zip(node.outputs, answers, strict=True))
         if silent.any():
             kept = np.flatnonzero(~silent)
             shapes = [v.shape for v in chain.hub.outputs.values() if v.rank == 2 and v.shape is not None]
@@ -64,7 +65,7 @@ def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
                 trial = trial[:, kept]
                 trees = replace(trees, value=trees.value[:, kept], outputs=len(kept), base=trees.base[kept])
     made = outputs(chain.hub, known)
-    wide = all(a.dtype != np.float32 for a in made.values())
+    wide = all(a.dtype != np.float32 for a in (*made.values(), *known.values()))
     h = head(made, trial, wide)
     if h.kind in ("softmax", "logistic", "exponential"):
         return _boosted(trees, h, narrow)
@@ -78,8 +79,26 @@ def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
     return _regressed(trees, h, narrow) if narrow and alike else _boosted(trees, h, narrow)
 
 
-def _answers(node: Node, post: str, sums: Array, trees: Ensemble) -> list[Array]:
-    return additive._answers(node, post, sums, trees)
+def _parsed(node: Node, x: Value) -> tuple[Ensemble, str, bool]:
+    """The trees, the function that the operator has itself, and whether it takes the one sum for the probability of
+    the second class, as ONNX Runtime does where there are two and no weight is negative."""
+    a = node.attrs
+    two = len(a.get("classlabels_strings") or a.get("classlabels_int64s") or ()) == 2
+    weights = additive._numbers(a, "class_weights")
+    if node.op != validity.OLD[0] or not two or len(set(a.get("class_ids", ()))) != 1 or (weights < 0).any():
+        return *additive.parsed(node, x), False
+    if a.get("post_transform", "NONE") != "NONE" or a.get("base_values") or a.get("base_values_as_tensor"):
+        raise Unsupported("a function of two classes whose scores are never negative", node)
+    moved = {k.replace("class_", "target_"): v for k, v in a.items() if k.startswith(("nodes_", "class_"))}
+    moved["target_ids"] = tuple(0 for _ in a["class_ids"])
+    same = Node(validity.OLD[1], [x], {**moved, "n_targets": 1}, [node.outputs[-1].type])
+    return *additive.parsed(same, x), True
+
+
+def _shared(node: Node, shares: Array) -> list[Array]:
+    labels = node.attrs.get("classlabels_strings") or node.attrs.get("classlabels_int64s")
+    index = (shares[:, 0] > 0.5).astype(int)
+    return [np.array(labels, object)[index], np.concatenate([1 - shares, shares], 1)]
 
 
 def _narrow(x: Value) -> bool:
@@ -97,7 +116,7 @@ def _alike(trees: Ensemble) -> bool:
     those before left over."""
     parts = additive.single(trees)
     spans = [float(np.ptp(t.value[t.leaves])) for t, _ in parts]
-    return min(spans) >= 0.5 * max(spans) and any(a <= b for a, b in pairwise(spans))
+    return min(spans) >= 0.25 * max(spans) and any(a <= b for a, b in pairwise(spans))
 
 
 def _tabled(chain: Chain, node: Node, trees: Ensemble) -> tuple[Ensemble, Value] | None:
@@ -198,6 +217,8 @@ def _classified(trees: Ensemble, h: Head, narrow: bool) -> tuple[Record, tuple[s
     """Probabilities that are the mean of what leaves say."""
     _compared(narrow)
     made = []
+    if h.zero:
+        raise Unsupported("labels of which an even share is the second class")
     for t, said in _each(trees, h.scale, h.shift):
         values = np.concatenate([1 - said, said], 1) if trees.outputs == 1 else said
         leaves = values[t.leaves]
@@ -232,10 +253,12 @@ def _boosted(trees: Ensemble, h: Head, narrow: bool) -> tuple[Record, tuple[str,
     rounds = max(map(len, by_output))
     spare = additive.stump(trees, 0.0)
     grid = [[_predictor(own[n] if n < len(own) else spare) for own in by_output] for n in range(rounds)]
+    if h.zero:  # a last leaf, too small to change any other sum, makes it positive
+        grid.append([_predictor(additive.stump(trees, 5e-324))])
     features = trees.features
     bins = estimator("_BinMapper", is_categorical_=np.zeros(features, np.uint8), missing_values_bin_idx_=255,
                      bin_thresholds_=[np.zeros(0)] * features, n_bins_non_missing_=np.ones(features, np.uint32))
-    state = {"max_iter": rounds, "is_categorical_": None, "_preprocessor": None, "_is_categorical_remapped": None,
+    state = {"max_iter": len(grid), "is_categorical_": None, "_preprocessor": None, "_is_categorical_remapped": None,
              "n_features_in_": features, "_n_features": features, "n_trees_per_iteration_": trees.outputs,
              "do_early_stopping_": False, "_use_validation_data": True, "_bin_mapper": bins, "_scorer": None,
              "_baseline_prediction": base.reshape(1, -1).astype(np.float64), "_predictors": grid,
@@ -252,13 +275,13 @@ def _boosted(trees: Ensemble, h: Head, narrow: bool) -> tuple[Record, tuple[str,
 
 def _widened(threshold: Array) -> Array:
     """Thresholds of 64 bits at or below which lie all numbers that round to one at or below them in 32 bits."""
-    near = threshold.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
+        near = below(threshold)
         above = np.nextafter(near, np.float32(np.inf)).astype(np.float64)
         most = float(np.finfo(np.float32).max)
         above = np.where(near == np.float32(most), most + 2.0 ** 104, above)
         middle = (near.astype(np.float64) + above) / 2
-        middle = np.where(np.isinf(near), near.astype(np.float64), middle)
+        middle = np.where(np.isinf(near), np.where(near > 0, np.inf, -(most + 2.0 ** 103)), middle)
         inside = middle.astype(np.float32) <= near
         return np.where(inside, middle, np.nextafter(middle, -np.inf))
 
