@@ -89,12 +89,13 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
            writes=True, framework="sklearn", doubles=True, read_options=("inputs", "outputs", "split_at")),
     Format("xgboost", "XGBoost", (".ubj", ".json", ".model", ".bst", ".xgb"), "modelport.formats.xgboost",
            magic=tuple((0, m) for m in (b"{", b"binf", b"bs64", b"\x00\x05_cls_", b"\x00\x05_reg_")),
-           writes=True, framework="xgboost", read_options=("outputs",), write_options=("schema", "float32")),
+           writes=True, runtime="trees", framework="xgboost", read_options=("outputs",),
+           write_options=("schema", "float32")),
     Format("lightgbm", "LightGBM", (".txt", ".lgb", ".json"), "modelport.formats.lightgbm",
-           magic=((0, b"tree\n"), (0, b"tree\r\n"), (0, b"{")), writes=True, framework="lightgbm", doubles=True,
-           read_options=("outputs",)),
+           magic=((0, b"tree\n"), (0, b"tree\r\n"), (0, b"{")), writes=True, runtime="trees", framework="lightgbm",
+           doubles=True, read_options=("outputs",)),
     Format("catboost", "CatBoost", (".cbm", ".json"), "modelport.formats.catboost",
-           magic=((0, b"CBM1"), (0, b"{")), framework="catboost", read_options=("outputs",)),
+           magic=((0, b"CBM1"), (0, b"{")), runtime="trees", framework="catboost", read_options=("outputs",)),
 )
 
 _LOOKS: tuple[tuple[int, bytes, str], ...] = (

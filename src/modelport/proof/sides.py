@@ -218,7 +218,8 @@ class Runners:
         """Whether no runtime of the format of a file is at hand."""
         if s.path is None:
             return True
-        return not registry.named(s.format).runtime and not (self.framework and framework_of(s))
+        own = registry.named(s.format).runtime in ("", "trees")  # the reader of what was written does not judge it
+        return own and not (self.framework and framework_of(s))
 
     def native(self, s: Side, **options: Any) -> Session:
         """A file in the official runtime of its format; :class:`RuntimeFailed` if there is none or it refuses."""
@@ -236,6 +237,8 @@ class Runners:
             raise RuntimeFailed(f"{spec.title} itself is not started unasked", hint="--prove runs files in it")
         if not runtime:
             raise RuntimeFailed(f"no runtime of {spec.title} files is known")
+        if runtime == "trees":
+            return self.open(runtime, s.path, **options_of(s))
         if runtime == "graphdef":
             return self.open(runtime, s.path, **options_of(s), state="reset" if "reset" in state_of(s) else "explicit")
         if runtime == "tflite":
