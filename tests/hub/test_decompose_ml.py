@@ -325,7 +325,7 @@ def test_refusals(tmp_path: Path, op: str, inputs: list[np.ndarray], outputs: in
 
 def test_every_operator_of_the_domain_has_a_rule() -> None:
     names = {s.name for s in defs.get_all_schemas() if s.domain == "ai.onnx.ml"}
-    assert {n for n in names if f"ai.onnx.ml.{n}" not in rules} == UNHELD["maps"]
+    assert {n for n in names if f"ai.onnx.ml.{n}" not in rules} == UNHELD["maps"] | {"ZipMap"}
 
 
 def test_deep_trees_are_refused_before_they_fill_memory() -> None:

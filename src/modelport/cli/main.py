@@ -87,6 +87,10 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("--opset", type=int, metavar="N", help="ONNX opset to write (13 to 28)")
     convert.add_argument("--external-data", action="store_true", default=None,
                          help="ONNX weights in a file of their own (always above 2 GB)")
+    convert.add_argument("--zipmap", action="store_true", default=None,
+                         help="ONNX: the probabilities of a classifier as maps from its classes, the old form")
+    convert.add_argument("--schema", metavar="X.Y", help="XGBoost: the version whose form of the file is written (1.6 "
+                                                         "to 3.0)")
     convert.add_argument("--no-verify", action="store_true", help="do not compare source and result")
     convert.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
     convert.add_argument("--sample", metavar="FILE.npz", help="inputs of your own for the proof")

@@ -17,7 +17,7 @@ UNHELD = {
     "sequences": {"ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase",
                   "SequenceInsert", "SequenceLength", "SequenceMap", "SplitToSequence"},
     "optionals": {"Optional", "OptionalGetElement", "OptionalHasElement"},
-    "maps": {"CastMap", "DictVectorizer", "ZipMap"},
+    "maps": {"CastMap", "DictVectorizer"},
     "training": {"Adagrad", "Adam", "Gradient", "Momentum"},
 }
 """Operators whose values are no tensors; a graph that has them is a located ``Unsupported``."""

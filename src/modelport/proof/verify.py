@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -29,12 +28,11 @@ from .noise import Exact
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
+from .rows import FLAT, taken
 from .sides import Runners, Side, attempt, framework_of, match, moved_back, original, participant, side, unfit
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
-FLAT = frozenset(("sklearn",))
-"""Formats of libraries that answer with (rows) where others have one column, (rows, 1)."""
 LEVELS = ("auto", "prove", "L0", "L1", "L2", "L3")
 
 
@@ -422,7 +420,7 @@ class _Run:
     def _feed(self, feed: Feed, a: Session, b: Session, exact: Exact | None) -> None:
         got, made = self.runners.pair(a, b, {self.in_a[k]: v for k, v in feed.arrays.items()},
                                       {self.in_b[k]: self._cast(k, v, b) for k, v in feed.arrays.items()})
-        kept = self._taken(feed, made) if isinstance(made, ModelportError) and isinstance(got, dict) else None
+        kept = taken(feed, made) if isinstance(made, ModelportError) and isinstance(got, dict) else None
         if kept is not None:
             self.refused += int((~kept).sum())
         if kept is not None and kept.any():
@@ -454,16 +452,6 @@ class _Run:
                 for k, d in found.items():
                     self.outputs[k].add(feed.name, d)
         self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
-
-    def _taken(self, feed: Feed, made: ModelportError) -> Array | None:
-        """Which rows of a feed a library takes, which says that it takes none with a number that is not finite or
-        is very large; ``None`` where that is not what it said, or no row is such."""
-        arrays = list(feed.arrays.values())
-        if not re.search("contains (NaN|infinity)", made.message) or len({a.shape[:1] for a in arrays}) > 1 or \
-                not all(is_float(a.dtype) and a.ndim == 2 for a in arrays):
-            return None
-        kept = np.logical_and.reduce([(np.abs(a.astype(np.float64)) < 1e30).all(1) for a in arrays])
-        return None if kept.all() else np.asarray(kept)
 
     def _nothing(self, got: Mapping[str, Array]) -> bool:
         """Whether the source has no answer: of a picture smaller than a window some make the mean of nothing."""

@@ -64,20 +64,40 @@ class OnnxRuntime(Session):
         except Exception as e:
             raise RuntimeFailed(f"ONNX Runtime refuses the model: {_message(e)}") from None
         self.inputs = {v.name: _type(v) for v in self._session.get_inputs()}
-        self.outputs = {v.name: _type(v) for v in self._session.get_outputs()}
+        self._classes = self._maps(path)
+        self.outputs = {v.name: Type(np.dtype(np.float32), (None, len(self._classes[v.name])))
+                        if v.name in self._classes else _type(v) for v in self._session.get_outputs()}
         self._plain = all(_plain(t.dtype) for t in (*self.inputs.values(), *self.outputs.values()))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         arrays = {k: np.ascontiguousarray(a).reshape(a.shape) for k, a in self.checked(feeds).items()}
         try:
             if self._plain:
-                made = [np.asarray(a) for a in self._session.run(list(self.outputs), arrays)]
+                made = [self._table(k, a) for k, a in zip(self.outputs, self._session.run(list(self.outputs), arrays),
+                                                          strict=True)]
             else:
                 values = {k: self._wrap(a) for k, a in arrays.items()}
                 made = [self._unwrap(v) for v in self._session.run_with_ort_values(list(self.outputs), values)]
         except Exception as e:
             raise RuntimeFailed(f"ONNX Runtime failed: {_message(e)}") from None
         return {k: as_text(a) for k, a in zip(self.outputs, made, strict=True)}
+
+    def _maps(self, path: Path | bytes) -> dict[str, list[Any]]:
+        """The classes of each output that is a sequence of maps, in the order of the numbers."""
+        if not any(v.type.startswith("seq(map(") for v in self._session.get_outputs()):
+            return {}
+        import onnx
+
+        from ..formats.onnx.maps import labels
+        return labels(onnx.load_model_from_string(path) if isinstance(path, bytes) else
+                      onnx.load(str(path), load_external_data=False))
+
+    def _table(self, name: str, made: Any) -> Array:
+        """An output as an array: maps as (rows, classes)."""
+        if name not in self._classes:
+            return np.asarray(made)
+        return np.array([[row[c] for c in self._classes[name]] for row in made], np.float32).reshape(
+            len(made), len(self._classes[name]))
 
     def close(self) -> None:
         self._session = None

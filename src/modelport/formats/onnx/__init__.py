@@ -2,15 +2,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from . import lower
 from .container import read
-from .lower import from_hub
 from .upgrade import to_hub
 from .writer import write
+
+if TYPE_CHECKING:
+    from ...ir.graph import Graph
 
 __all__ = ["from_hub", "read", "sniff", "to_hub", "write"]
 
 _KINDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}  # fields of ModelProto
+
+
+def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None, *, zipmap: bool = False) -> Graph:
+    """The graph in the operators of ``opset`` (:mod:`.lower`); with ``zipmap`` the probabilities of a classifier as
+    maps from its classes (:mod:`.maps`)."""
+    raw = lower.from_hub(hub, opset, ir_version)
+    if not zipmap:
+        return raw
+    from .maps import zipped
+    return zipped(raw)
 
 
 def sniff(head: bytes, path: Path) -> bool:

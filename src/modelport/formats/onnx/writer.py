@@ -16,7 +16,7 @@ from ...hub.opset import OPSET, split
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Tensor
 from ...ir.types import NUMBER, STRING, Type
-from . import meta
+from . import maps, meta
 
 LARGEST = (1 << 31) - 1
 """Bytes of a message that every protobuf library reads."""
@@ -141,7 +141,10 @@ class _Writer:
         for k, v in raw.outputs.items():
             if self.names[v] != k:
                 g.node.add(op_type="Identity", input=[self.names[v]], output=[k])
-            _info(g.output.add(name=k), v.type)
+            if v.node is not None and v.node.op == maps.ZIPMAP:
+                maps.info(g.output.add(name=k), v.node)
+            else:
+                _info(g.output.add(name=k), v.type)
         model = onnx.ModelProto(ir_version=int(raw.meta.get("onnx:ir_version", onnx.IR_VERSION)),
                                 producer_name="modelport")
         for domain, version in sorted(self.imports.items()):
