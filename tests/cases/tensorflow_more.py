@@ -206,3 +206,28 @@ for kernel in ("lanczos1", "lanczos3", "lanczos5", "gaussian", "box", "triangle"
 # numbers as text
 for dtype, words in ((F, ["1.5", "-3", "1e3", "0.1", "inf"]), (D, ["1.5", "-3e-200"]), (I, ["12", "-7", "0"]), (L, ["1234567890123", "-1"])):
     add(f"StringToNumber/{dtype}", given(words, "s"), out_type=dtype)
+# sums and products of uniformly quantized integers
+C8 = {f"{side}_quantization_{end}_val": v for side in ("lhs", "rhs") for end, v in (("min", -128), ("max", 127))}
+OUT = {"output_quantization_min_val": -2**31, "output_quantization_max_val": 2**31 - 1}
+A8, B8 = R.integers(-128, 128, (3, 40)).astype("i1"), R.integers(-128, 128, (40, 5)).astype("i1")
+AXIS = (np.array([0.01, 0.5, 0.003, 0.02, 0.1], F), i(3, -2, 0, 1, -7))
+OWN = (np.array([0.02, 0.1, 0.3, 0.01, 1.5], F), i(0, 5, -5, 2, 1))
+add("UniformQuantizedDot", given(A8), B8, np.float32(0.03), i(4)[0], np.float32(0.11), i(-3)[0], np.float32(0.07), i(9)[0], Tin="qint8", Tout="qint32", **C8, **OUT)
+add("UniformQuantizedDot/fed", given(A8), given(B8, static=True), np.float32(3), i(4)[0], *AXIS, np.float32(1e-4), i(9)[0], Tin="qint8", Tout="qint32", rhs_quantization_axis=1, **C8, output_quantization_min_val=-20000, output_quantization_max_val=900000)
+add("UniformQuantizedDot/axis", given(A8), B8, np.float32(0.3), i(4)[0], *AXIS, *OWN, Tin="qint8", Tout="qint32", rhs_quantization_axis=1, output_quantization_axis=1, **C8, **OUT)
+HALVES = np.concatenate([np.arange(-4, 4, 0.5), [-128, 127], np.arange(-10.5, 0.5, 0.5)]).astype(F)
+for part, x in (("", f(3, 40, scale=4)), ("halves", np.stack([HALVES, HALVES / 2, 3 - HALVES, np.abs(HALVES), -np.abs(HALVES), 0 * HALVES]))):
+    w = np.resize(B8, (x.shape[1], 5))
+    add(f"UniformQuantizedDotHybrid/{part}", given(x), w, np.float32(0.11), i(-3)[0], Tlhs=F, Trhs="qint8", Tout=F, rhs_quantization_min_val=-128, rhs_quantization_max_val=127)
+    add(f"UniformQuantizedDotHybrid/{part}_axis", given(x), w, *AXIS, Tlhs=F, Trhs="qint8", Tout=F, rhs_quantization_axis=1, rhs_quantization_min_val=-128, rhs_quantization_max_val=127)
+A32 = R.integers(-30000, 30000, (3, 5)).astype(I)
+R32 = {f"{side}_quantization_{end}_val": v for side in ("lhs", "rhs") for end, v in (("min", -2**31), ("max", 2**31 - 1))}
+add("UniformQuantizedAdd", given(A32), given(A32[::-1].copy()), np.float32(0.03), i(4)[0], np.float32(0.11), i(-3)[0], np.float32(0.07), i(9)[0], T="qint32", **R32, **OUT)
+add("UniformQuantizedAdd/bias", given(A32, static=True), A32[0], *AXIS, *AXIS, *AXIS, T="qint32", lhs_quantization_axis=1, rhs_quantization_axis=0, output_quantization_axis=1, **R32, **OUT)
+add("UniformQuantizedClipByValue", given(A32), i(-1000)[0], i(20000)[0], np.float32(0.03), i(4)[0], T="qint32", quantization_min_val=-2**31, quantization_max_val=2**31 - 1)
+add("UniformQuantizedClipByValue/axis", given(A32, static=True), i(-10, -200, -3000, 5, 10), i(0, 100, 30000, 50, 10), *AXIS, T="qint32", quantization_axis=1, quantization_min_val=-2**31, quantization_max_val=2**31 - 1)
+for kind, x in (("qint8", A8[:, :5]), ("qint32", np.concatenate([A32, np.resize(WIDE[1:], (2, 5))]))):
+    b = {"input_quantization_min_val": -128 if kind == "qint8" else -2**31, "input_quantization_max_val": 127 if kind == "qint8" else 2**31 - 1, "output_quantization_min_val": -128, "output_quantization_max_val": 100}
+    add(f"UniformRequantize/{kind}", given(x), np.float32(0.03), i(4)[0], np.float32(0.07), i(9)[0], Tin=kind, Tout="qint8", **b)
+    add(f"UniformRequantize/{kind}_larger", given(x), np.float32(30), i(4)[0], np.float32(0.07), i(9)[0], Tin=kind, Tout="qint8", **b)
+    add(f"UniformRequantize/{kind}_axis", given(x, static=True), *AXIS, *OWN, Tin=kind, Tout="qint8", input_quantization_axis=1, output_quantization_axis=1, **b)

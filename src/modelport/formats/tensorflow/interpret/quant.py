@@ -1,6 +1,9 @@
-"""Quantization: simulated, and on integers.  Source: core/kernels/fake_quant_ops_functor.h, quantization_utils.h."""
+"""Quantization: simulated, and on integers.
+
+Source: core/kernels/fake_quant_ops_functor.h, quantization_utils.h, uniform_quant_ops/math_utils.h."""
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -109,3 +112,88 @@ def dequantize(x: Array, low: Array, high: Array, *, T: str, mode: str = "MIN_CO
     least = info.min + (1 if narrow_range and info.min < 0 else 0)
     scale = np.maximum(low / F32(least) if least else F32(0), high / F32(info.max))
     return (x.astype(F32) * scale).astype(dtype)
+
+
+def _multiplier(scale: float) -> tuple[int, int]:
+    """A scale as an integer of 31 bits and the power of two that it is divided by."""
+    part, power = math.frexp(scale)
+    whole = math.floor(part * 2**31 + 0.5)
+    if whole == 2**31:
+        whole, power = whole // 2, power + 1
+    if power < -31:
+        return 0, 31
+    return (2**31 - 1, 1) if power > 30 else (whole, 31 - power)
+
+
+@np.vectorize
+def _requantized(x: int, scale: float, zero: int, low: int, high: int) -> int:
+    whole, power = _multiplier(float(scale))
+    made = (int(x) * whole + (1 << (power - 1))) >> power
+    made = min(max(made, -2**31), 2**31 - 1) + int(zero)
+    made = (made + 2**31) % 2**32 - 2**31
+    return min(max(made, int(low)), int(high))
+
+
+def _channels(v: Array, rank: int, axis: int) -> Array:
+    return v.reshape(()) if axis == -1 else v.reshape([-1 if k == axis else 1 for k in range(rank)])
+
+
+def _plain(x: Array, zeros: Array, axis: int) -> Array:
+    return np.asarray(x, np.int32) - _channels(zeros, x.ndim, axis)
+
+
+@op("UniformRequantize", fold=False)
+def uniform_requantize(x: Array, scales: Array, zeros: Array, scales_out: Array, zeros_out: Array, *, Tout: Any,
+                       input_quantization_axis: int = -1, output_quantization_axis: int = -1,
+                       output_quantization_min_val: int, output_quantization_max_val: int, **ranges: int) -> Any:
+    a, b = input_quantization_axis, output_quantization_axis
+    scale = _channels(scales.astype(np.float64), x.ndim, a) / _channels(scales_out.astype(np.float64), x.ndim, b)
+    return _requantized(_plain(x, zeros, a), scale, _channels(zeros_out, x.ndim, b), output_quantization_min_val,
+                        output_quantization_max_val).astype(Tout)
+
+
+@op("UniformQuantizedDot", fold=False)
+def uniform_dot(x: Array, w: Array, scales_x: Array, zeros_x: Array, scales: Array, zeros: Array, scales_out: Array,
+                zeros_out: Array, *, rhs_quantization_axis: int = -1, output_quantization_axis: int = -1,
+                output_quantization_min_val: int, output_quantization_max_val: int, **others: Any) -> Any:
+    total = (x.astype(np.int32) - zeros_x) @ _plain(w, zeros, rhs_quantization_axis)
+    scale = scales_x.astype(np.float64) * _channels(scales.astype(np.float64), 2, rhs_quantization_axis)
+    return _requantized(total, scale / _channels(scales_out.astype(np.float64), 2, output_quantization_axis),
+                        _channels(zeros_out, 2, output_quantization_axis), output_quantization_min_val,
+                        output_quantization_max_val).astype(np.int32)
+
+
+@op("UniformQuantizedAdd", fold=False)
+def uniform_add(x: Array, y: Array, scales_x: Array, zeros_x: Array, scales_y: Array, zeros_y: Array,
+                scales_out: Array, zeros_out: Array, *, lhs_quantization_axis: int = -1,
+                rhs_quantization_axis: int = -1, output_quantization_axis: int = -1,
+                output_quantization_min_val: int, output_quantization_max_val: int, **others: Any) -> Any:
+    rank, low, high = max(x.ndim, y.ndim), output_quantization_min_val, output_quantization_max_val
+    zeros = _channels(zeros_out, rank, output_quantization_axis)
+    out = _channels(scales_out.astype(np.float64), rank, output_quantization_axis)
+    one, two = (_requantized(_plain(v, z, axis), _channels(s.astype(np.float64), v.ndim, axis) / out, zeros, low, high)
+                for v, s, z, axis in ((x, scales_x, zeros_x, lhs_quantization_axis),
+                                      (y, scales_y, zeros_y, rhs_quantization_axis)))
+    return np.clip(one.astype(np.int64) + two - zeros, low, high).astype(np.int32)
+
+
+@op("UniformQuantizedClipByValue", fold=False)
+def uniform_clip(x: Array, low: Array, high: Array, scales: Array, zeros: Array, *, quantization_axis: int = -1,
+                 **others: Any) -> Any:
+    return np.clip(x, _channels(low, x.ndim, quantization_axis), _channels(high, x.ndim, quantization_axis))
+
+
+@op("UniformQuantizedDotHybrid", fold=False)
+def uniform_dot_hybrid(x: Array, w: Array, scales: Array, zeros: Array, *, rhs_quantization_axis: int = -1,
+                       **others: Any) -> Any:
+    rows = []
+    for row in x:
+        least, most = float(min(row.min(initial=0), 0)), float(max(row.max(initial=0), 0))
+        scale = (most - least) / 255 or 1.0
+        ends = (-128 - least / scale, 127 - most / scale)
+        zero = ends[0] if 128 + abs(least / scale) < 127 + abs(most / scale) else ends[1]
+        zero = min(max(math.floor(zero + 0.5), -128), 127)
+        steps = np.floor(row * F32(1 / scale) + F32(0.5)).astype(np.int32) + zero
+        total = (np.clip(steps, -128, 127) - zero) @ _plain(w, zeros, rhs_quantization_axis)
+        rows.append(total.astype(F32) * F32(scale))
+    return (np.stack(rows) * _channels(scales, 2, rhs_quantization_axis)).astype(F32)

@@ -151,7 +151,7 @@ def _stored(op: Builder, y: Value, dtype: DType) -> Any:
 def dequantize(op: Builder, x: Value, low: Value, high: Value, *, T: str, mode: str = "MIN_COMBINED",
                narrow_range: bool = False, axis: int = -1, dtype: DType = F32) -> Any:
     least, most = ends(x.dtype)
-    a, b = (_along(op, cast(op, v, F32), x, axis) for v in (low, high))
+    a, b = (along(op, cast(op, v, F32), x, axis) for v in (low, high))
     if mode == "MIN_FIRST":
         if axis != -1:
             raise Unsupported("MIN_FIRST by axis")
@@ -173,7 +173,7 @@ def dequantize(op: Builder, x: Value, low: Value, high: Value, *, T: str, mode: 
 @to_onnx("UniformQuantize")
 def uniform_quantize(op: Builder, x: Value, scales: Value, zeros: Value, *, Tin: DType = F32, Tout: DType,
                      quantization_axis: int = -1, quantization_min_val: int, quantization_max_val: int) -> Any:
-    scales, zeros = (_along(op, v, x, quantization_axis) for v in (scales, zeros))
+    scales, zeros = (along(op, v, x, quantization_axis) for v in (scales, zeros))
     steps = op.Floor(op.Add(op.Mul(cast(op, x, F32), op.Div(_f(1), scales)), _f(0.5)))
     made = op.Add(cast(op, steps, I64), i64(op, zeros))
     low, high = (constant(v, I64) for v in (quantization_min_val, quantization_max_val))
@@ -184,11 +184,12 @@ def uniform_quantize(op: Builder, x: Value, scales: Value, zeros: Value, *, Tin:
 def uniform_dequantize(op: Builder, x: Value, scales: Value, zeros: Value, *, Tin: DType | None = None,
                        Tout: DType = F32, quantization_axis: int = -1, quantization_min_val: int,
                        quantization_max_val: int) -> Any:
-    scales, zeros = (_along(op, v, x, quantization_axis) for v in (scales, zeros))
+    scales, zeros = (along(op, v, x, quantization_axis) for v in (scales, zeros))
     return cast(op, op.Mul(cast(op, op.Sub(cast(op, x, I32), zeros), F32), scales), Tout)
 
 
-def _along(op: Builder, v: Value, x: Value, axis: int) -> Any:
+def along(op: Builder, v: Value, x: Value, axis: int) -> Any:
+    """A number for all of ``x``, or one for each place along an axis, so that it broadcasts."""
     if axis == -1:
         return _scalar(op, v)
     shape = [1] * rank(x)

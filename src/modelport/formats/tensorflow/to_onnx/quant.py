@@ -1,4 +1,6 @@
-"""Quantization, simulated and stored.  Source: core/kernels/fake_quant_ops_functor.h, quantize_and_dequantize_op.h."""
+"""Quantization, simulated and stored, and sums and products of uniformly quantized integers.
+
+Source: core/kernels/fake_quant_ops_functor.h, quantize_and_dequantize_op.h, uniform_quant_ops/math_utils.h."""
 from __future__ import annotations
 
 from typing import Any
@@ -8,8 +10,10 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
+from ....ir.types import DType
 from ..interpret import quant as numeric
-from .common import F32, axis_of, ints, known, name_of, rank, to_onnx
+from .common import F32, I32, I64, axis_of, cast, i64, ints, known, name_of, rank, to_onnx
+from .integer import along
 
 
 @to_onnx("FakeQuantWithMinMaxArgs")
@@ -98,3 +102,117 @@ def _qdq(op: Builder, x: Value, low: Value, high: Value, signed: bool, bits: int
     y = op.Mul(op.Min(op.Max(x, least), greatest), scale)
     y = op.Round(y) if mode == "HALF_TO_EVEN" else op.Floor(op.Add(y, f(0.5)))
     return op.Where(op.Equal(scale, most), op.Mul(x, f(0)), op.Mul(y, inverse))
+
+
+# ------------------------------------------------------------------------------ uniformly quantized integers
+
+
+def _rescaled(op: Builder, x: Value, scale: Any, zeros: Value, low: int, high: int) -> Any:
+    """Integers times a scale (a number, or an array that broadcasts), by its 31 leading bits and a shift as TensorFlow
+    does, halves upwards; then the zero of the result is added, and it is cut to its range (in int32)."""
+    part, power = np.frexp(np.asarray(scale, np.float64))
+    whole = np.floor(part * 2.0**31 + 0.5).astype(np.int64)
+    power = np.where(whole == 1 << 31, power + 1, power)
+    whole = np.where(whole == 1 << 31, 1 << 30, whole)
+    whole, power = np.where(power < -31, 0, whole), np.where(power < -31, 0, power)
+    whole, power = np.where(power > 30, (1 << 31) - 1, whole), np.minimum(power, 30)
+    by = np.left_shift(np.int64(1), 31 - power.astype(np.int64))
+    total = op.Add(op.Mul(i64(op, x), constant(whole)), constant(by // 2))
+    made = op.Div(op.Sub(total, op.Mod(total, constant(by))), constant(by))
+    ends = np.iinfo(np.int32)
+    made = op.Min(op.Max(made, constant(ends.min, I64)), constant(ends.max, I64))
+    made = op.Add(cast(op, made, I32), zeros)
+    return op.Min(op.Max(made, constant(low, I32)), constant(high, I32))
+
+
+def _scales(v: Value, x: Value, axis: int) -> Any:
+    """Scales that are known, in float64, so that they broadcast to ``x``."""
+    array = static(v, "a scale").astype(np.float64)
+    if axis == -1:
+        return array.reshape(())
+    shape = [1] * rank(x)
+    shape[axis_of(x, axis)] = -1
+    return array.reshape(shape)
+
+
+def _plain(op: Builder, x: Value, zeros: Value, axis: int) -> Any:
+    """Integers without the zero that they count from, in int32."""
+    return op.Sub(cast(op, x, I32), along(op, zeros, x, axis))
+
+
+@to_onnx("UniformRequantize")
+def uniform_requantize(op: Builder, x: Value, scales: Value, zeros: Value, scales_out: Value, zeros_out: Value, *,
+                       Tin: DType | None = None, Tout: DType, input_quantization_axis: int = -1,
+                       input_quantization_min_val: int, input_quantization_max_val: int,
+                       output_quantization_axis: int = -1, output_quantization_min_val: int,
+                       output_quantization_max_val: int) -> Any:
+    scale = _scales(scales, x, input_quantization_axis) / _scales(scales_out, x, output_quantization_axis)
+    made = _rescaled(op, _plain(op, x, zeros, input_quantization_axis), scale,
+                     along(op, zeros_out, x, output_quantization_axis), output_quantization_min_val,
+                     output_quantization_max_val)
+    return cast(op, made, Tout)
+
+
+@to_onnx("UniformQuantizedAdd")
+def uniform_add(op: Builder, a: Value, b: Value, scales_a: Value, zeros_a: Value, scales_b: Value, zeros_b: Value,
+                scales_out: Value, zeros_out: Value, *, T: DType | None = None, lhs_quantization_axis: int = -1,
+                lhs_quantization_min_val: int, lhs_quantization_max_val: int, rhs_quantization_axis: int = -1,
+                rhs_quantization_min_val: int, rhs_quantization_max_val: int, output_quantization_axis: int = -1,
+                output_quantization_min_val: int, output_quantization_max_val: int) -> Any:
+    """Both in the scale of the result, then added."""
+    like = a if rank(a) >= rank(b) else b
+    out, zeros = _scales(scales_out, like, output_quantization_axis), along(op, zeros_out, like,
+                                                                           output_quantization_axis)
+    low, high = output_quantization_min_val, output_quantization_max_val
+    one, two = (_rescaled(op, _plain(op, v, z, axis), _scales(s, v, axis) / out, zeros, low, high)
+                for v, s, z, axis in ((a, scales_a, zeros_a, lhs_quantization_axis),
+                                      (b, scales_b, zeros_b, rhs_quantization_axis)))
+    made = op.Sub(op.Add(i64(op, one), i64(op, two)), i64(op, zeros))
+    return cast(op, op.Min(op.Max(made, constant(low, I64)), constant(high, I64)), I32)
+
+
+@to_onnx("UniformQuantizedClipByValue")
+def uniform_clip(op: Builder, x: Value, low: Value, high: Value, scales: Value, zeros: Value, *,
+                 T: DType | None = None, quantization_axis: int = -1, quantization_min_val: int,
+                 quantization_max_val: int) -> Any:
+    low, high = (along(op, v, x, quantization_axis) for v in (low, high))
+    return op.Min(op.Max(x, low), high)
+
+
+@to_onnx("UniformQuantizedDot")
+def uniform_dot(op: Builder, a: Value, b: Value, scales_a: Value, zeros_a: Value, scales_b: Value, zeros_b: Value,
+                scales_out: Value, zeros_out: Value, *, Tin: DType | None = None, Tout: DType = I32,
+                lhs_quantization_axis: int = -1, lhs_quantization_min_val: int, lhs_quantization_max_val: int,
+                rhs_quantization_axis: int = -1, rhs_quantization_min_val: int, rhs_quantization_max_val: int,
+                output_quantization_axis: int = -1, output_quantization_min_val: int,
+                output_quantization_max_val: int) -> Any:
+    total = op.MatMul(_plain(op, a, zeros_a, lhs_quantization_axis), _plain(op, b, zeros_b, rhs_quantization_axis))
+    scale = _scales(scales_a, a, lhs_quantization_axis) * _scales(scales_b, b, rhs_quantization_axis)
+    made = _rescaled(op, total, scale / _scales(scales_out, b, output_quantization_axis),
+                     along(op, zeros_out, b, output_quantization_axis), output_quantization_min_val,
+                     output_quantization_max_val)
+    return cast(op, made, Tout)
+
+
+@to_onnx("UniformQuantizedDotHybrid")
+def uniform_dot_hybrid(op: Builder, a: Value, b: Value, scales: Value, zeros: Value, *, Tlhs: DType = F32,
+                       Trhs: DType | None = None, Tout: DType = F32, rhs_quantization_axis: int = -1,
+                       rhs_quantization_min_val: int, rhs_quantization_max_val: int) -> Any:
+    """Each row of real numbers is quantized to 8 bits by its own range, which holds zero."""
+    def d(value: float) -> Value:
+        return constant(np.float64(value))
+    nothing = constant(np.float32(0))
+    least = cast(op, op.Min(op.ReduceMin(a, ints([1]), keepdims=1), nothing), d(0).dtype)
+    most = cast(op, op.Max(op.ReduceMax(a, ints([1]), keepdims=1), nothing), d(0).dtype)
+    scale = op.Div(op.Sub(most, least), d(255))
+    scale = op.Where(op.Equal(scale, d(0)), d(1), scale)
+    below, above = op.Div(least, scale), op.Div(most, scale)
+    low, high = op.Sub(d(-128), below), op.Sub(d(127), above)  # the end that is farther from zero rounds less
+    first = op.Less(op.Add(d(128), op.Abs(below)), op.Add(d(127), op.Abs(above)))
+    zero = op.Where(first, low, high)
+    zero = cast(op, op.Min(op.Max(op.Floor(op.Add(zero, d(0.5))), d(-128)), d(127)), I32)
+    steps = op.Floor(op.Add(op.Mul(a, cast(op, op.Div(d(1), scale), F32)), constant(np.float32(0.5))))
+    whole = op.Add(cast(op, steps, I32), zero)
+    whole = op.Min(op.Max(whole, constant(-128, I32)), constant(127, I32))
+    total = cast(op, op.MatMul(op.Sub(whole, zero), _plain(op, b, zeros, rhs_quantization_axis)), F32)
+    return op.Mul(op.Mul(total, cast(op, scale, F32)), along(op, scales, b, rhs_quantization_axis))

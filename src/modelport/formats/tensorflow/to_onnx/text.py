@@ -223,3 +223,9 @@ def ragged(op: Builder, shape: Value, values: Value, default: Value, *parts: Val
     where = op.Concat(op.Unsqueeze(ids, ints([1])), op.Unsqueeze(column, ints([1])), axis=1)
     made = op.ScatterND(table, where, values)
     return op.Slice(made, ints([0]), width, ints([1]))
+
+
+@to_onnx("StringLength", "Substr")
+def measured(op: Builder, *inputs: Value, unit: str = "BYTE") -> Any:
+    """Lengths and parts by position; of constants they are computed when the graph is read."""
+    raise Unsupported("ONNX has no operator that counts the bytes or characters of a text")
