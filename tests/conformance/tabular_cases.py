@@ -183,7 +183,11 @@ def live(case: Case, known: dict[str, Any]) -> Any:
                     np.concatenate([rows, extra])
             if narrow and isinstance(rows, np.ndarray):
                 rows = rows.astype(np.float32)
-            answers = {m: plain(getattr(model, m)(rows)) for m in methods}
+            answers = {}
+            for m in methods:
+                made = getattr(model, m)(rows)
+                each = isinstance(made, list) and m == "predict_proba"  # of several outputs, one after the other
+                answers |= {f"{m}_{k}": plain(a) for k, a in enumerate(made)} if each else {m: plain(made)}
         return data, rows, answers
     except Exception as e:
         return f"refused: {type(e).__name__}: {' '.join(str(e).split())[:80]}"

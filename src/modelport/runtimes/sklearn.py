@@ -74,10 +74,16 @@ class Sklearn(Session):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 x = self._rows(arrays)
-                return {name: _array(getattr(self._model, m)(x), self.outputs[name].dtype)
-                        for name, m in zip(self.outputs, self._methods, strict=True)}
+                made = [a for m in self._methods for a in self._answers(m, x)]
+                return {name: _array(a, type_.dtype) for (name, type_), a in
+                        zip(self.outputs.items(), made, strict=True)}
         except Exception as e:
             raise RuntimeFailed(f"scikit-learn failed: {_message(e)}") from None
+
+    def _answers(self, method: str, x: Any) -> list[Any]:
+        """What a method answers: ``predict_proba`` of several outputs is a list."""
+        made = getattr(self._model, method)(x)
+        return made if isinstance(made, list) and method == "predict_proba" else [made]
 
     def _rows(self, arrays: Mapping[str, Array]) -> Any:
         if self._listed:

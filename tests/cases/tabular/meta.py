@@ -77,6 +77,10 @@ add("MultiOutputRegressor", "MultiOutputRegressor(GradientBoostingRegressor(n_es
 add("RegressorChain", "RegressorChain(Ridge(), order=[1, 0])", "two numbers")
 for data in ("three yes or no", "three words"):
     add(f"MultiOutputClassifier/{data}", f"MultiOutputClassifier({LOGISTIC})", data)
+add("MultiOutputClassifier/probabilities", f"MultiOutputClassifier({LOGISTIC})", "three words",
+    methods=("predict", "predict_proba"))
+add("MultiOutputClassifier/pipeline", f"make_pipeline(StandardScaler(), MultiOutputClassifier({TREE}))",
+    "three yes or no", methods=("predict_proba",))
 add("ClassifierChain", f"ClassifierChain({LOGISTIC}, order=[2, 0, 1])", "three yes or no")
 add("ClassifierChain/trees", f"ClassifierChain({TREE})", "three yes or no")
 add("ClassifierChain/probabilities", f"ClassifierChain({LOGISTIC}, chain_method='predict_proba')", "three yes or no")

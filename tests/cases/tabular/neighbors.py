@@ -28,6 +28,8 @@ add("KNeighborsClassifier/one", "KNeighborsClassifier(1)", "five")
 add("KNeighborsClassifier/haversine", "KNeighborsClassifier(metric='haversine')", "grid")
 add("KNeighborsClassifier/callable", "KNeighborsClassifier(weights=np.negative)", "classes")
 add("KNeighborsClassifier/labels", "KNeighborsClassifier()", "labels")
+add("KNeighborsClassifier/each", "KNeighborsClassifier(weights='distance')", "two labels",
+    methods=("predict", "predict_proba"))
 add("KNeighborsClassifier/wide", "KNeighborsClassifier(9)", "wide")
 add("KNeighborsClassifier/sparse", "KNeighborsClassifier()", "sparse five")
 add("KNeighborsClassifier/float32", "KNeighborsClassifier()", "five", inputs=("float32",))

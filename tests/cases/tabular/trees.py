@@ -13,6 +13,8 @@ for name, more in (("DecisionTree", ""), ("ExtraTree", ""), ("RandomForest", "n_
         add(f"{name}Classifier/shallow/{data}", f"{name}Classifier({more}max_depth=3, random_state=0)", data)
     add(f"{name}Classifier/labels", f"{name}Classifier({more}max_depth=3, random_state=0)", "two labels",
         methods=("predict",))
+    add(f"{name}Classifier/each", f"{name}Classifier({more}max_depth=3, random_state=0)", "two labels",
+        methods=("predict", "predict_proba"))
     add(f"{name}Classifier/leaves", f"{name}Classifier({more}max_depth=3, random_state=0)", methods=("predict", "apply"))
     add(f"{name}Regressor", f"{name}Regressor({more}random_state=0)", "numbers")
     add(f"{name}Regressor/two", f"{name}Regressor({more}random_state=0)", "two numbers")

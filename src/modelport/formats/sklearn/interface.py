@@ -54,11 +54,12 @@ def graph(e: Estimator, inputs: Sequence[str] = (), outputs: Sequence[str] = (),
     except Unsupported as problem:
         problem.node = problem.node or Node(f"sklearn.{e.name}", (), {}, (), origin=e.path)
         raise UnsupportedModel([problem], "ONNX") from None
-    types = [_type(e, m, values) for m in methods]
+    each = [m for m in methods for _ in range(results(e, m))]
+    types = [_type(e, m, values) for m in each]
     options = {k: v for k, v in (("inputs", inputs), ("outputs", outputs), ("split_at", split_at)) if v}
     attrs = {"estimator": e, "names": tuple(c.name for c in columns), "methods": methods, "options": options,
              "missing": tuple(gaps(e))}
-    node = Node(f"sklearn.{e.name}", list(values.values()), attrs, types, list(methods), e.name)
+    node = Node(f"sklearn.{e.name}", list(values.values()), attrs, types, each, e.name)
     meta = {"sklearn:class": e.record.path}
     if "_sklearn_version" in e.state:
         meta["sklearn:version"] = str(e.state["_sklearn_version"])
@@ -116,9 +117,25 @@ def chosen(e: Estimator, wanted: Sequence[str]) -> tuple[str, ...]:
     return ("transform",)
 
 
+EACH = "predict_proba_each"
+"""The method of estimators whose ``predict_proba`` is a list, of one array for each output."""
+
+
+def results(e: Estimator, method: str) -> int:
+    """How many arrays a method answers with."""
+    if method != "predict_proba" or has(e, method) or not has(e, EACH):
+        return 1
+    inner = last(e)
+    return len(inner["estimators_"] if inner.name == "MultiOutputClassifier" else inner["classes_"])
+
+
 def output_names(e: Estimator, methods: tuple[str, ...]) -> list[str]:
     label = is_classifier(e) or ("predict" in methods and "decision_function" in methods)
-    return ["label" if m == "predict" and label else _OUTPUTS[m] for m in methods]
+    names = []
+    for m in methods:
+        name, count = "label" if m == "predict" and label else _OUTPUTS[m], results(e, m)
+        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
+    return names
 
 
 def _type(e: Estimator, method: str, values: Mapping[str, Value]) -> Type:

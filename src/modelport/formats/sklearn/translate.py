@@ -11,7 +11,7 @@ from ...hub.infer import builder
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .estimator import Estimator
-from .interface import BATCH, ODD, is_classifier, labelled, labels
+from .interface import BATCH, EACH, ODD, is_classifier, labelled, labels
 from .methods import Table, call, has
 from .to_onnx.compose import SELECTORS, class_number, entered
 
@@ -58,5 +58,6 @@ def results(op: Builder, e: Estimator, x: Any, methods: Sequence[str]) -> list[V
             made["predict_proba"] = made.get("predict_proba") or call(op, "predict_proba", e, x)
             made[m] = op.Log(made["predict_proba"])
         elif m not in made:
-            made[m] = call(op, m, e, x)
-    return [made[m] for m in methods]
+            several = m == "predict_proba" and not has(e, m) and has(e, EACH)
+            made[m] = call(op, EACH if several else m, e, x)
+    return [v for m in methods for v in (made[m] if isinstance(made[m], list) else [made[m]])]

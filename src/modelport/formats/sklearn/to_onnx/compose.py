@@ -12,11 +12,11 @@ from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import STRING
 from ..estimator import Estimator, text
-from ..interface import DELEGATES, feature_names, picks
+from ..interface import DELEGATES, EACH, feature_names, picks
 from ..methods import Table, call, columns, features, has, like, matrix, method, when
 
 METHODS = ("predict", "predict_proba", "decision_function", "predict_log_proba", "transform", "classify",
-           "score_samples", "apply")
+           "score_samples", "apply", EACH)
 
 
 def _steps(e: Estimator) -> list[Estimator]:

@@ -13,7 +13,7 @@ from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.types import STRING
 from ..estimator import Estimator, estimators, text
-from ..interface import labelled, labels, last
+from ..interface import EACH, labelled, labels, last
 from ..methods import call, features, has, ints, like, matrix, method, real, sigmoid, when
 from .compose import class_number, entered, picked, stacked
 from .encode import side_by_side
@@ -491,6 +491,12 @@ def several(op: Builder, x: Any, e: Estimator) -> Value:
     if len({p.dtype == STRING for p in parts}) > 1:
         raise Unsupported(f"{e.path}: labels that are texts and numbers")
     return side_by_side(op, parts if parts[0].dtype == STRING or e.name.endswith("Classifier") else floats(op, parts))
+
+
+@method(EACH, "MultiOutputClassifier")
+@when(lambda e: all(has(m, "predict_proba") for m in members(e)))
+def each_probabilities(op: Builder, x: Any, e: Estimator) -> list[Value]:
+    return [call(op, "predict_proba", m, x) for m in members(e)]
 
 
 def chained(op: Builder, x: Any, e: Estimator, how: str) -> Value:

@@ -18,7 +18,7 @@ from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ..estimator import Estimator, numbers, text
-from ..interface import labelled, labels
+from ..interface import EACH, labelled, labels
 from ..methods import ints, like, matrix, method, real, when
 from .bayes import of_two, softmax
 from .common import distances, matmul, nearest_point, sign_label, squared
@@ -123,6 +123,12 @@ def neighbor_probabilities(op: Builder, x: Any, e: Estimator) -> Value:
     if e.get("outputs_2d_"):
         raise Unsupported(f"{e.path}: probabilities of several outputs")
     return shares(op, _votes(op, x, e)[0])
+
+
+@method(EACH, "KNeighborsClassifier")
+@when(lambda e: bool(e.get("outputs_2d_")))
+def each_neighbor_probabilities(op: Builder, x: Any, e: Estimator) -> list[Value]:
+    return [shares(op, v) for v in _votes(op, x, e)]
 
 
 def shares(op: Builder, votes: Value) -> Value:

@@ -14,7 +14,7 @@ from ....ir.tensor import Array
 from ... import ensemble
 from ...ensemble import Ensemble
 from ..estimator import Estimator, estimators
-from ..interface import labelled, labels
+from ..interface import EACH, labelled, labels
 from ..methods import ints, like, matrix, method, real, when
 
 
@@ -121,6 +121,14 @@ def classify(op: Builder, x: Any, e: Estimator) -> tuple[Value, Value]:
 @when(single)
 def probabilities(op: Builder, x: Any, e: Estimator) -> Value:
     return classify(op, x, e)[1]
+
+
+@method(EACH, *CLASSIFIERS)
+@when(lambda e: not single(e))
+def each_probabilities(op: Builder, x: Any, e: Estimator) -> list[Value]:
+    """(rows, classes) for each of several outputs."""
+    x = rows32(op, x)
+    return [voted(op, x, e, list(range(len(own))), k)[1] for k, own in enumerate(e["classes_"])]
 
 
 @method("predict", *CLASSIFIERS)
