@@ -106,6 +106,25 @@ def mobilenet(path: Path) -> None:
     onnx.write(onnx.from_hub(Graph({"image": x}, {"logits": logits})), path)
 
 
+def trees(path: Path, count: int, depth: int) -> None:
+    """An .onnx of full trees over 20 features, whose leaves are averaged."""
+    from modelport.formats import ensemble, onnx
+    from modelport.hub.infer import op
+    from modelport.ir import Graph, Type, Value
+    rng, size = np.random.default_rng(0), 2 ** (depth + 1) - 1
+    leaf = np.arange(size) >= size // 2
+    start = np.arange(count)[:, None] * size
+    left = np.where(leaf, -1, start + 2 * np.arange(size) + 1).ravel()
+    grown = ensemble.Ensemble(
+        roots=start.ravel(), left=left, right=np.where(left < 0, -1, left + 1), target=np.zeros(count, np.int64),
+        feature=rng.integers(0, 20, count * size), threshold=rng.normal(size=count * size).astype(np.float32),
+        missing_left=np.zeros(count * size, bool), value=rng.normal(size=(count * size, 1)) / count, outputs=1,
+        features=20)
+    x = Value(Type(np.dtype(np.float32), ("batch", 20)), "X")
+    y = op.Squeeze(ensemble.scores(op, x, grown), np.array([1]))
+    onnx.write(onnx.from_hub(Graph({"X": x}, {"prediction": y})), path)
+
+
 def large(path: Path, megabytes: int) -> None:
     """A model with ``megabytes`` of weights, written without ever holding more than one of them."""
     from modelport.formats import onnx
@@ -148,6 +167,12 @@ def main() -> int:
                        best(3, *convert, str(folder / name), str(folder / "m.onnx")), "s", bound)
         ok &= line("MobileNetV2 m.keras to .tflite, CPU",
                    best(3, *convert, str(folder / "m.keras"), str(folder / "m.tflite")), "s", 0.9)
+        for kind, count, depth, suffix in (("forest", 100, 9, "pkl"), ("XGBoost", 200, 6, "json")):
+            trees(folder / "trees.onnx", count, depth)
+            source = folder / f"trees.{suffix}"
+            run(*convert, str(folder / "trees.onnx"), str(source))
+            ok &= line(f"{kind}, {count} trees of {2 ** depth} leaves, .{suffix} to .onnx, CPU",
+                       best(3, *convert, str(source), str(folder / "m.onnx")), "s", 0.7)
         chain(folder / "chain.onnx", 10_000)
         ok &= line("10,000 nodes loaded, passed and saved, CPU",
                    best(2, *convert, str(folder / "chain.onnx"), str(folder / "chain2.onnx")), "s", 3)

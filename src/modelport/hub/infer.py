@@ -75,9 +75,9 @@ def coerce(op: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
         elif kind == _A.FLOAT:
             out[key] = float(value)
         elif kind == _A.INTS:
-            out[key] = tuple(int(v) for v in value)
+            out[key] = tuple(map(int, value))
         elif kind == _A.FLOATS:
-            out[key] = tuple(float(v) for v in value)
+            out[key] = tuple(map(float, value))
         elif kind == _A.TENSOR:
             out[key] = value if isinstance(value, Tensor) else Tensor(np.asarray(value))
         elif kind == _A.STRINGS:

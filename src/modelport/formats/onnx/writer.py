@@ -293,7 +293,8 @@ def fill(a: AttributeProto, value: Any, kind: int = 0) -> None:
         else:
             a.s = value.encode("utf-8", "surrogateescape")
     elif many:
-        floats = kind == AttributeProto.FLOATS or any(isinstance(v, float) for v in value)
+        floats = kind == AttributeProto.FLOATS or (
+            kind != AttributeProto.INTS and any(isinstance(v, float) for v in value))
         a.type = (AttributeProto.STRINGS if kind == AttributeProto.STRINGS else
                   AttributeProto.FLOATS if floats else AttributeProto.INTS)
         (a.floats if floats else a.ints).extend(value)
