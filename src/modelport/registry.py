@@ -82,6 +82,8 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
     Format("keras", "Keras", (".keras", ".h5", ".hdf5"), "modelport.formats.keras",
            magic=((0, b"\x89HDF\r\n\x1a\n"), (0, b"PK\x03\x04")), folder=("model.weights.h5",), writes=True,
            framework="keras", read_options=("weights", "state")),
+    Format("torch", "PyTorch", (".pt2", ".pt", ".pth", ".ptl"), "modelport.formats.torch",
+           magic=((0, b"PK\x03\x04"),), layout="first", framework="torch"),
     Format("sklearn", "scikit-learn", (".pkl", ".pickle", ".joblib", ".sav"), "modelport.formats.sklearn",
            magic=tuple((0, m) for m in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"c", b"(", b"]", b"}",
                                         b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x78", b"ZF0x",

@@ -96,7 +96,7 @@ def exposed(graph: Graph, names: Sequence[str]) -> Graph:
     return graph.with_(outputs={**graph.outputs, **{PREFIX + n: values[n] for n in names if n in values}})
 
 
-_SHOWN = {"keras": "keras", "tensorflow": "graphdef", "tfjs": "tfjs"}
+_SHOWN = {"keras": "keras", "tensorflow": "graphdef", "tfjs": "tfjs", "torch": "torch"}
 """The runtimes that deliver the values in between by name, by the format of a file."""
 
 
@@ -115,7 +115,8 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
             session = runners.open("tflite", s.path, kernels="plain", **wanted)
         return View("source", s.graph, session, s.raw)
     if s.format in _SHOWN and s.raw is not None:
-        inside = {n for n in named(s.raw) if n not in s.raw.outputs}
+        # calls of PyTorch are one node of the raw graph, and values of the hub have their names
+        inside = {n for n in named(s.graph if s.format == "torch" else s.raw) if n not in s.raw.outputs}
         wanted = {"tensors": [n for n in names if n in inside], **options_of(s)}
         session = runners.open(_SHOWN[s.format], s.path, **wanted)
         return View("source", s.graph, session, s.raw)

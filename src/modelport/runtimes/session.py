@@ -18,7 +18,8 @@ from ..ir.types import STRING, Type, dtype_name
 RUNTIMES: Mapping[str, str] = {"onnxruntime": "onnx", "reference": "onnx", "tflite": "tflite",
                                "tensorflow": "tensorflow", "graphdef": "tensorflow", "tfjs": "tfjs",
                                "keras": "keras", "sklearn": "sklearn", "xgboost": "xgboost",
-                               "lightgbm": "lightgbm", "catboost": "catboost", "trees": "xgboost"}
+                               "lightgbm": "lightgbm", "catboost": "catboost", "trees": "xgboost",
+                               "torch": "torch"}
 """Each runtime and the format of the files it runs; the modules of this package have the same names."""
 
 

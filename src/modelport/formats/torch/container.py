@@ -1,0 +1,164 @@
+"""Which kind of PyTorch file it is, and what is in it, as a graph of one node."""
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...codecs.archive import Archive
+from ...codecs.limits import DEFAULT, Limits
+from ...errors import CorruptFile, UnsafeModel, Unsupported, UnsupportedModel, printable
+from ...ir.graph import Graph, Node, Value
+from ...ir.tensor import Tensor
+from ...ir.types import Type
+from .elements import of_export
+from .program import Program, parse
+from .storage import Records, Storage, as_tensor, tensor
+from .values import I64
+
+_OLD = "serialized_exported_program.json"
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """A zip archive of torch.save, torch.jit.save or torch.export.save."""
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as z:
+            names = z.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
+    ends = (".data/version", "archive_format", "/data.pkl")
+    return any(n in (_OLD, "data.pkl") or n.endswith(ends) for n in names)
+
+
+def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = ()) -> Graph:
+    """The program of a file.
+
+    ``inputs`` are types and shapes of the inputs of TorchScript, such as "float32[batch,3,224,224]" or
+    "x:int64[1,seq]", one for each; a .pt2 file says its own.  Raises :class:`UnsupportedModel` where there
+    is none in it."""
+    records = Records(Path(path), limits)
+    try:
+        if _OLD in records:
+            return graph(_old(records))
+        models = [n for n in records.names if n.startswith("models/") and n.endswith(".json")]
+        if models:
+            return graph(_new(records, models))
+        if any(n.startswith("data/aotinductor/") for n in records.names):
+            raise _unreadable("an AOTInductor package: machine code without the program it was compiled from; export "
+                              "the model with torch.export.save")
+        raise _unreadable("no program of torch.export: TorchScript, pickled modules and state dicts are not read yet")
+    finally:
+        records.close()
+
+
+def harmless(path: Path) -> None:
+    """Raises :class:`UnsafeModel` if a pickle in the file names what a model has no business with."""
+    from ...codecs import pickle
+    from ..sklearn.container import dangerous
+    with Archive(Path(path)) as archive:
+        for name in archive.names():
+            if name.endswith((".pkl", ".pt")):
+                data = archive.read(name)
+                if data.startswith(b"PK"):
+                    with _inner(data) as inner:
+                        found = [inner.read(n) for n in inner.names() if n.endswith(".pkl")]
+                else:
+                    found = [data] if data else []
+                for one in found:
+                    bad = dangerous(pickle.read(one).names)
+                    if bad:
+                        raise UnsafeModel(f"'{printable(name)}' names {printable(bad[0], 60)}: opening it with PyTorch "
+                                          "could run that")
+
+
+@contextmanager
+def _inner(data: bytes) -> Iterator[Archive]:
+    """An archive that is a record of another one."""
+    with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
+        path = Path(folder) / "inner"
+        path.write_bytes(data)
+        with Archive(path) as archive:
+            yield archive
+
+
+def _unreadable(why: str) -> UnsupportedModel:
+    return UnsupportedModel([Unsupported(why)], "ONNX")
+
+
+def graph(program: Program) -> Graph:
+    """A raw graph of one node."""
+    types = program.block.types
+    inputs = {n: Value(types.get(n, Type(I64, ())), n) for n in program.inputs}
+    names = [n for n in program.outputs if n is not None]
+    made = [types.get(getattr(o, "name", ""), Type(I64, ()))
+            for n, o in zip(program.outputs, program.block.outputs, strict=True) if n is not None]
+    node = Node("torch.ExportedProgram", list(inputs.values()), {"program": program}, made, names, "main")
+    meta = {"torch:version": program.version} if program.version else {}
+    for name, (low, high) in program.ranges.items():
+        meta[f"torch:range:{name}"] = f"{'' if low is None else low}..{'' if high is None else high}"
+    return Graph(inputs, dict(zip(names, node.outputs, strict=True)), "main", meta)
+
+
+def _json(records: Records, name: str) -> Any:
+    try:
+        return json.loads(records.read(name))
+    except (ValueError, RecursionError) as e:
+        raise CorruptFile(f"'{printable(name)}' is no JSON: {printable(e, 100)}", path=records.path) from None
+
+
+def _new(records: Records, models: list[str]) -> Program:
+    """Layouts of torch 2.7 and newer."""
+    name = models[0].removeprefix("models/").removesuffix(".json")
+    found: dict[str, Tensor] = {}
+    for folder, kind in (("weights", "weights"), ("constants", "constants")):
+        config = f"data/{folder}/{name}_{kind}_config.json"
+        if config in records:
+            for own, said in _json(records, config)["config"].items():
+                made = _payload(records, f"data/{folder}/{said['path_name']}", said)
+                if made is not None:
+                    found[own] = made
+        for saved in (f"data/{folder}/{name}.pt",):
+            if saved in records:
+                found.update(_saved(records, saved))
+    return parse(_json(records, models[0]), found.get)
+
+
+def _payload(records: Records, name: str, said: dict[str, Any]) -> Tensor | None:
+    """A tensor whose bytes are a record; ``None`` for an object of Python, which is a pickle."""
+    meta = said.get("tensor_meta")
+    if said.get("use_pickle") or not meta:
+        return None
+    storage = Storage(records.bytes_of(name), of_export(meta["dtype"]), records.big_endian)
+    return tensor(storage, storage.dtype, int(meta["storage_offset"]["as_int"]),
+                  [int(d["as_int"]) for d in meta["sizes"]], [int(d["as_int"]) for d in meta["strides"]])
+
+
+def _old(records: Records) -> Program:
+    """The layout of torch 2.1 to 2.6."""
+    found: dict[str, Tensor] = {}
+    for name in ("serialized_state_dict.pt", "serialized_state_dict.json", "serialized_constants.pt",
+                 "serialized_constants.json"):
+        if name in records:
+            found.update(_saved(records, name))
+    return parse(_json(records, _OLD), found.get)
+
+
+def _saved(records: Records, name: str) -> dict[str, Tensor]:
+    """The tensors of a file of torch.save that is a record of another archive."""
+    data = records.read(name)
+    if not data:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
+        path = Path(folder) / "inner"
+        path.write_bytes(data)
+        inner = Records(path, records.limits)
+        root = inner.unpickled("data.pkl", "data").root
+        inner.close()
+    items = root.items() if isinstance(root, dict) else root.entries.items() if hasattr(root, "entries") else ()
+    return {str(k): t for k, v in items if (t := as_tensor(v)) is not None}

@@ -1,0 +1,198 @@
+"""Runs the calls of a PyTorch program on values of the hub: the rules of :mod:`.to_onnx`, and what they need not know:
+writing in place, and views of other tensors that see it."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from ...errors import Unsupported, printable
+from ...ir.graph import Node, Value
+from ...ir.rules import Builder
+from .values import Sym, known, tensor
+from .views import VIEWS, written
+
+
+class Aten(dict[str, Callable[..., Any]]):
+    """Operator name, with or without its overload ("add", "max.dim"), -> a function ``f(op, *arguments)`` whose
+    parameters have the names and order of the operator's schema."""
+
+    def __call__(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def register(rule: Callable[..., Any]) -> Callable[..., Any]:
+            for name in names:
+                if name in self:
+                    raise ValueError(f"two translations of {name}")
+                self[name] = rule
+            return rule
+        return register
+
+    def rule(self, name: str, overload: str = "") -> Callable[..., Any] | None:
+        return self.get(f"{name}.{overload}") or self.get(name)
+
+
+aten = Aten()
+
+NOWHERE = frozenset("layout device pin_memory memory_format non_blocking generator stable_only".split())
+"""Arguments that say where a tensor lies or how fast it is made; a rule that does not take them need not."""
+COPIES = frozenset("clone lift_fresh_copy lift_fresh _to_copy copy new_tensor empty_like zeros_like ones_like".split())
+"""Operators whose result is a tensor of its own, even if it looks the same."""
+
+
+class Box:
+    """A tensor of PyTorch: it may be written to, and may be a view of another one.
+
+    Its ``value`` is made anew when what it is a view of was written to."""
+
+    __slots__ = ("_again", "_back", "_base", "_seen", "_value", "_version")
+
+    def __init__(self, value: Value, base: Box | None = None, again: Callable[[Value], Value] | None = None,
+                 back: Callable[[Value, Value], Value] | None = None) -> None:
+        self._value, self._base, self._again, self._back = value, base, again, back
+        self._version = 0
+        self._seen = base.version if base is not None else 0
+
+    @property
+    def version(self) -> int:
+        return self._version if self._base is None else self._base.version
+
+    @property
+    def value(self) -> Value:
+        if self._base is not None and self._seen != self._base.version:
+            assert self._again is not None
+            self._value, self._seen = self._again(self._base.value), self._base.version
+        return self._value
+
+    def write(self, new: Value) -> None:
+        if self._base is None:
+            self._value = new
+            self._version += 1
+        else:
+            assert self._back is not None
+            self._base.write(self._back(self._base.value, new))
+            self._value, self._seen = new, self._base.version
+
+    def named(self, name: str) -> None:
+        if not self._value.name and self._value.data is None:
+            self._value.name = name
+
+
+@lru_cache(maxsize=4096)
+def _parameters(rule: Callable[..., Any]) -> tuple[frozenset[str], bool, int]:
+    """The names a rule takes, whether it takes any, and how many by position."""
+    found = list(inspect.signature(rule).parameters.values())[1:]
+    kinds = inspect.Parameter
+    return (frozenset(p.name for p in found), any(p.kind == kinds.VAR_KEYWORD for p in found),
+            99 if any(p.kind == kinds.VAR_POSITIONAL for p in found)
+            else sum(p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD) for p in found))
+
+
+class Machine:
+    """Calls operators.  Tensors are given and returned as :class:`Box`; lists and tuples of anything are lists."""
+
+    def __init__(self, op: Builder, table: Aten = aten) -> None:
+        self.op, self.table = op, table
+
+    def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], overload: str = "",
+             label: str = "") -> Any:
+        """The result of the operator ``name`` ("add", "add_"); raises :class:`Unsupported`, located at ``label``."""
+        node = Node(f"aten.{name}", (), {}, (), name=label)
+        op = self.op.at(node)
+        try:
+            return self._called(op, name, overload, list(args), dict(kwargs))
+        except Unsupported as e:
+            e.node = e.node or node
+            raise
+        except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError) as e:
+            # arguments from a file: a list that is too short, a size of zero, a tensor where a number is meant
+            raise Unsupported(f"the operator is not as its kernel wants it ({type(e).__name__}: {printable(e, 100)})",
+                              node) from e
+
+    def _called(self, op: Builder, name: str, overload: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        rule = self.table.rule(name, overload)
+        plain = name.removesuffix("_")
+        if rule is None and name.endswith("_") and not name.endswith("__"):
+            rule = self.table.rule(plain, overload)
+            if rule is not None:
+                return self._in_place(op, rule, plain, args, kwargs)
+        if rule is None:
+            raise Unsupported("no translation")
+        given = [a for a in (*args, *kwargs.values()) if isinstance(a, Box)]
+        made = applied(rule, op, unboxed(args), unboxed(kwargs))
+        view = VIEWS.get(name)
+        if view is None or not given:
+            return self._boxed(made, [] if name in COPIES else [*given, *_inside(args)])
+        base = args[0] if args and isinstance(args[0], Box) else given[0]
+        if not isinstance(made, (list, tuple)):
+            return self._view(op, rule, name, base, made, args, kwargs, None)
+        return [self._view(op, rule, name, base, v, args, kwargs, k) for k, v in enumerate(made)]
+
+    def _view(self, op: Builder, rule: Callable[..., Any], name: str, base: Box, made: Value, args: list[Any],
+              kwargs: dict[str, Any], part: int | None) -> Box:
+        if made is base.value:
+            return base
+        still, named = unboxed(args), unboxed(kwargs)
+        first = base is not (args[0] if args else None)
+        key = next((k for k, v in kwargs.items() if v is base), "") if first else ""
+
+        def again(value: Value) -> Value:
+            out: Any = applied(rule, op, still if first else [value, *still[1:]],
+                               {**named, key: value} if first else named)
+            found: Value = out if part is None else out[part]
+            return found
+
+        def back(value: Value, new: Value) -> Value:
+            return written(op, name, value, new, again)
+        return Box(made, base, again, back)
+
+    def _in_place(self, op: Builder, rule: Callable[..., Any], name: str, args: list[Any],
+                  kwargs: dict[str, Any]) -> Box:
+        target = args[0] if args else kwargs.get("self", kwargs.get("input"))
+        if not isinstance(target, Box):
+            raise Unsupported(f"{name}_ of something that is no tensor")
+        old = target.value
+        made = applied(rule, op, unboxed(args), unboxed(kwargs))
+        if not isinstance(made, Value):
+            raise Unsupported(f"{name}_ of several results")
+        new = tensor(op, made, old.dtype)
+        if new.shape != old.shape and new.rank != old.rank:
+            new = op.Expand(new, op.Shape(old))
+        target.write(new)
+        return target
+
+    def _boxed(self, made: Any, given: Sequence[Box]) -> Any:
+        if isinstance(made, Value):
+            same = next((b for b in given if b.value is made), None)
+            return Box(made) if same is None else same
+        if isinstance(made, (list, tuple)):
+            return [self._boxed(x, given) for x in made]
+        return known(made) if isinstance(made, Sym) else made
+
+
+def _inside(args: Sequence[Any]) -> list[Box]:
+    return [b for a in args if isinstance(a, (list, tuple)) for b in a if isinstance(b, Box)]
+
+
+def unboxed(x: Any) -> Any:
+    """The same with values in the place of boxes."""
+    if isinstance(x, Box):
+        return x.value
+    if isinstance(x, (list, tuple)):
+        return [unboxed(v) for v in x]
+    if isinstance(x, dict):
+        return {k: unboxed(v) for k, v in x.items()}
+    return x
+
+
+def applied(rule: Callable[..., Any], op: Builder, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What a rule makes of its arguments, or :class:`Unsupported` naming the one that it does not take."""
+    names, any_name, most = _parameters(rule)
+    kept = {k: v for k, v in kwargs.items() if k in names or any_name or (k not in NOWHERE and v is not None)}
+    unknown = [k for k in kept if k not in names and not any_name]
+    if unknown:
+        raise Unsupported(f"argument not supported: '{printable(unknown[0])}'")
+    if len(args) > most:
+        if any(a is not None for a in args[most:]):
+            raise Unsupported(f"{len(args)} arguments, not {most}")
+        args = args[:most]
+    return rule(op, *args, **kept)

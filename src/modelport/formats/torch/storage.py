@@ -1,0 +1,157 @@
+"""The archives of PyTorch: zips whose records lie unpacked, and tensors in them as views of the mapped file.
+
+Sources: torch/serialization.py, caffe2/serialize/inline_container.h, torch/_utils.py."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ...codecs import pickle
+from ...codecs.archive import Archive
+from ...codecs.limits import DEFAULT, Limits
+from ...codecs.mapped import Mapped, Slice
+from ...codecs.pickle import Name, Record
+from ...errors import CorruptFile, Unsupported, printable
+from ...ir.tensor import Array, Tensor
+from ...ir.types import DType, Type
+from .elements import of_storage
+
+Bytes = Slice | memoryview
+
+
+class Records:
+    """The records of a zip archive, named as they are within its one folder."""
+
+    def __init__(self, path: Path, limits: Limits = DEFAULT) -> None:
+        self.path, self.limits = path, limits
+        self._archive = Archive(path, limits)
+        names = self._archive.names()
+        first = names[0].partition("/")[0] if names else ""
+        self.root = f"{first}/" if first and all(n.startswith(f"{first}/") for n in names) else ""
+        self.names = tuple(n.removeprefix(self.root) for n in names)
+        self._have = frozenset(self.names)
+        self._map = Mapped(path, limits)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._have
+
+    def read(self, name: str) -> bytes:
+        return self._archive.read(self.root + name)
+
+    def bytes_of(self, name: str) -> Bytes:
+        """The bytes of a record, mapped where they lie unpacked."""
+        place = self._archive.stored(self.root + name) if name in self else None
+        return memoryview(self.read(name)) if place is None else self._map.slice(*place)
+
+    def text(self, name: str) -> str:
+        try:
+            return self.read(name).decode()
+        except UnicodeDecodeError:
+            raise CorruptFile(f"'{printable(name)}' is no text", path=self.path) from None
+
+    @property
+    def big_endian(self) -> bool:
+        return "byteorder" in self and self.read("byteorder").strip() == b"big"
+
+    def close(self) -> None:
+        self._archive.close()
+
+    def unpickled(self, name: str, folder: str) -> pickle.Pickled:
+        """The objects of a pickle, their storages the records of ``folder``."""
+        def persistent(key: Any) -> Any:
+            return self._storage(key, folder)
+        return pickle.read(self.read(name), self.limits, persistent=persistent)
+
+    def _storage(self, key: Any, folder: str) -> Any:
+        if not (isinstance(key, tuple) and len(key) >= 5 and key[0] == "storage" and isinstance(key[1], Name)):
+            return pickle.Persistent(key)
+        kind, record = key[1:3]
+        name = f"{folder}/{record}"
+        if name not in self:
+            raise CorruptFile(f"has no record '{printable(name)}'", path=self.path)
+        return Storage(self.bytes_of(name), of_storage(kind.name), self.big_endian)
+
+
+@dataclass(frozen=True, eq=False)
+class Storage:
+    """The bytes that tensors are views of, and the element type they were saved with."""
+
+    data: Bytes
+    dtype: DType
+    big_endian: bool = False
+
+
+def tensor(storage: Storage, dtype: DType, offset: int, shape: Sequence[int], strides: Sequence[int]) -> Tensor:
+    """The view of a storage: ``offset`` and ``strides`` in elements.  Raises :class:`CorruptFile` where it reaches
+    outside."""
+    shape, strides = tuple(int(n) for n in shape), tuple(int(n) for n in strides)
+    if len(shape) != len(strides) or offset < 0 or any(n < 0 for n in (*shape, *strides)):
+        raise CorruptFile(f"a tensor of shape {list(shape)} with strides {list(strides)} at {offset}")
+    count = math.prod(shape)
+    DEFAULT.check("elements", count)
+    size = dtype.itemsize
+    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if count else offset - 1
+    if (last + 1) * size > len(storage.data):
+        raise CorruptFile(f"a tensor of shape {list(shape)} needs {(last + 1) * size} bytes, its storage has "
+                          f"{len(storage.data)}")
+    if count * size > max(1 << 20, 4 * len(storage.data)):
+        DEFAULT.check("expanded_bytes", count * size)
+    type = Type(dtype, shape)
+    order = dtype.newbyteorder(">") if storage.big_endian else dtype
+
+    def made() -> Array:
+        view = storage.data.view if isinstance(storage.data, Slice) else storage.data
+        flat = np.frombuffer(view, order, count=len(view) // size) if len(view) >= size else np.zeros(0, order)
+        if not count:
+            return np.zeros(shape, dtype)
+        out = np.lib.stride_tricks.as_strided(flat[offset:], shape, [s * size for s in strides], writeable=False)
+        return cast(Array, out.astype(dtype)) if storage.big_endian else out
+    if _contiguous(shape, strides) and not storage.big_endian and count:
+        start, end = offset * size, (offset + count) * size
+        raw: Bytes = storage.data.file.slice(storage.data.start + start, storage.data.start + end) \
+            if isinstance(storage.data, Slice) else storage.data[start:end]
+        return Tensor(made, type, raw)
+    return Tensor(made, type)
+
+
+def _contiguous(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    want = 1
+    for n, s in zip(reversed(shape), reversed(strides), strict=True):
+        if n != 1 and s != want:
+            return False
+        want *= n
+    return True
+
+
+_REBUILT = frozenset(f"torch._utils._rebuild_tensor{version}" for version in ("", "_v2", "_v3"))
+
+
+def as_tensor(x: Any) -> Tensor | None:
+    """The tensor that a record of a pickle describes; ``None`` for other objects."""
+    if not isinstance(x, Record) or not isinstance(x.of, Name):
+        return None
+    args = x.args
+    if x.path in _REBUILT and len(args) >= 4 and isinstance(args[0], Storage):
+        kind = args[0].dtype
+        if x.path.endswith("_v3"):
+            kind = next((of_name(a) for a in args[4:] if isinstance(a, Name)), kind)
+        elif isinstance(args[0].dtype, np.dtype) and len(args) > 4 and isinstance(args[-1], Name):
+            kind = of_name(args[-1])
+        return tensor(args[0], kind, int(args[1]), args[2], args[3])
+    if x.path in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state") and args:
+        return as_tensor(args[0])
+    if x.path == "torch._tensor._rebuild_from_type_v2" and len(args) >= 3 and isinstance(args[2], tuple):
+        return as_tensor(Record(args[0], args[2])) if isinstance(args[0], Name) else None
+    if x.path.startswith("torch._utils._rebuild_"):
+        raise Unsupported(f"a tensor made by {x.path}")
+    return None
+
+
+def of_name(name: Name) -> DType:
+    """The element type that ``torch.float32`` names."""
+    return of_storage(name.name.capitalize() + "Storage") if name.module == "torch" else np.dtype(np.uint8)

@@ -1,0 +1,22 @@
+"""ATen's operators in ONNX's: importing the families fills the table."""
+from __future__ import annotations
+
+from ..machine import aten
+from . import (
+           activation,
+           arithmetic,
+           attention,
+           compare,
+           conv,
+           create,
+           index,
+           linear,
+           norm,
+           numbers,
+           pool,
+           reduce,
+           shape,
+)
+
+__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "index", "linear", "math", "norm",
+           "numbers", "pool", "reduce", "shape"]

@@ -1,0 +1,133 @@
+"""PyTorch: programs of torch.export, run eagerly on the processor.
+
+Opening such a file may unpickle its sample inputs; it is opened only where the framework was asked for, after our
+reader found nothing in it that a model has no business with."""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from .session import Session
+
+
+def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequence[str] = ()) -> Session:
+    """The .pt2 file at ``path`` opened by PyTorch; ``tensors`` are results of calls, by the names that the program
+    gives them, to be delivered too."""
+    return Torch(path, threads=threads, device=device, tensors=tensors)
+
+
+class Torch(Session):
+    """A program of torch.export."""
+
+    name = "PyTorch"
+
+    def __init__(self, path: Path, *, threads: int, device: str, tensors: Sequence[str]) -> None:
+        if device != "cpu":
+            raise UsageError(f"PyTorch runs on the device 'cpu' here, not on '{printable(device)}'")
+        from ..formats.torch import container
+        raw = container.read(path)
+        container.harmless(path)
+        try:
+            import torch
+        except ImportError:
+            raise MissingDependency("torch", "torch", "running a PyTorch file") from None
+        self._torch = torch
+        torch.set_num_threads(threads)
+        self.version = torch.__version__
+        self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._program = torch.export.load(path)
+                self._module = self._program.module()
+        except Exception as e:
+            raise RuntimeFailed(f"PyTorch refuses the file: {_message(e)}") from None
+        node = next(iter(raw.outputs.values())).node
+        assert node is not None
+        self._kept = [k for k, n in enumerate(n for n, o in zip(
+            node.attrs["program"].outputs, node.attrs["program"].kinds, strict=True) if o) if n is not None]
+        self._fixed = self._constants()
+        self.inputs = {k: v.type for k, v in raw.inputs.items()}
+        self._tensors = [t for t in tensors if any(n.name == t for n in self._module.graph.nodes)]
+        types = node.attrs["program"].block.types
+        self._tensors = [t for t in self._tensors if t in types]
+        self.outputs = {**{k: v.type for k, v in raw.outputs.items()}, **{t: types[t] for t in self._tensors}}
+
+    def _constants(self) -> list[Any]:
+        """The arguments of the caller, those that are no tensors with their values."""
+        from torch.export.graph_signature import ConstantArgument, InputKind
+        return [(s.arg.value,) if isinstance(s.arg, ConstantArgument) else None
+                for s in self._program.graph_signature.input_specs if s.kind == InputKind.USER_INPUT]
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        torch = self._torch
+        arrays = iter(self.checked(feeds).items())
+        flat: list[Any] = []
+        for known in self._fixed:
+            if known is not None:
+                flat.append(known[0])
+                continue
+            _, a = next(arrays)
+            flat.append(a.item() if not a.ndim and self._is_number(len(flat)) else self._tensor(a))
+        seen: dict[str, Any] = {}
+        try:
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                spec = self._program.call_spec.in_spec
+                args, kwargs = torch.utils._pytree.tree_unflatten(flat, spec)
+                made = self._watched(args, kwargs, seen) if self._tensors else self._module(*args, **kwargs)
+                results = torch.utils._pytree.tree_leaves(made)
+                results = [results[k] for k in self._kept]
+                names = [k for k in self.outputs if k not in self._tensors]
+                return {k: _array(torch, v) for k, v in zip([*names, *seen], [*results, *seen.values()], strict=True)}
+        except Exception as e:
+            raise RuntimeFailed(f"PyTorch failed: {_message(e)}") from None
+
+    def _is_number(self, at: int) -> bool:
+        from torch.export.graph_signature import InputKind, TensorArgument
+        specs = [s for s in self._program.graph_signature.input_specs if s.kind == InputKind.USER_INPUT]
+        return not isinstance(specs[at].arg, TensorArgument)
+
+    def _tensor(self, a: Array) -> Any:
+        if a.dtype.kind == "V":  # bfloat16 and the types of 8 bits, which numpy has from elsewhere
+            kind = getattr(self._torch, a.dtype.name)
+            return self._torch.from_numpy(np.ascontiguousarray(a).view(np.uint16 if a.dtype.itemsize == 2
+                                                                       else np.uint8).copy()).view(kind)
+        return self._torch.from_numpy(np.array(a))
+
+    def _watched(self, args: Sequence[Any], kwargs: Mapping[str, Any], seen: dict[str, Any]) -> Any:
+        """A run that copies the tensors asked for when they are made."""
+        torch, wanted = self._torch, frozenset(self._tensors)
+        interpreter: Any = torch.fx.Interpreter
+
+        class Watch(interpreter):  # type: ignore[misc]
+            def run_node(self, n: Any) -> Any:
+                made = super().run_node(n)
+                if n.name in wanted and isinstance(made, torch.Tensor):
+                    seen[n.name] = made.clone()
+                return made
+        leaves = torch.utils._pytree.tree_leaves((args, kwargs))
+        return Watch(self._module).run(*leaves)
+
+
+def _array(torch: Any, v: Any) -> Array:
+    if not isinstance(v, torch.Tensor):
+        return np.asarray(v)
+    v = v.detach().cpu().contiguous()
+    if v.dtype in (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2):
+        import ml_dtypes
+        name = str(v.dtype).removeprefix("torch.")
+        raw = v.view(torch.int16 if v.dtype == torch.bfloat16 else torch.uint8).numpy()
+        return raw.view(getattr(ml_dtypes, name))
+    return v.numpy()
+
+
+def _message(e: Exception) -> str:
+    lines = str(e).strip().splitlines()
+    return f"{type(e).__name__}: {printable(lines[0] if lines else '', 300)}"
