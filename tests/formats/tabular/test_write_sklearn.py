@@ -5,6 +5,7 @@ import importlib.util
 import pickle
 import pickletools
 import sys
+import tarfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,25 @@ def _library(data: bytes, methods: Any, given: dict[str, Any], want: Any, case: 
         b = b.reshape(a.shape) if a.shape == (*b.shape, 1) or b.shape == (*a.shape, 1) else b
         assert not (what := compare(a, b, case)), f"{name}: {k} of {type(model).__name__} {what}"
     repr(model)
+
+
+@pytest.mark.parametrize("name", ["forest", "extra-two", "tree-regressor", "boosting", "boosting-zero"])
+def test_old_pickles_are_written_anew(name: str, tmp_path: Path) -> None:
+    """Of scikit-learn 0.20, whose modules are no more: today's opens the new file, and answers as 0.20 did."""
+    with tarfile.open(Path(__file__).parents[2] / "recorded/tabular/old/a.tar.xz") as tar:
+        tar.extract(f"{name}.pkl", tmp_path, filter="data")
+        tar.extract(f"{name}.npz", tmp_path, filter="data")
+    modelport.convert(tmp_path / f"{name}.pkl", tmp_path / "new.pkl")
+    assert container.load((tmp_path / "new.pkl").read_bytes()).version == (1, 9)
+    with np.load(tmp_path / f"{name}.npz") as z:
+        x, want = z["x"].astype(np.float32), {k: z[k] for k in z.files if k.startswith("predict")}
+    got = dict(zip(want, modelport.load(tmp_path / "new.pkl").run(x).values(), strict=True))
+    if LIBRARY:
+        model = pickle.loads((tmp_path / "new.pkl").read_bytes())
+        got.update({f"library {k}": getattr(model, k)(x) for k in want})
+    for k, a in got.items():
+        b = want[k.removeprefix("library ")]
+        assert np.array_equal(a, b) if b.dtype.kind in "iUO" else np.allclose(a, b, rtol=1e-6, atol=1e-7), k
 
 
 # -- what is made of what
