@@ -102,6 +102,23 @@ add("ops/cross", "lambda x, y: ops.cross(x, y)", f(2, 4, 3), f(2, 4, 3))
 add("ops/cross_axis", "lambda x, y: ops.cross(x, y, axis=1)", f(2, 3, 4), f(2, 3, 4))
 add("ops/cdist", "lambda x, y: ops.cdist(x, y)", f(2, 4, 3), f(2, 5, 3))
 add("ops/det", "lambda x: ops.det(x)", f(2, 3, 3))
+EYE = "np.eye({}, dtype='float32')"
+DEFINITE = "ops.matmul(x, ops.transpose(x, (0, 2, 1))) + " + EYE.format(4)
+for n in (2, 5):
+    add(f"ops/inv_{n}", f"lambda x: ops.inv(x + 4 * {EYE.format(n)})", f(2, n, n))
+add("ops/inv_more", f"lambda x: ops.inv(x + 6 * {EYE.format(4)})", f(2, 3, 4, 4))
+add("ops/solve", f"lambda x, y: ops.solve(x + 6 * {EYE.format(4)}, y)", f(2, 4, 4), f(2, 4, 3))
+add("ops/solve_column", f"lambda x, y: ops.solve(x + 6 * {EYE.format(4)}, y)", f(2, 4, 4), f(2, 4))
+for lower in (False, True):
+    add(f"ops/solve_triangular{'_lower' * lower}", f"lambda x, y: ops.solve_triangular(x + 4 * {EYE.format(4)}, y, lower={lower})", f(2, 4, 4), f(2, 4, 3))
+add("ops/solve_triangular_column", f"lambda x, y: ops.solve_triangular(x + 4 * {EYE.format(4)}, y)", f(2, 4, 4), f(2, 4))
+for upper in (False, True):
+    add(f"ops/cholesky{'_upper' * upper}", f"lambda x: ops.cholesky({DEFINITE}, upper={upper})", f(2, 4, 4))
+    add(f"ops/cholesky_inverse{'_upper' * upper}", f"lambda x: ops.cholesky_inverse(x + 4 * {EYE.format(4)}, upper={upper})", f(4, 4, batch=False))
+for mode in ("reduced", "complete"):
+    add(f"ops/qr_{mode}", f"lambda x: list(ops.qr(x, mode='{mode}'))", f(2, 5, 3))
+add("ops/slogdet", "lambda x: list(ops.slogdet(x))", f(3, 4, 4))
+add("ops/logdet", f"lambda x: ops.logdet({DEFINITE})", f(2, 4, 4))
 add("ops/dot_3", "lambda x, y: ops.dot(x, y)", f(2, 3, 4, batch=False), f(2, 4, 5, batch=False))
 add("ops/tensordot_axes", "lambda x, y: ops.tensordot(x, y, axes=[[1], [0]])", f(2, 3, 4, batch=False), f(3, 2, batch=False))
 add("ops/einsum_one", "lambda x: ops.einsum('bij->bji', x)", f(2, 3, 4))

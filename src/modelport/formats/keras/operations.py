@@ -31,11 +31,11 @@ KERAS: Mapping[str, str] = {
     "segment_min": "data segment_ids", "segment_prod": "data segment_ids", "unravel_index": "indices",
     **dict.fromkeys("binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy".split(),
                     "target output"),
-    **dict.fromkeys("fft fft2 ifft2 irfft".split(), "*x"),
+    **dict.fromkeys("fft fft2 ifft2 irfft".split(), "*x"), **dict.fromkeys(("solve", "solve_triangular"), "a b"),
 }
 """The operations that take more than one tensor ``x``."""
 
-PAIRS = frozenset("top_k moments fft fft2 ifft2 rfft stft".split())
+PAIRS = frozenset("top_k moments fft fft2 ifft2 rfft stft qr slogdet".split())
 """Those of two outputs, whether or not somebody asks for the second."""
 
 _BINARY = {"add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide", "truediv": "divide",

@@ -1,6 +1,8 @@
 """Products: Dense, EinsumDense, Dot, and the operations that multiply matrices."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from ... import linalg
 from .activation import activated
 from .common import axis_of, cast, dims, ints, number, numpy_dtype, once, promote, rank, real, reshaped, to_onnx
 
@@ -190,6 +193,66 @@ def correlate(op: Builder, a: Value, b: Value, *, mode: str = "valid") -> Any:
 @to_onnx("ops.det")
 def det(op: Builder, x: Value) -> Any:
     return op.Det(x)
+
+
+@to_onnx("ops.inv")
+def inv(op: Builder, x: Value) -> Any:
+    return linalg.inverse(op, real(op, x))
+
+
+@to_onnx("ops.solve")
+def solve(op: Builder, a: Value, b: Value) -> Any:
+    return _columns(op, partial(linalg.solve, op), *promote(op, a, b))
+
+
+@to_onnx("ops.solve_triangular")
+def solve_triangular(op: Builder, a: Value, b: Value, *, lower: bool = False) -> Any:
+    return _columns(op, partial(linalg.triangular_solve, op, lower=lower), *promote(op, a, b))
+
+
+def _columns(op: Builder, solved: Callable[[Value, Value], Any], a: Value, b: Value) -> Any:
+    """What ``a`` takes to ``b``, which has a matrix of columns or a single one for each ``a``."""
+    if rank(b) == rank(a) - 1:
+        return op.Squeeze(solved(a, op.Unsqueeze(b, ints([-1]))), ints([-1]))
+    return solved(a, b)
+
+
+def _flipped(op: Builder, x: Value) -> Any:
+    return op.Transpose(x, perm=[*range(rank(x) - 2), rank(x) - 1, rank(x) - 2])
+
+
+@to_onnx("ops.cholesky")
+def cholesky(op: Builder, x: Value, *, upper: bool = False) -> Any:
+    y = linalg.cholesky(op, real(op, x))
+    return _flipped(op, y) if upper else y
+
+
+@to_onnx("ops.cholesky_inverse")
+def cholesky_inverse(op: Builder, x: Value, *, upper: bool = False) -> Any:
+    """The inverse of the matrix whose factor ``x`` is."""
+    x = real(op, x)
+    if rank(x) != 2:
+        raise Unsupported(f"factors with {rank(x)} dimensions")
+    unit = op.EyeLike(x)
+    y = linalg.triangular_solve(op, x, unit, lower=not upper)
+    return op.MatMul(y, _flipped(op, y)) if upper else op.MatMul(_flipped(op, y), y)
+
+
+@to_onnx("ops.qr")
+def qr(op: Builder, x: Value, *, mode: str = "reduced") -> Any:
+    return linalg.qr(op, real(op, x), full_matrices=mode == "complete")
+
+
+@to_onnx("ops.slogdet")
+def slogdet(op: Builder, x: Value) -> Any:
+    return linalg.log_determinant(op, real(op, x))
+
+
+@to_onnx("ops.logdet")
+def logdet(op: Builder, x: Value) -> Any:
+    """That of the size of the determinant, as Keras computes it on NumPy and JAX; on TensorFlow by the factors of
+    Cholesky, which only matrices with a positive one have."""
+    return linalg.log_determinant(op, real(op, x))[1]
 
 
 @to_onnx("ops.outer")
