@@ -2,21 +2,7 @@
 from __future__ import annotations
 
 from ..machine import aten
-from . import (
-           activation,
-           arithmetic,
-           attention,
-           compare,
-           conv,
-           create,
-           index,
-           linear,
-           norm,
-           numbers,
-           pool,
-           reduce,
-           shape,
-)
+from . import activation, attention, compare, conv, create, index, linear, math, norm, numbers, pool, reduce, shape
 
 __all__ = ["activation", "aten", "attention", "compare", "conv", "create", "index", "linear", "math", "norm",
            "numbers", "pool", "reduce", "shape"]
