@@ -10,42 +10,56 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Unsupported, UnsupportedModel
+from ..errors import Unsupported, UnsupportedModel, printable
 from ..hub import trees as validity
 from ..hub.evaluate import evaluate
 from ..ir.graph import Graph, Node, Value, constant
 from ..ir.tensor import Array, Tensor
 from ..ir.types import STRING
+from ..notes import Note
+from . import membership
 from .ensemble import LEQ, LT, Ensemble
+from .membership import Meaning
 
 KINDS = {"identity": "a weighted sum", "logistic": "the logistic function", "softmax": "the softmax",
          "exponential": "the exponential"}
-_LEQ, _LT, _GTE, _GT = 0, 1, 2, 3
+_LEQ, _LT, _GTE, _GT, _MEMBER = 0, 1, 2, 3, 6
 _NAMES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT")
 
 
 @dataclass(frozen=True, eq=False)
 class Additive:
-    """``trees`` with the margins' base; ``kind`` is what is made of the margins; ``labelled`` whether the number of
-    the class is an output too.  ``names`` are the graph's outputs, ``wide`` says that rows are of 64 bits."""
+    """``trees`` with the margins' base; ``kind`` is what is made of the margins; ``labelled`` whether the class is an
+    output too, of which the file says the number; ``labels`` what the numbers stand for, where that is something else.
+    ``names`` are the graph's outputs, ``wide`` says that rows are of 64 bits."""
 
     trees: Ensemble
     kind: str
     labelled: bool
     names: tuple[str, ...]
     wide: bool
+    labels: tuple[Any, ...] = ()
+
+    def noted(self) -> tuple[Note, ...]:
+        """What the file does not say."""
+        if not self.labels:
+            return ()
+        names = ", ".join(printable(n, 40) for n in self.labels[:8])
+        return (Note("warning", f"labels are written as the numbers of the classes, 0 to {len(self.labels) - 1}, which "
+                     f"stand for {names}"),)
 
 
-def recognised(hub: Graph, target: str) -> Additive:
-    """The graph as trees and a function; :class:`UnsupportedModel` for any other, with the reason."""
+def recognised(hub: Graph, target: str, sets: Meaning) -> Additive:
+    """The graph as trees and a function, with sets of categories as the target means them; :class:`UnsupportedModel`
+    for any other, with the reason."""
     try:
-        return _recognised(hub)
+        return _recognised(hub, sets)
     except Unsupported as e:
         e.node = e.node or next(iter(hub.outputs.values())).node
         raise UnsupportedModel([e], target) from None
 
 
-def _recognised(hub: Graph) -> Additive:
+def _recognised(hub: Graph, sets: Meaning) -> Additive:
     nodes = list(hub.nodes)
     found = [n for n in nodes if n.op in (*validity.OLD, validity.NEW)]
     if len(found) != 1:
@@ -55,8 +69,10 @@ def _recognised(hub: Graph) -> Additive:
     if len(hub.inputs) != 1:
         raise Unsupported("a model of several inputs; only one matrix of numbers can be written")
     (source,) = hub.inputs.values()
-    _direct(node, source)
-    trees, post = parsed(node, source)
+    if source.shape is None or len(source.shape) != 2 or not isinstance(source.shape[1], int):
+        raise Unsupported("rows of an unknown number of features")
+    trees, post = parsed(node, source, sets=True)
+    trees = membership.native(trees, _seen(nodes, node, source, trees), sets)
     names = tuple(hub.outputs)
     rng = np.random.default_rng(5)
     sample = np.round(rng.normal(size=(48, trees.outputs)) * rng.choice([0.3, 1, 3], (48, 1)), 4)
@@ -67,29 +83,44 @@ def _recognised(hub: Graph) -> Additive:
         raise Unsupported("outputs other than one of numbers and one of labels; --outputs picks some")
     kind, scale, shift = _kind(sample, made[numbers[0]].astype(np.float64))
     value, base = trees.value * scale, trees.base * scale + shift
+    labels: tuple[Any, ...] = ()
     if label is not None:
         if kind not in ("logistic", "softmax"):
             raise Unsupported("labels of probabilities that are means of the trees', which no objective makes; "
                               "--outputs predict_proba writes the probabilities as numbers")
         margins = sample * scale + shift
         want = (margins[:, 0] > 0).astype(int) if kind == "logistic" else margins.argmax(1)
-        got = made[label]
-        if got.dtype.kind not in "iu" or (got != want).any():
-            raise Unsupported("labels that are not the numbers of the classes, which is all that the file can say")
+        labels = _labels(made[label], want)
     elif kind == "logistic" and made[numbers[0]].ndim == 2 and made[numbers[0]].shape[1] == 2:
         raise Unsupported("probabilities without labels")
-    return Additive(replace(trees, value=value, base=base), kind, label is not None, names, source.dtype == np.float64)
+    return Additive(replace(trees, value=value, base=base), kind, label is not None, names, source.dtype == np.float64,
+                    labels)
 
 
-def _direct(node: Node, source: Value) -> None:
-    """The trees see the input itself, but for casts."""
+def _labels(got: Array, want: Array) -> tuple[Any, ...]:
+    """What the numbers of the classes stand for; empty if it is the numbers themselves."""
+    if got.dtype.kind in "iu" and (got == want).all():
+        return ()
+    names = dict(zip(want.tolist(), got.tolist(), strict=True))
+    if got.ndim != 1 or got.dtype.kind not in "iuO" or [names[k] for k in want.tolist()] != got.tolist() or \
+            sorted(names) != list(range(len(names))) or len(set(names.values())) < len(names):
+        raise Unsupported("labels that do not stand for the greatest of the numbers")
+    return tuple(names[k] for k in range(len(names)))
+
+
+def _seen(nodes: Sequence[Node], node: Node, source: Value, trees: Ensemble) -> bool:
+    """Whether numbers between -1 and 0 are category 0, from what the trees see of rows; :class:`Unsupported` where
+    rows are changed but for the cutting of categories."""
     x = node.inputs[0]
-    while x is not None and x is not source and x.node is not None and x.node.op == "Cast":
-        x = x.node.inputs[0]
-    if x is not source:
-        raise Unsupported("what comes before the trees is not in the file's power", x.node if x is not None else node)
-    if source.shape is None or len(source.shape) != 2 or not isinstance(source.shape[1], int):
-        raise Unsupported("rows of an unknown number of features")
+    assert x is not None and source.shape is not None and isinstance(source.shape[1], int)
+    given = membership.probes(trees, source.shape[1], source.dtype)
+    known = {id(source): constant(given)}
+    _computed(nodes, node, known, "what comes before the trees is not in the file's power")
+    if id(x) not in known:
+        raise Unsupported("what comes before the trees is not in the file's power", x.node)
+    made = known[id(x)].numpy()
+    with np.errstate(over="ignore"):
+        return membership.meaning(given.astype(made.dtype), made, trees)
 
 
 def _rest(hub: Graph, nodes: Sequence[Node], node: Node, post: str, sums: Array, trees: Ensemble) -> dict[str, Array]:
@@ -97,20 +128,25 @@ def _rest(hub: Graph, nodes: Sequence[Node], node: Node, post: str, sums: Array,
     known: dict[int, Any] = {}
     for v, array in zip(node.outputs, _answers(node, post, sums, trees), strict=True):
         known[id(v)] = constant(array.astype(object) if array.dtype.kind == "U" else array.astype(v.dtype))
-    for n in nodes:
-        ins = [None if v is None else known.get(id(v), v) for v in n.inputs]
-        if n is node or not any(id(v) in known for v in n.inputs if v is not None):
-            continue
-        if any(v is not None and v.data is None for v in ins):
-            raise Unsupported("what follows the trees takes the rows too", n)
-        made = evaluate(Node(n.op, ins, n.attrs, [v.type for v in n.outputs]))
-        if made is None:
-            raise Unsupported(f"{n.op} after the trees", n)
-        for v, array in zip(n.outputs, made, strict=True):
-            known[id(v)] = constant(array)
+    _computed(nodes, node, known, "what follows the trees takes the rows too")
     if missing := [k for k, v in hub.outputs.items() if id(v) not in known]:
         raise Unsupported(f"the output '{missing[0]}', which does not come from the trees")
     return {k: known[id(v)].numpy() for k, v in hub.outputs.items()}
+
+
+def _computed(nodes: Sequence[Node], trees: Node, known: dict[int, Any], otherwise: str) -> None:
+    """Computes what comes of known values alone; the ``trees`` do not."""
+    for n in nodes:
+        ins = [None if v is None else known.get(id(v), v) for v in n.inputs]
+        if n is trees or not any(id(v) in known for v in n.inputs if v is not None):
+            continue
+        if any(v is not None and v.data is None for v in ins):
+            raise Unsupported(otherwise, n)
+        made = evaluate(Node(n.op, ins, n.attrs, [v.type for v in n.outputs]))
+        if made is None:
+            raise Unsupported(f"{n.op} beside the trees", n)
+        for v, array in zip(n.outputs, made, strict=True):
+            known[id(v)] = constant(array)
 
 
 def _answers(node: Node, post: str, sums: Array, trees: Ensemble) -> list[Array]:
@@ -173,12 +209,19 @@ def _line(x: Array, y: Array) -> tuple[float, Array] | None:
 # -- the operator's attributes as the record
 
 
-def parsed(node: Node, source: Value) -> tuple[Ensemble, str]:
-    """The trees of an operator, every question in the form "at or below a threshold", and its own function."""
+def parsed(node: Node, source: Value, sets: bool = False) -> tuple[Ensemble, str]:
+    """The trees of an operator, every question in the form "at or below a threshold", and its own function; with
+    ``sets`` whether a number is in a set is a question too."""
     features = source.shape[1] if source.shape is not None else 0
     assert isinstance(features, int)
     validity.check(node.op, node.attrs, features)
-    return (_new if node.op == validity.NEW else _old)(node, features, node.inputs[0])
+    made = (_new if node.op == validity.NEW else _old)(node, features, node.inputs[0])
+    if made[0].members and not sets:
+        raise Unsupported(_OTHER, node)
+    return made
+
+
+_OTHER = "questions other than whether a number is below another"
 
 
 def _numbers(attrs: Mapping[str, Any], name: str, dtype: Any = np.float64) -> Array:
@@ -247,21 +290,27 @@ def _new(node: Node, features: int, x: Any) -> tuple[Ensemble, str]:
     missing = np.zeros(len(value), bool)
     missing[:len(tracks)] = tracks == 1
     none = np.zeros(len(weights))
+    parts = np.split(sets := _numbers(a, "membership_values"), np.flatnonzero(np.isnan(sets)) + 1)
+    asked = np.flatnonzero(_numbers(a, "nodes_modes", np.int64) == _MEMBER)
+    members = {int(n): part[:-1] for n, part in zip(asked, parts, strict=False)}
+    if len(members) < len(asked):
+        raise Unsupported("sets that are not there", node)
     made = _record(node, x, features, outputs, _numbers(a, "tree_roots", np.int64), child("true"), child("false"),
                    np.concatenate([_numbers(a, "nodes_featureids", np.int64), none.astype(np.int64)]),
                    np.concatenate([_numbers(a, "nodes_splits"), none]),
-                   [int(m) for m in _numbers(a, "nodes_modes")] + [-1] * len(weights), missing, value)
+                   [int(m) for m in _numbers(a, "nodes_modes")] + [-1] * len(weights), missing, value, members)
     return replace(made, base=np.zeros(outputs)), "NONE"
 
 
 def _record(node: Node, x: Any, features: int, outputs: int, roots: Array, true: Array, false: Array, feature: Array,
-            threshold: Array, modes: Sequence[int], missing: Array, value: Array) -> Ensemble:
+            threshold: Array, modes: Sequence[int], missing: Array, value: Array,
+            members: Mapping[int, Array] | None = None) -> Ensemble:
     """Questions turned into "at or below": the number before a threshold, of the type that is compared, stands for
     "below"; sides are changed for "above"."""
     mode = np.array(modes)
     leaf = true < 0
-    if not np.isin(mode[~leaf], (_LEQ, _LT, _GTE, _GT)).all():
-        raise Unsupported("questions other than whether a number is below another", node)
+    if not np.isin(mode[~leaf], (_LEQ, _LT, _GTE, _GT, _MEMBER)).all():
+        raise Unsupported(_OTHER, node)
     kind = x.dtype if x.dtype == np.float64 else np.dtype(np.float32)
     threshold = threshold.astype(kind)
     before = np.isin(mode, (_LT, _GTE)) & ~leaf
@@ -270,7 +319,8 @@ def _record(node: Node, x: Any, features: int, outputs: int, roots: Array, true:
     left, right = np.where(turned, false, true), np.where(turned, true, false)
     own = np.zeros(len(roots), np.int64)
     return Ensemble(roots, left, right, np.where(leaf, 0, feature), np.where(leaf, 0, threshold).astype(kind),
-                    np.where(turned, ~missing, missing) & ~leaf, value, own, outputs, features, LEQ).checked()
+                    np.where(turned, ~missing, missing) & ~leaf, value, own, outputs, features, LEQ,
+                    members or {}).checked()
 
 
 def single(trees: Ensemble) -> list[tuple[Ensemble, int]]:
@@ -285,7 +335,8 @@ def single(trees: Ensemble) -> list[tuple[Ensemble, int]]:
         part = replace(trees, roots=np.array([0]), left=np.where(trees.left[own] < 0, -1, trees.left[own] - root),
                        right=np.where(trees.left[own] < 0, -1, trees.right[own] - root), feature=trees.feature[own],
                        threshold=trees.threshold[own], missing_left=trees.missing_left[own], value=trees.value[own],
-                       target=np.array([0]), members={})
+                       target=np.array([0]), members={n - root: m for n, m in trees.members.items()
+                                                      if root <= n < end})
         for k in range(trees.outputs):
             if part.value[:, k].any():
                 value = np.where(part.leaves, part.value[:, k] + base[k], 0)[:, None]

@@ -2,8 +2,9 @@
 graph of one node, and from that to ONNX."""
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,7 @@ from ..hub.infer import builder
 from ..ir.graph import Graph, Node, Value
 from ..ir.rules import Builder
 from ..ir.types import DType, Type
+from .ensemble import Ensemble
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 LABELLED = ("label", "probabilities")
@@ -77,6 +79,16 @@ def columns(key: str, names: Iterable[str]) -> dict[str, str]:
     return {key: ", ".join(printable(n, 60) for n in named)} if any(named) else {}
 
 
+def labels(key: str, told: str) -> dict[str, str]:
+    """What the numbers of the classes stand for, where modelport wrote it into the file."""
+    try:
+        found = json.loads(told)
+    except ValueError:
+        return {}
+    good = isinstance(found, list) and all(isinstance(v, (str, int)) and "\n" not in str(v) for v in found)
+    return {key: "\n".join(map(str, found))} if good and found else {}
+
+
 def to_hub(raw: Graph, results: Results[Any], notes: Callable[[Builder, Any], None] | None = None) -> Graph:
     """The graph of :meth:`Library.graph` in ONNX's operators; ``notes`` says what is to be known of the model."""
     node = next(iter(raw.outputs.values())).node
@@ -92,3 +104,32 @@ def to_hub(raw: Graph, results: Results[Any], notes: Callable[[Builder, Any], No
         e.node = e.node or node
         raise UnsupportedModel([e], "ONNX") from None
     return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
+
+
+def cut(op: Builder, x: Value, trees: Ensemble, categories: Sequence[int],
+        whole: Callable[[Builder, Value], Value]) -> tuple[Value, Ensemble]:
+    """Rows whose categories are whole numbers, as ``whole`` cuts them, and the trees that take these rows.
+
+    Where trees ask about the number of a category too, which is not cut, sets are asked of a column of their own."""
+    if not len(categories):
+        return x, trees
+    at, moved = beside(trees, categories)
+    if moved is trees:
+        mask = np.zeros((1, trees.features), bool)
+        mask[0, at] = True
+        return op.Where(mask, whole(op, x), x), trees
+    return op.Concat(x, whole(op, op.Gather(x, np.array(at, np.int64), axis=1)), axis=1), moved
+
+
+def beside(trees: Ensemble, categories: Sequence[int]) -> tuple[list[int], Ensemble]:
+    """The features that are categories; and trees whose sets are asked of as many features behind all others, if any
+    of these features is asked for its number, else the trees themselves."""
+    at = list(categories)
+    sets = np.zeros(len(trees.left), bool)
+    sets[list(trees.members)] = True
+    if not np.isin(trees.feature[(trees.left >= 0) & ~sets], at).any():
+        return at, trees
+    place = np.zeros(trees.features, np.int64)
+    place[at] = trees.features + np.arange(len(at))
+    return at, replace(trees, feature=np.where(sets, place[trees.feature], trees.feature),
+                       features=trees.features + len(at))

@@ -4,11 +4,13 @@ Rows walk down all trees at once, a level at a time; leaves are added up one tre
 that the library adds in."""
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..ir.tensor import Array
+from .booster import beside
 from .ensemble import LEQ, Ensemble
 
 ROWS = 1 << 18
@@ -78,3 +80,16 @@ def softmax(y: Array) -> Array:
 def two(p: Array) -> Array:
     """Both probabilities, from that of the second class."""
     return np.concatenate([1 - p, p], 1)
+
+
+def cut(x: Array, trees: Ensemble, categories: Sequence[int],
+        whole: Callable[[Array], Array]) -> tuple[Array, Ensemble]:
+    """As :func:`.booster.cut`."""
+    if not len(categories):
+        return x, trees
+    at, moved = beside(trees, categories)
+    made = x.copy()
+    if moved is not trees:
+        return np.concatenate([x, whole(x[:, at])], 1), moved
+    made[:, at] = whole(made[:, at])
+    return made, trees

@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..ir.graph import Graph
 from ..ir.tensor import Array
-from ..ir.types import Type
+from ..ir.types import STRING, Type
 from ..passes import interface
 from ..runtimes import Session, start
 from ..runtimes.isolated import TITLES, IsolatedSession, Worker
@@ -328,6 +328,16 @@ def match(mine: Mapping[str, Type], theirs: Mapping[str, Type], what: str) -> tu
 
 def _list(names: Mapping[str, Any]) -> str:
     return ", ".join(printable(n, 60) for n in list(names)[:6])
+
+
+def labelled(target: Side, like: Array, made: Array) -> Array:
+    """The labels that the target's numbers of classes stand for, where it lists them and the source has such."""
+    told = (target.raw or target.graph).meta.get(f"{target.format}:labels", "")
+    if made.dtype.kind not in "iu" or not (like.dtype == STRING or (like.dtype.kind in "iu" and told)):
+        return made
+    listed = dict(enumerate(told.split("\n")))
+    flat = [listed.get(n, str(n)) for n in made.ravel().tolist()]
+    return np.array([*flat, None], STRING)[:-1].reshape(made.shape).astype(like.dtype)
 
 
 def participant(s: Side, session: Session | None) -> Participant:

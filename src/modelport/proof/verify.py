@@ -18,7 +18,7 @@ from ..hub.evaluate import RANDOM
 from ..hub.promises import nonnegative
 from ..ir.graph import Graph
 from ..ir.tensor import Array
-from ..ir.types import STRING, Type, is_float, merge
+from ..ir.types import Type, is_float, merge
 from ..runtimes import Session
 from . import compare as cmp
 from .domains import takes_nan
@@ -29,7 +29,7 @@ from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
 from .rows import FLAT, taken
-from .sides import Runners, Side, attempt, framework_of, match, moved_back, original, participant, side, unfit
+from .sides import Runners, Side, attempt, framework_of, labelled, match, moved_back, original, participant, side, unfit
 
 LAYER_FEEDS = 3
 """Least number of feeds of a comparison layer by layer; every feed on which the outputs differ is one of them."""
@@ -493,20 +493,13 @@ class _Run:
         want = b.inputs[self.in_b[name]].dtype
         return array.astype(want) if self._other_types() and want != array.dtype else array
 
-    def _labelled(self, numbers: Array) -> Array:
-        """The texts that the target's numbers of labels stand for, where it lists them."""
-        listed = (self.target.raw or self.target.graph).meta.get("tflite:labels", "").split("\n")
-        flat = [listed[n] if 0 <= n < len(listed) else str(n) for n in numbers.ravel().tolist()]
-        return np.array([*flat, None], STRING)[:-1].reshape(numbers.shape)
-
     def _judge(self, k: str, feed: Feed, got: Mapping[str, Array], made: Mapping[str, Array] | ModelportError,
                exact: Exact | None) -> cmp.Difference:
         if isinstance(made, ModelportError):
             return cmp.Difference(False, error=float("inf"), reason=f"the target fails: {printable(made.message, 300)}")
         bar = self.outputs[k].bar
-        x, y = got[self.out_a[k]], made[self.out_b[k]]
-        if x.dtype == STRING and y.dtype.kind in "iu":
-            y = self._labelled(y)
+        x = got[self.out_a[k]]
+        y = labelled(self.target, x, made[self.out_b[k]])
         if self._other_types() and x.dtype != y.dtype:
             y = y.astype(x.dtype)
         if self.target.format in FLAT and x.shape == (*y.shape, 1):

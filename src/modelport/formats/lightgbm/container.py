@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...codecs.limits import DEFAULT, Limits
 from ...ir.graph import Graph
-from ..booster import F64, LABELLED, OUTPUTS, Library, columns, matrix
+from ..booster import F64, LABELLED, OUTPUTS, Library, columns, labels, matrix
 from .model import Model, parse
 
 
@@ -22,7 +22,8 @@ def read(path: Path, limits: Limits = DEFAULT, *, outputs: Sequence[str] = ()) -
 
 
 def _meta(model: Model) -> dict[str, str]:
-    return {"lightgbm:objective": model.objective, **columns("lightgbm:columns", model.names)}
+    return {"lightgbm:objective": model.objective, **columns("lightgbm:columns", model.names),
+            **labels("lightgbm:labels", model.labels)}
 
 
 LIGHTGBM = Library("lightgbm.Booster", "booster", F64, OUTPUTS, parse,

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import Unsupported
 from ...ir.tensor import Array
-from ..evaluation import added, flat, logistic, reached, softmax, two
+from ..evaluation import added, cut, flat, logistic, reached, softmax, two
 from .model import NOTHING, Model
 from .translate import IDENTITY
 
@@ -16,17 +16,16 @@ def results(model: Model, inputs: Sequence[Array], wanted: Sequence[str]) -> dic
     """Each of the outputs named."""
     x = inputs[0].astype(np.float64)
     rows = x.copy()
-    for k in model.categorical:
-        rows[:, k] = np.trunc(rows[:, k])
     for k in model.zero_missing:
         rows[np.abs(rows[:, k]) <= NOTHING, k] = np.nan
-    leaf = reached(rows, model.trees) if "leaves" in wanted or model.linear is not None else None
+    rows, trees = cut(rows, model.trees, model.categorical, np.trunc)
+    leaf = reached(rows, trees) if "leaves" in wanted or model.linear is not None else None
     made: dict[str, Array] = {}
     if "leaves" in wanted:
         assert leaf is not None
         made["leaves"] = _numbers(model)[leaf]
     if set(wanted) - {"leaves"}:
-        raw = added(rows, model.trees, model.trees.base, np.float64) if leaf is None or model.linear is None \
+        raw = added(rows, trees, trees.base, np.float64) if leaf is None or model.linear is None \
             else _linear(x, leaf, model)
         made["margins"] = flat(raw)
         raw = raw / model.average if model.average > 1 else raw

@@ -51,6 +51,8 @@ class Model:
     categorical: Sequence[int] = ()
     linear: Linear | None = None
     converted: bool = False
+    labels: str = ""
+    """What modelport wrote of the classes' names."""
 
     @property
     def task(self) -> str:
@@ -86,7 +88,7 @@ def from_text(text: str, iterations: int | None = None) -> Model:
     average = "average_output" in head
     made = _model(head.get("objective", ""), outputs, features, trees, head.get("feature_names", "").split(), average,
                   iterations)
-    return replace(made, converted=average and head.get("version", "v2") == "v2")
+    return replace(made, converted=average and head.get("version", "v2") == "v2", labels=head.get("labels", ""))
 
 
 def _lines(block: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ...errors import Unsupported
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .. import booster, ensemble
+from ..ensemble import Ensemble
 from .model import NOTHING, Model
 
 IDENTITY = ("regression", "regression_l1", "l1", "l2", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
@@ -44,14 +45,13 @@ def like(x: Value, array: Any) -> Any:
     return np.asarray(array, x.dtype)
 
 
-def rows(op: Builder, x: Value, model: Model) -> Value:
-    """Categories are cut to integers, zeros that are missing values become NaN."""
-    if model.categorical:
-        x = op.Where(_mask(model, model.categorical), op.Mul(op.Sign(x), op.Floor(op.Abs(x))), x)
+def rows(op: Builder, x: Value, model: Model) -> tuple[Value, Ensemble]:
+    """The rows that trees take, and the trees: categories are cut to integers, zeros that are missing values become
+    NaN."""
     if model.zero_missing:
         zero = op.And(op.LessOrEqual(op.Abs(x), like(x, NOTHING)), _mask(model, model.zero_missing))
         x = op.Where(zero, like(x, np.nan), x)
-    return x
+    return booster.cut(op, x, model.trees, model.categorical, lambda op, x: op.Mul(op.Sign(x), op.Floor(op.Abs(x))))
 
 
 def _mask(model: Model, features: Any) -> Any:
@@ -62,7 +62,7 @@ def _mask(model: Model, features: Any) -> Any:
 
 def sums(op: Builder, x: Value, model: Model) -> Value:
     """(rows, outputs): the sums over all trees."""
-    return ensemble.scores(op, rows(op, x, model), model.trees) if model.linear is None else _linear(op, x, model)
+    return ensemble.scores(op, *rows(op, x, model)) if model.linear is None else _linear(op, x, model)
 
 
 def mean(op: Builder, y: Value, model: Model) -> Value:
@@ -74,7 +74,7 @@ def _linear(op: Builder, x: Value, model: Model) -> Value:
     """Leaves that are linear functions of the row, or their plain value where a feature they use is NaN."""
     assert model.linear is not None
     number = np.where(model.trees.leaves, np.cumsum(model.trees.leaves) - 1, 0)
-    found = ensemble.leaves(op, rows(op, x, model), model.trees, number)
+    found = ensemble.leaves(op, *rows(op, x, model), number)
     lost = op.IsNaN(x)
     known = op.Unsqueeze(op.Where(lost, like(x, 0), x), np.array([1]))
     lost = op.Unsqueeze(op.Cast(lost, to=11 if x.dtype == np.float64 else 1), np.array([1]))
@@ -96,7 +96,7 @@ def leaves(op: Builder, x: Value, model: Model) -> Value:
     inner = np.array([(~model.trees.leaves[s:e]).sum() for s, e in
                       zip(model.trees.roots, [*model.trees.roots[1:], len(starts)], strict=True)])
     first = np.repeat(inner, np.diff([*model.trees.roots, len(starts)]))
-    return ensemble.leaves(op, rows(op, x, model), model.trees, np.where(model.trees.leaves, local - first, 0))
+    return ensemble.leaves(op, *rows(op, x, model), np.where(model.trees.leaves, local - first, 0))
 
 
 def flat(op: Builder, y: Value) -> Value:

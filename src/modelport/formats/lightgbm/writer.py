@@ -3,6 +3,8 @@
 Source: LightGBM/src/boosting/gbdt_model_text.cpp, src/io/tree.cpp (ToString)."""
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from ...ir.tensor import Array
 from ...ir.types import Type
-from .. import additive
+from .. import additive, membership
 from ..booster import F64, I64
 from ..ensemble import Ensemble, below
 
@@ -24,7 +26,7 @@ NAN = 2 << 2
 
 def from_hub(hub: Graph) -> Graph:
     """The graph as a booster of one node; :class:`UnsupportedModel` if it is none."""
-    found = additive.recognised(hub, "LightGBM")
+    found = additive.recognised(hub, "LightGBM", membership.LIGHTGBM)
     if found.kind != "softmax" and found.trees.outputs > 1:
         problem = Unsupported("several numbers for each row, which LightGBM has of classes only",
                               next(iter(hub.outputs.values())).node)
@@ -33,7 +35,7 @@ def from_hub(hub: Graph) -> Graph:
     names = ["label", "probabilities"] if found.labelled else ["prediction"]
     types = [Type(I64 if n == "label" else F64, None) for n in names]
     node = Node("lightgbm.Booster", [x], {"text": text(found)}, types, names, "booster")
-    return Graph({"X": x}, dict(zip(names, node.outputs, strict=True)), "booster").noted(*hub.notes)
+    return Graph({"X": x}, dict(zip(names, node.outputs, strict=True)), "booster").noted(*hub.notes, *found.noted())
 
 
 def text(found: additive.Additive) -> str:
@@ -49,9 +51,15 @@ def text(found: additive.Additive) -> str:
     names = " ".join(f"Column_{k}" for k in range(features))
     head = ["tree", "version=v4", f"num_class={outputs}", f"num_tree_per_iteration={outputs}", "label_index=0",
             f"max_feature_idx={features - 1}", f"objective={OBJECTIVES[found.kind].format(outputs)}",
-            f"feature_names={names}", "feature_infos=" + " ".join(["[-1e+308:1e+308]"] * features),
+            *([_told(found.labels)] if found.labels else []), f"feature_names={names}",
+            "feature_infos=" + " ".join(["[-1e+308:1e+308]"] * features),
             "tree_sizes=" + " ".join(str(len(b)) for b in blocks), "", ""]
     return "\n".join(head) + "".join(blocks) + "end of trees\n\nparameters:\nend of parameters\n"
+
+
+def _told(labels: Sequence[Any]) -> str:
+    """What the numbers of the classes stand for, in a line that LightGBM passes over."""
+    return "labels=" + json.dumps(labels).replace("=", "\\u003d")
 
 
 def _numbers(values: Any) -> str:
@@ -66,20 +74,35 @@ def _block(t: Ensemble, number: int, wide: bool) -> str:
     place[inner], place[leaves] = np.arange(len(inner)), -1 - np.arange(len(leaves))
     value = t.value[leaves, 0].astype(np.float64)
     threshold = (t.threshold if wide else below(t.threshold))[inner].astype(np.float64)
-    lines: dict[str, Any] = {"num_leaves": len(leaves), "num_cat": 0}
+    asked = [int(n) for n in inner if int(n) in t.members]
+    is_set = np.isin(inner, asked)
+    threshold[is_set] = np.arange(len(asked))  # of a set, its number
+    words = [_bits(t.members[n]) for n in asked]
+    lines: dict[str, Any] = {"num_leaves": len(leaves), "num_cat": len(asked)}
     if len(inner):
         zeros = np.zeros(len(inner))
         lines |= {"split_feature": _numbers(t.feature[inner]), "split_gain": _numbers(zeros),
                   "threshold": _numbers(_finite(threshold)),
-                  "decision_type": _numbers(NAN | np.where(t.missing_left[inner], 2, 0)),
+                  "decision_type": _numbers(NAN | np.where(is_set, 1, np.where(t.missing_left[inner], 2, 0))),
                   "left_child": _numbers(place[t.left[inner]]), "right_child": _numbers(place[t.right[inner]]),
                   "leaf_value": _numbers(value), "leaf_weight": _numbers(value * 0),
                   "leaf_count": _numbers(leaves * 0), "internal_value": _numbers(zeros),
                   "internal_weight": _numbers(zeros), "internal_count": _numbers(inner * 0)}
+        if asked:
+            lines |= {"cat_boundaries": _numbers(np.cumsum([0, *(len(w) for w in words)])),
+                      "cat_threshold": _numbers(np.concatenate(words))}
     else:
         lines["leaf_value"] = _numbers(value)
     lines |= {"is_linear": 0, "shrinkage": 1}
     return f"Tree={number}\n" + "".join(f"{k}={v}\n" for k, v in lines.items()) + "\n\n"
+
+
+def _bits(members: Array) -> Array:
+    """A set as words of 32 bits."""
+    at = np.asarray(members, np.int64)
+    words = np.zeros(int(at.max(initial=0)) // 32 + 1, np.int64)
+    np.bitwise_or.at(words, at // 32, 1 << at % 32)
+    return words
 
 
 def _finite(threshold: Array) -> Array:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...codecs.limits import DEFAULT, Limits
 from ...ir.graph import Graph
-from ..booster import F32, LABELLED, OUTPUTS, Library, columns, matrix
+from ..booster import F32, LABELLED, OUTPUTS, Library, columns, labels, matrix
 from .legacy import looks_like
 from .model import Model, parse
 
@@ -32,7 +32,8 @@ def _default(model: Model) -> Sequence[str]:
 
 def _meta(model: Model) -> dict[str, str]:
     return {"xgboost:objective": model.objective, "xgboost:version": ".".join(map(str, model.version)),
-            **columns("xgboost:columns", model.names)}
+            **columns("xgboost:columns", model.names),
+            **labels("xgboost:labels", model.attributes.get("labels", ""))}
 
 
 XGBOOST = Library("xgboost.Booster", "booster", F32, OUTPUTS, parse, _default,

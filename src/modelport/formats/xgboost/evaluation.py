@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import Unsupported
 from ...ir.tensor import Array
-from ..evaluation import added, flat, logistic, reached, softmax, two
+from ..evaluation import added, cut, flat, logistic, reached, softmax, two
 from .model import LOG, Model
 from .translate import IDENTITY
 
@@ -15,9 +15,6 @@ from .translate import IDENTITY
 def results(model: Model, inputs: Sequence[Array], wanted: Sequence[str]) -> dict[str, Array]:
     """Each of the outputs named."""
     x = inputs[0].astype(np.float32)
-    if model.categorical:
-        x = x.copy()
-        x[:, list(model.categorical)] = np.floor(x[:, list(model.categorical)])
     made = {"leaves": _leaves(x, model)} if "leaves" in wanted else {}
     if set(wanted) - {"leaves"}:
         m = _margins(x, model)
@@ -34,7 +31,7 @@ def results(model: Model, inputs: Sequence[Array], wanted: Sequence[str]) -> dic
 
 def _margins(x: Array, model: Model) -> Array:
     if model.trees is not None:
-        return added(x, model.trees, model.base, np.float32)
+        return added(*cut(x, model.trees, model.categorical, np.floor), model.base, np.float32)
     assert model.weights is not None
     known = np.where(np.isnan(x), 0, x).astype(np.float64)
     made: Array = (known @ model.weights[:-1] + model.weights[-1] + model.base).astype(np.float32)
@@ -44,7 +41,7 @@ def _margins(x: Array, model: Model) -> Array:
 def _leaves(x: Array, model: Model) -> Array:
     if model.trees is None:
         raise Unsupported("leaves of a linear booster")
-    return reached(x, model.trees) - model.trees.roots
+    return reached(*cut(x, model.trees, model.categorical, np.floor)) - model.trees.roots
 
 
 def _probabilities(m: Array, model: Model) -> Array:

@@ -12,6 +12,7 @@ from ...errors import Unsupported
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
 from .. import booster, ensemble
+from ..ensemble import Ensemble
 from .model import LOG, Model
 
 IDENTITY = ("reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror",
@@ -51,14 +52,11 @@ def results(op: Builder, x: Value, model: Model, wanted: list[str]) -> dict[str,
     return {k: made[k] for k in wanted}
 
 
-def rows(op: Builder, x: Value, model: Model) -> Value:
-    """Categories are cut to integers before they are looked for."""
-    if not model.categorical:
-        return x
-    mask = np.zeros((1, model.features), bool)
-    mask[0, list(model.categorical)] = True
-    out: Value = op.Where(mask, op.Floor(x), x)  # below zero all are no category
-    return out
+def rows(op: Builder, x: Value, model: Model) -> tuple[Value, Ensemble]:
+    """The rows that trees take, and the trees: categories are cut to integers before they are looked for, so that
+    below zero all are no category."""
+    assert model.trees is not None
+    return booster.cut(op, x, model.trees, model.categorical, lambda op, x: op.Floor(x))
 
 
 def margins(op: Builder, x: Value, model: Model) -> Value:
@@ -68,8 +66,8 @@ def margins(op: Builder, x: Value, model: Model) -> Value:
         out: Value = op.Add(op.MatMul(known, np.ascontiguousarray(model.weights[:-1])),
                             (model.weights[-1] + model.base).astype(np.float32))
         return out
-    assert model.trees is not None
-    return ensemble.scores(op, rows(op, x, model), replace(model.trees, base=model.base))
+    seen, trees = rows(op, x, model)
+    return ensemble.scores(op, seen, replace(trees, base=model.base))
 
 
 def leaves(op: Builder, x: Value, model: Model) -> Value:
@@ -77,7 +75,7 @@ def leaves(op: Builder, x: Value, model: Model) -> Value:
     if model.trees is None:
         raise Unsupported("leaves of a linear booster")
     starts = np.repeat(model.trees.roots, np.diff([*model.trees.roots, len(model.trees.left)]))
-    return ensemble.leaves(op, rows(op, x, model), model.trees, np.arange(len(starts)) - starts)
+    return ensemble.leaves(op, *rows(op, x, model), np.arange(len(starts)) - starts)
 
 
 def flat(op: Builder, y: Value) -> Value:
@@ -95,7 +93,8 @@ def classified(op: Builder, x: Value, model: Model) -> tuple[Value, Value]:
     """The number of each row's class (or, of several labels at once, 0 or 1 for each), and the probabilities."""
     if model.trees is not None and model.objective in ("binary:logistic", "multi:softprob", "multi:softmax"):
         names = list(range(max(2, model.outputs)))
-        found = ensemble.likelihoods(op, rows(op, x, model), replace(model.trees, base=model.base), names) \
+        seen, trees = rows(op, x, model)
+        found = ensemble.likelihoods(op, seen, replace(trees, base=model.base), names) \
             if model.objective != "binary:logistic" or model.outputs == 1 else None
         if found is not None:  # labels come from rounded probabilities, as they do in XGBoost
             return op.ArgMax(found[1], axis=1, keepdims=0), found[1]

@@ -14,7 +14,7 @@ from ...codecs import ubjson
 from ...errors import UsageError, printable
 from ...ir.graph import Graph, Node, Value
 from ...ir.types import Type
-from .. import additive
+from .. import additive, membership
 from ..booster import F32, I64
 from ..ensemble import Ensemble
 
@@ -33,12 +33,12 @@ def from_hub(hub: Graph, *, schema: str = "2.1.0") -> Graph:
     version += [0] * (3 - len(version))
     if not (1, 6) <= tuple(version[:2]) < (3, 1):
         raise UsageError(f"no schema of XGBoost '{printable(schema, 20)}' is known", hint="versions: 1.6 to 3.0")
-    found = additive.recognised(hub, "XGBoost")
+    found = additive.recognised(hub, "XGBoost", membership.XGBOOST)
     x = Value(Type(F32, ("batch", found.trees.features)), "X")
     names = ["label", "probabilities"] if found.labelled else ["prediction"]
     types = [Type(I64 if n == "label" else F32, None) for n in names]
     node = Node("xgboost.Booster", [x], {"document": document(found, version)}, types, names, "booster")
-    return Graph({"X": x}, dict(zip(names, node.outputs, strict=True)), "booster").noted(*hub.notes)
+    return Graph({"X": x}, dict(zip(names, node.outputs, strict=True)), "booster").noted(*hub.notes, *found.noted())
 
 
 def document(found: additive.Additive, version: list[int]) -> dict[str, Any]:
@@ -59,7 +59,8 @@ def document(found: additive.Additive, version: list[int]) -> dict[str, Any]:
              "iteration_indptr": [0, len(trees)], "tree_info": [k for _, k in trees],
              "trees": [_tree(t, k, features) for k, (t, _) in enumerate(trees)]}
     return {"learner": {
-        "attributes": {}, "feature_names": [], "feature_types": [],
+        "attributes": {"labels": json.dumps(found.labels)} if found.labels else {},
+        "feature_names": [], "feature_types": [],
         "gradient_booster": {"model": model, "name": "gbtree"},
         "learner_model_param": {"base_score": NEUTRAL[found.kind], "boost_from_average": "1", "num_class": classes,
                                 "num_feature": str(features), "num_target": targets},
@@ -73,28 +74,40 @@ def _tree(t: Ensemble, number: int, features: int) -> dict[str, Any]:
     inner = np.flatnonzero(~leaf)
     parents[t.left[inner]] = parents[t.right[inner]] = inner
     value = t.value[:, 0].astype(np.float32)
-    whole, real = np.zeros(0, np.int32), np.zeros(count, np.float32)
-    return {"base_weights": value, "categories": whole, "categories_nodes": whole,
-            "categories_segments": whole.astype(np.int64), "categories_sizes": whole.astype(np.int64),
-            "default_left": t.missing_left.astype(np.uint8), "id": number, "left_children": t.left.astype(np.int32),
-            "loss_changes": real, "parents": parents, "right_children": t.right.astype(np.int32),
-            "split_conditions": np.where(leaf, value, additive.strictly(t)).astype(np.float32),
-            "split_indices": t.feature.astype(np.int32), "split_type": np.zeros(count, np.uint8), "sum_hessian": real,
+    nodes = sorted(t.members)
+    sizes = [len(t.members[n]) for n in nodes]
+    is_set = np.zeros(count, bool)
+    is_set[nodes] = True  # a category of the set goes right
+    left, right = np.where(is_set, t.right, t.left), np.where(is_set, t.left, t.right)
+    real = np.zeros(count, np.float32)
+    return {"base_weights": value,
+            "categories": np.concatenate([np.zeros(0), *(np.sort(t.members[n]) for n in nodes)]).astype(np.int32),
+            "categories_nodes": np.array(nodes, np.int32),
+            "categories_segments": np.cumsum([0, *sizes])[:-1].astype(np.int64),
+            "categories_sizes": np.array(sizes, np.int64),
+            "default_left": (t.missing_left ^ is_set).astype(np.uint8), "id": number,
+            "left_children": left.astype(np.int32), "loss_changes": real, "parents": parents,
+            "right_children": right.astype(np.int32),
+            "split_conditions": np.where(leaf, value, np.where(is_set, 0, additive.strictly(t))).astype(np.float32),
+            "split_indices": t.feature.astype(np.int32), "split_type": is_set.astype(np.uint8), "sum_hessian": real,
             "tree_param": {"num_deleted": "0", "num_feature": str(features), "num_nodes": str(count),
                            "size_leaf_vector": "1"}}
 
 
 def _beside(t: Ensemble) -> Ensemble:
-    """The tree level by level: XGBoost finds a right child behind its left one."""
+    """The tree level by level: XGBoost finds a right child behind its left one.  Of a set that is the one for its
+    categories."""
     order = [0]
     for node in order:
         if t.left[node] >= 0:
-            order += [int(t.left[node]), int(t.right[node])]
+            pair = [int(t.left[node]), int(t.right[node])]
+            order += pair[::-1] if node in t.members else pair
     kept = np.array(order)
     new = np.full(len(kept) + 1, -1, np.int64)
     new[kept] = np.arange(len(kept))
     return replace(t, left=new[t.left[kept]], right=new[t.right[kept]], feature=t.feature[kept],
-                   threshold=t.threshold[kept], missing_left=t.missing_left[kept], value=t.value[kept])
+                   threshold=t.threshold[kept], missing_left=t.missing_left[kept], value=t.value[kept],
+                   members={int(new[n]): m for n, m in t.members.items()})
 
 
 def write(raw: Graph, path: Path) -> None:
