@@ -12,7 +12,7 @@ import pytest
 
 from modelport.codecs import ubjson
 from modelport.errors import CorruptFile, ModelportError, Unsupported, UnsupportedModel, UsageError
-from modelport.formats import additive, ensemble, lightgbm, xgboost
+from modelport.formats import additive, ensemble, lightgbm, membership, xgboost
 from modelport.formats.xgboost.model import parse
 from modelport.registry import named
 
@@ -69,7 +69,7 @@ def test_trees_are_written_and_read_back(name: str, suffix: str, tmp_path: Path)
     graph = f.load().to_hub(f.load().read(source))
     xgboost.write(xgboost.from_hub(graph), tmp_path / f"made{suffix}")
     lightgbm.write(lightgbm.from_hub(graph), tmp_path / "made.txt")
-    found = additive.recognised(graph, "test")
+    found = additive.recognised(graph, "test", membership.XGBOOST)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, found.trees.features)).astype(np.float32)
     splits = np.unique(found.trees.threshold[found.trees.left >= 0])[:60].astype(np.float32)
