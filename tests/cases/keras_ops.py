@@ -227,3 +227,13 @@ add("ops/gelu_exact", "lambda x: ops.gelu(x, approximate=False)", f(2, 6))
 add("ops/softmax_all", "lambda x: ops.softmax(x, axis=None)", f(2, 6))
 add("ops/sparsemax_axis", "lambda x: ops.sparsemax(x, axis=1)", f(2, 4, 3))
 add("ops/sparse_sigmoid", "lambda x: ops.sparse_sigmoid(x)", f(2, 6))
+
+# -- images seen through a plane
+
+TURN = "np.array([0.8, -0.3, 1.5, 0.25, 1.1, -2.25, 0.0, 0.0], 'float32')"
+for mode in ("constant", "nearest", "reflect", "wrap"):
+    add(f"ops/affine_{mode}", f"lambda x: ops.image.affine_transform(x, {TURN}, fill_mode='{mode}', fill_value=0.5, data_format='channels_last')", f(2, 5, 7, 3))
+add("ops/affine_nearest_pixel", f"lambda x: ops.image.affine_transform(x, {TURN}, interpolation='nearest', data_format='channels_last')", f(2, 5, 7, 3))
+add("ops/affine_each", "lambda x, t: ops.image.affine_transform(x, t, data_format='channels_last')", f(2, 5, 7, 3), given([[0.8, -0.3, 1.5, 0.25, 1.1, -2.25, 0, 0], [1, 0.5, 0, 0, 1, 0.25, 0.01, -0.02]], "float32"))
+add("ops/affine_first", f"lambda x: ops.image.affine_transform(x, {TURN}, data_format='channels_first')", f(2, 3, 5, 7))
+add("ops/affine_one", f"lambda x: ops.image.affine_transform(x, {TURN}, data_format='channels_last')", f(5, 7, 3, batch=False))

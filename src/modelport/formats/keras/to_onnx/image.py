@@ -10,6 +10,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import is_float
+from ...warp import projected
 from .common import axis_of, dims, first, generation, ints, layout, number, rank, real, room, spatial, to_onnx
 
 
@@ -228,3 +229,19 @@ def auto_contrast(op: Builder, x: Value, *, value_range: Any = (0, 255), factor:
     if (low, high) != (0, 255):
         y = op.Add(op.Mul(y, number(x, (high - low) / 255)), number(x, low))
     return op.Where(op.IsNaN(y), x, y)
+
+
+@to_onnx("ops.affine_transform")
+def affine_transform(op: Builder, x: Value, transforms: Value, *, interpolation: str = "bilinear",
+                     fill_mode: str = "constant", fill_value: Any = 0, data_format: str | None = None) -> Any:
+    """One image or many, each by a transform of its own or all by one; edges as Keras has them on TensorFlow."""
+    single, turned = rank(x) == 3, data_format == "channels_first"
+    transforms = op.Cast(transforms, to=1)
+    transforms = op.Unsqueeze(transforms, ints([0])) if rank(transforms) == 1 else transforms
+    x = op.Unsqueeze(x, ints([0])) if single else x
+    x = op.Transpose(x, perm=[0, 2, 3, 1]) if turned else x
+    height, width = dims(x, [1, 2], "the image")
+    y = projected(op, x, transforms, (height, width), constant(np.float32(fill_value)), interpolation.upper(),
+                  fill_mode.upper())
+    y = op.Transpose(y, perm=[0, 3, 1, 2]) if turned else y
+    return op.Squeeze(y, ints([0])) if single else y

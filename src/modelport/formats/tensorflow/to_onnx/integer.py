@@ -12,6 +12,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import DType
+from ...warp import away
 from ..interpret.integers import MOST, ends, unclipped
 from .common import F32, I32, I64, axis_of, cast, dims, i64, ints, known, name_of, rank, spatial, to_onnx, window
 from .shape import reshape
@@ -30,13 +31,6 @@ def _d(value: Any) -> Value:
 
 def _scalar(op: Builder, v: Value) -> Any:
     return v if v.rank == 0 else op.Reshape(v, ints([]))
-
-
-def away(op: Builder, x: Value) -> Any:
-    """Rounded, halves away from zero."""
-    whole = op.Where(op.Less(x, constant(0, x.dtype)), op.Ceil(x), op.Floor(x))
-    half = op.GreaterOrEqual(op.Abs(op.Sub(x, whole)), constant(0.5, x.dtype))
-    return op.Where(half, op.Add(whole, op.Sign(x)), whole)
 
 
 def as_float(op: Builder, x: Value, low: Value, high: Value) -> Any:
