@@ -237,3 +237,7 @@ add("ops/affine_nearest_pixel", f"lambda x: ops.image.affine_transform(x, {TURN}
 add("ops/affine_each", "lambda x, t: ops.image.affine_transform(x, t, data_format='channels_last')", f(2, 5, 7, 3), given([[0.8, -0.3, 1.5, 0.25, 1.1, -2.25, 0, 0], [1, 0.5, 0, 0, 1, 0.25, 0.01, -0.02]], "float32"))
 add("ops/affine_first", f"lambda x: ops.image.affine_transform(x, {TURN}, data_format='channels_first')", f(2, 3, 5, 7))
 add("ops/affine_one", f"lambda x: ops.image.affine_transform(x, {TURN}, data_format='channels_last')", f(5, 7, 3, batch=False))
+for mode in ("constant", "nearest", "wrap"):
+    for order in (0, 1):
+        add(f"ops/map_coordinates_{mode}_{order}", f"lambda x, at: ops.image.map_coordinates(x, at, order={order}, fill_mode='{mode}', fill_value=0.5)", f(4, 5, batch=False), f(2, 3, 6, low=-3, high=7, batch=False))
+add("ops/map_coordinates_mirror", "lambda x, at: ops.image.map_coordinates(x, at, order=1, fill_mode='mirror')", f(4, 5, batch=False), f(2, 6, batch=False))

@@ -32,7 +32,7 @@ KERAS: Mapping[str, str] = {
     **dict.fromkeys("binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy".split(),
                     "target output"),
     **dict.fromkeys("fft fft2 ifft2 irfft".split(), "*x"), **dict.fromkeys(("solve", "solve_triangular"), "a b"),
-    "affine_transform": "images transform",
+    "affine_transform": "images transform", "map_coordinates": "inputs coordinates",
 }
 """The operations that take more than one tensor ``x``."""
 

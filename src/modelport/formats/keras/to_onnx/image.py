@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -245,3 +246,42 @@ def affine_transform(op: Builder, x: Value, transforms: Value, *, interpolation:
                   fill_mode.upper())
     y = op.Transpose(y, perm=[0, 3, 1, 2]) if turned else y
     return op.Squeeze(y, ints([0])) if single else y
+
+
+@to_onnx("ops.map_coordinates")
+def map_coordinates(op: Builder, x: Value, coordinates: Value, *, order: int, fill_mode: str = "constant",
+                    fill_value: Any = 0) -> Any:
+    """``x`` between its elements: at coordinates [rank of x, ...], by the nearest element or linearly."""
+    if fill_mode not in ("constant", "nearest", "wrap"):
+        raise Unsupported(f"fill_mode {fill_mode}, which means something else on each of Keras's backends")
+    if order not in (0, 1) or not is_float(x.dtype) or x.dtype != coordinates.dtype:
+        raise Unsupported(f"order {order} of {x.dtype} at {coordinates.dtype}")
+    sizes = dims(x)
+    axes = op.add("Split", coordinates, axis=0, num_outputs=len(sizes), outputs=len(sizes))
+    zero, one = (constant(np.int64(v)) for v in (0, 1))
+    corners: list[tuple[list[Value], list[Value], list[Value]]] = [([], [], [])]  # places, whether inside, weights
+    for at, size in zip((op.Squeeze(v, ints([0])) for v in axes), sizes, strict=True):
+        if order == 0:
+            near = [(op.Cast(op.Round(at), to=7), None)]
+        else:
+            low = op.Floor(at)
+            part, place = op.Sub(at, low), op.Cast(low, to=7)
+            near = [(place, op.Sub(number(at, 1), part)), (op.Add(place, one), part)]
+        last = constant(np.int64(size - 1))
+        found = []
+        for place, weight in near:
+            if fill_mode == "wrap":
+                found.append((op.Mod(place, constant(np.int64(size))), None, weight))
+                continue
+            inside = op.And(op.GreaterOrEqual(place, zero), op.LessOrEqual(place, last))
+            found.append((op.Min(op.Max(place, zero), last), inside if fill_mode == "constant" else None, weight))
+        corners = [([*p, place], i if inside is None else [*i, inside], w if weight is None else [*w, weight])
+                   for p, i, w in corners for place, inside, weight in found]
+    total = None
+    for places, inside, weights in corners:
+        y = op.GatherND(x, op.Concat(*(op.Unsqueeze(p, ints([-1])) for p in places), axis=-1))
+        if inside:
+            y = op.Where(reduce(op.And, inside), y, number(x, float(fill_value)))
+        y = reduce(op.Mul, weights, y)
+        total = y if total is None else op.Add(total, y)
+    return total
