@@ -55,8 +55,13 @@ class Sklearn(Session):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 data = path.read_bytes()
-                self._model = joblib.load(path) if is_compressed(data) or b"joblib" in data[:1 << 20] else \
-                    pickle.load(io.BytesIO(data))
+                if data[:4] == b"PK\x03\x04":
+                    self._model = _skops(path)
+                else:
+                    self._model = joblib.load(path) if is_compressed(data) or b"joblib" in data[:1 << 20] else \
+                        pickle.load(io.BytesIO(data))
+        except MissingDependency:
+            raise
         except Exception as e:
             raise RuntimeFailed(f"scikit-learn {self.version} cannot open the pickle: {_message(e)}") from None
         if not hasattr(self._model, self._methods[0]) and isinstance(self._model, (list, tuple, dict)):
@@ -102,6 +107,15 @@ class Sklearn(Session):
 
     def close(self) -> None:
         self._model = None
+
+
+def _skops(path: Path) -> Any:
+    """The object of a .skops, all of whose classes are those that our reader let pass."""
+    try:
+        from skops import io as skops  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        raise MissingDependency("skops", "sklearn", "opening a .skops") from None
+    return skops.load(path, trusted=skops.get_untrusted_types(file=path))
 
 
 def _array(made: Any, dtype: Any) -> Array:

@@ -27,8 +27,9 @@ def from_hub(hub: Graph) -> Graph:
 
 
 def write(raw: Graph, path: Path) -> None:
-    """Writes ``path``: a pickle that names nothing but classes of scikit-learn and numpy."""
-    from ...codecs import pickle_writer
+    """Writes ``path``: a .skops, or else a pickle that names nothing but classes of scikit-learn and numpy."""
+    from ...codecs import pickle_writer, skops
     node = next(iter(raw.outputs.values())).node
     assert node is not None
-    path.write_bytes(pickle_writer.dumps(node.attrs["estimator"].record))
+    dumps = skops.dumps if path.suffix.lower() == ".skops" else pickle_writer.dumps
+    path.write_bytes(dumps(node.attrs["estimator"].record))

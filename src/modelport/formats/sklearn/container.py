@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...codecs import compressed, pickle
+from ...codecs import compressed, pickle, skops
 from ...codecs.limits import DEFAULT, Limits
 from ...codecs.pickle import Name, Record
 from ...errors import CorruptFile, UnsafeModel, UsageError, printable
@@ -28,6 +28,8 @@ def sniff(head: bytes, path: Path) -> bool:
     """A pickle that is not PyTorch's, compressed perhaps."""
     if head.startswith(_TORCH):
         return False
+    if head.startswith(ZIP):
+        return path.suffix.lower() == ".skops"
     if compressed.is_compressed(head):
         return head.startswith((b"ZF0x", b"\x04\x22\x4d\x18")) or pickle.looks_like(compressed.peek(head, 256))
     return pickle.looks_like(head[:256])
@@ -42,13 +44,27 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), ou
     which the conversion ends.  Raises :class:`UnsafeModel` if the file names what a model has no business with."""
     path = Path(path)
     limits.check("file_bytes", path.stat().st_size)
-    found = load(path.read_bytes(), limits, path.parent)
+    found = opened(path, limits)
     return graph(found, inputs, outputs, split_at)
+
+
+ZIP = b"PK\x03\x04"
+
+
+def opened(path: Path, limits: Limits = DEFAULT) -> Estimator:
+    """The estimator in a pickle or a .skops."""
+    with open(path, "rb") as f:
+        zipped = f.read(4) == ZIP
+    return safe(skops.read(path, limits)) if zipped else load(path.read_bytes(), limits, path.parent)
 
 
 def load(data: bytes, limits: Limits = DEFAULT, folder: Path | None = None) -> Estimator:
     """The estimator in the bytes of a pickle."""
-    pickled = pickle.read(compressed.expand(data, limits), limits, folder=folder)
+    return safe(pickle.read(compressed.expand(data, limits), limits, folder=folder))
+
+
+def safe(pickled: pickle.Pickled) -> Estimator:
+    """The estimator of a file that names nothing that a model has no business with."""
     bad = dangerous(pickled.names)
     if bad:
         raise UnsafeModel(f"the pickle names {', '.join(printable(n, 60) for n in bad[:3])}: opening it with pickle "

@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...codecs import compressed, pickle
+from ...codecs import compressed, pickle, skops
 from ...codecs.limits import DEFAULT, Limits
 from ...codecs.pickle import Pickled, Record
 from ...errors import printable
-from .container import dangerous
+from .container import ZIP, dangerous
 
 
 def contents(path: Path, limits: Limits = DEFAULT) -> dict[str, str]:
@@ -17,6 +17,8 @@ def contents(path: Path, limits: Limits = DEFAULT) -> dict[str, str]:
     business with."""
     path = Path(path)
     limits.check("file_bytes", path.stat().st_size)
+    if path.read_bytes()[:4] == ZIP:
+        return described(skops.read(path, limits))
     return described(pickle.read(compressed.expand(path.read_bytes(), limits), limits, folder=path.parent))
 
 
