@@ -330,11 +330,12 @@ def _list(names: Mapping[str, Any]) -> str:
     return ", ".join(printable(n, 60) for n in list(names)[:6])
 
 
-def labelled(target: Side, like: Array, made: Array) -> Array:
-    """The labels that the target's numbers of classes stand for, where it lists them and the source has such."""
+def labelled(target: Side, like: Array, made: Array, retyped: bool) -> Array:
+    """The labels that the target's numbers of classes stand for, where it lists them and the source has such; in the
+    source's element type, if types may be others."""
     told = (target.raw or target.graph).meta.get(f"{target.format}:labels", "")
     if made.dtype.kind not in "iu" or not (like.dtype == STRING or (like.dtype.kind in "iu" and told)):
-        return made
+        return made.astype(like.dtype) if retyped and made.dtype != like.dtype else made
     listed = dict(enumerate(told.split("\n")))
     flat = [listed.get(n, str(n)) for n in made.ravel().tolist()]
     return np.array([*flat, None], STRING)[:-1].reshape(made.shape).astype(like.dtype)

@@ -22,6 +22,7 @@ from ..ir.types import Type, is_float, merge
 from ..runtimes import Session
 from . import compare as cmp
 from .domains import takes_nan
+from .flips import Flips, possible
 from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probes, suite, work
 from .layers import Layers, in_reals, layer_by_layer
 from .noise import Exact
@@ -150,6 +151,7 @@ class _Run:
     resized: str = ""
     batch: int = 0
     refused: int = 0
+    flips: Flips | None = None
 
     def report(self) -> Report:
         level = self.options["level"]
@@ -348,6 +350,7 @@ class _Run:
                        speed=speed, plan=plan, types=self._types())
         self.not_tested += chosen.left_out
         self._pairs(a, b)
+        self.flips = Flips() if self.options["lower"] == "float32" and possible(self.source.graph) else None
         self.tested = tested = self._kinds(chosen)
         # where the runtimes differ, the first pass is plain: comparing layer by layer says more than a noise floor
         graph = self.written if self.resized else self.source.graph
@@ -362,7 +365,7 @@ class _Run:
         if self.refused:
             self.not_tested.append(f"{self.refused} rows with numbers that are not finite or very large, which "
                                    f"{b.name} refuses")
-        self.notes += exact.notes if exact is not None else []
+        self.notes += [*(exact.notes if exact is not None else []), *(self.flips.notes() if self.flips else [])]
         self.sha = digest([f.sha256 for f in tested])
         return any(f.outcome != "undefined" for f in self.feeds)
 
@@ -412,7 +415,8 @@ class _Run:
         """The feeds that say something: in a lowered precision only ordinary numbers do."""
         if not self.lowered:
             return list(chosen.feeds)
-        kept = [f for f in chosen.feeds if f.kind in ("sample", "ordinary")]
+        beside = ("threshold",) if self.flips is not None else ()
+        kept = [f for f in chosen.feeds if f.kind in ("sample", "ordinary", *beside)]
         if len(kept) < len(chosen.feeds):
             self.not_tested.append("numbers far from one: the target's precision is lower than the source's")
         return kept
@@ -432,7 +436,12 @@ class _Run:
             self.not_tested.append(f"'{feed.name}': undefined in the source ({printable(got.message, 160)})")
             outcome = "undefined"
         else:
-            found = {k: self._judge(k, feed, got, made, exact) for k in self.outputs}
+            found: Mapping[str, cmp.Difference] = {k: self._judge(k, feed, got, made, exact) for k in self.outputs}
+            if self.flips is not None and not isinstance(made, ModelportError) and feed.kind == "threshold":
+                found = self.flips.excuse(feed, {k: got[n] for k, n in self.out_a.items()},
+                                          {k: made[n] for k, n in self.out_b.items()}, found,
+                                          lambda k, x, y: cmp.compare(x, self._alike(x, y), self.outputs[k].bar),
+                                          lambda x: self._again(a, x))
             failed = any(not d.passed for d in found.values())
             ran = not isinstance(made, ModelportError)
             if failed and ran and feed.kind == "nonfinite" and self._undefined(a, b, found):
@@ -499,16 +508,16 @@ class _Run:
             return cmp.Difference(False, error=float("inf"), reason=f"the target fails: {printable(made.message, 300)}")
         bar = self.outputs[k].bar
         x = got[self.out_a[k]]
-        y = labelled(self.target, x, made[self.out_b[k]])
-        if self._other_types() and x.dtype != y.dtype:
-            y = y.astype(x.dtype)
-        if self.target.format in FLAT and x.shape == (*y.shape, 1):
-            y = y[:, None]
-        d = cmp.compare(x, y, bar)
+        d = cmp.compare(x, y := self._alike(x, made[self.out_b[k]]), bar)
         if d.passed or exact is None or bar.exact or bar.quantum is not None or (
                 d.reason and not d.reason.startswith("NaN")):
             return d
         return exact.excuse(k, feed, x, y, bar, d)
+
+    def _alike(self, x: Array, y: Array) -> Array:
+        """An output of the target as the source would have given it: its labels, element type and axes."""
+        y = labelled(self.target, x, y, self._other_types())
+        return y[:, None] if self.target.format in FLAT and x.shape == (*y.shape, 1) else y
 
     def _verdict(self) -> str:
         if any(not o.passed for o in self.outputs.values()):
