@@ -112,7 +112,7 @@ class Sklearn(Session):
 def _skops(path: Path) -> Any:
     """The object of a .skops, all of whose classes are those that our reader let pass."""
     try:
-        from skops import io as skops  # type: ignore[import-not-found,unused-ignore]
+        from skops import io as skops
     except ImportError:
         raise MissingDependency("skops", "sklearn", "opening a .skops") from None
     return skops.load(path, trusted=skops.get_untrusted_types(file=path))
