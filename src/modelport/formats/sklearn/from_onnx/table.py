@@ -37,7 +37,7 @@ _ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "LogisticRegression": ("linear_model._logistic", {
         "penalty": "deprecated", "C": 1.0, "l1_ratio": 0.0, "dual": False, "tol": 0.0001, "fit_intercept": True,
         "intercept_scaling": 1, "class_weight": None, "random_state": None, "solver": "lbfgs", "max_iter": 100,
-        "verbose": 0, "warm_start": False, "n_jobs": None}),
+        "verbose": 0, "warm_start": False, "n_jobs": None, "multi_class": "auto"}),  # the last for 1.7 and older
     "PoissonRegressor": ("linear_model._glm.glm", {"alpha": 1.0, "fit_intercept": True, "solver": "lbfgs",
                                                    "max_iter": 100, "tol": 0.0001, "warm_start": False, "verbose": 0}),
     "LinearSVC": ("svm._classes", {
