@@ -115,7 +115,7 @@ def head(made: Mapping[str, Array], sums: Array, wide: bool) -> Head:
         raise Unsupported("labels after the numbers")
     y = made[numbers[0]].astype(np.float64)
     flat, y = y.ndim == 1, y[:, None] if y.ndim == 1 else y
-    kind, scale, shift = _kind(sums, y, label is not None, 1e-9 if wide else 1e-4)
+    kind, scale, shift = _kind(sums, y, label is not None, *((1e-12, 1e-10) if wide else (2e-6, 2e-5)))
     if label is None:
         return Head(kind, scale, shift, None, flat)
     margins = sums * scale + shift - (0.5 if kind == "share" else 0)
@@ -125,24 +125,25 @@ def head(made: Mapping[str, Array], sums: Array, wide: bool) -> Head:
     raise Unsupported("labels that are chosen by another rule than the greatest sum")
 
 
-def _kind(sums: Array, y: Array, labelled: bool, bar: float) -> tuple[str, float, Array]:
+def _kind(sums: Array, y: Array, labelled: bool, bar: float, logs: float) -> tuple[str, float, Array]:
+    """``bar``: how near numbers of that precision are to a line, ``logs`` their logarithms."""
     rows, k = sums.shape
-    whole = np.allclose(y.sum(1), 1, atol=max(bar, 1e-9)) and y.min() >= 0 and y.shape[1] > 1
+    whole = bool(np.abs(y.sum(1) - 1).max() < 4 * bar) and y.shape[1] > 1
     with np.errstate(all="ignore"):
         if y.shape == (rows, k):
             if (fit := _line(sums, y, bar)) is not None:
                 return "scores" if labelled else "identity", *fit
-            if whole and (fit := _line(sums - sums.mean(1, keepdims=True),
-                                       np.log(y) - np.log(y).mean(1, keepdims=True), bar)) is not None:
+            if whole and y.min() >= 0 and (fit := _line(sums - sums.mean(1, keepdims=True),
+                                       np.log(y) - np.log(y).mean(1, keepdims=True), logs)) is not None:
                 return "softmax", *fit
-            if not labelled and (fit := _line(sums, np.log(y / (1 - y)), bar)) is not None:
+            if not labelled and (fit := _line(sums, np.log(y / (1 - y)), logs)) is not None:
                 return "sigmoid", *fit
-            if not labelled and (fit := _line(sums, np.log(y), bar)) is not None:
+            if not labelled and (fit := _line(sums, np.log(y), logs)) is not None:
                 return "exponential", *fit
-        if k == 1 and y.shape == (rows, 2) and np.allclose(y.sum(1), 1, atol=max(bar, 1e-9)):
+        if k == 1 and y.shape == (rows, 2) and whole:
             if (fit := _line(sums, y[:, 1:], bar)) is not None:
                 return "share", *fit
-            if (fit := _line(sums, np.log(y[:, 1:] / y[:, :1]), bar)) is not None:
+            if (fit := _line(sums, np.log(y[:, 1:] / y[:, :1]), logs)) is not None:
                 return "logistic", *fit
     raise Unsupported("what follows the sums is nothing that an estimator of scikit-learn computes: neither the sums, "
                       "nor their exponential, logistic function or softmax")
@@ -162,7 +163,7 @@ def _line(x: Array, y: Array, bar: float) -> tuple[float, Array] | None:
 def _near(v: float, bar: float) -> float:
     """The whole or half number, or the part of one, that a number is but for rounding."""
     options = [round(2 * v) / 2, *([1 / round(1 / v)] if v and 0.5 < abs(1 / v) < 1e6 else [])]
-    return next((float(o) for o in options if abs(v - o) <= bar / 10 * max(abs(o), 0.1)), v)
+    return next((float(o) for o in options if abs(v - o) <= bar / 2 * max(abs(o), 0.1)), v)
 
 
 def _labels(got: Array, margins: Array, zero: bool) -> Array | None:
