@@ -50,6 +50,30 @@ def test_answers_are_those_of_the_libraries(archive: str, tmp_path: Path) -> Non
     assert read > 5
 
 
+@pytest.mark.parametrize("archive", ["a", "b", "c", "d", "e"])
+def test_forests_answer_as_scikit_learn_did(archive: str, tmp_path: Path) -> None:
+    found, read = files(RECORDED / f"old/{archive}.tar.xz"), 0
+    for name in found:
+        if not name.endswith(".pkl") or name.partition(".")[0].partition("-")[0] not in ("tree", "forest", "extra"):
+            continue
+        with np.load(io.BytesIO(found[name.replace(".pkl", ".npz")])) as z:
+            given = dict(z)
+        path = tmp_path / name
+        path.write_bytes(found[name])
+        methods = [m for m in given if m != "x"]
+        session = start("trees", path, outputs=methods)
+        (key, type_), = session.inputs.items()
+        for method, made in zip(methods, session.run({key: given["x"].astype(type_.dtype)}).values(), strict=True):
+            want = given[method]
+            if made.dtype.kind == "f":
+                bar = 1e-6 if made.dtype == np.float32 else 1e-12
+                assert np.abs(made - want).max() <= bar * np.abs(want).max(), (name, method)
+            else:
+                assert made.tolist() == want.tolist(), (name, method)
+        read += 1
+    assert read >= 5
+
+
 def random_trees(rng: np.random.Generator) -> Ensemble:
     """Three trees of depth two over four features, with a set, missing values and two outputs."""
     left = np.tile([1, 3, 5, -1, -1, -1, -1], 3)

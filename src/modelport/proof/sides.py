@@ -6,6 +6,7 @@ import mmap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,8 @@ class Runners:
                 raise UsageError(f"{session.name} runs the file with the inputs {_list(session.inputs)}, it is read "
                                  f"with {_list(s.graph.inputs)}")
             return session
+        if s.format == "sklearn" and s.raw is not None and import_module(f"{spec.module}.evaluation").evaluable(s.raw):
+            runtime = "trees"
         if not runtime and spec.framework:
             raise RuntimeFailed(f"{spec.title} itself is not started unasked", hint="--prove runs files in it")
         if not runtime:
