@@ -11,7 +11,8 @@ crash         a runtime died
 ``tests/cases/torch/FAMILY.py``, or those whose name holds the pattern, records files and answers in
 ``tests/recorded/torch/FAMILY.tar.xz`` and writes the table; with ``--recorded`` it needs nothing and writes the table
 from the recording.  A case has several forms: ``name`` is a .pt2 file of fixed sizes, ``name~dynamic`` one whose sizes
-are dynamic where torch.export lets them, asked about other sizes too, ``name~ts`` a traced TorchScript file."""
+are dynamic where torch.export lets them, asked about other sizes too, ``name~ts`` a traced TorchScript file, ``name~script`` a compiled one, whose sizes
+are not said when it is read."""
 from __future__ import annotations
 
 import io
@@ -24,6 +25,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ from cases.torch import Case
 ROOT = Path(__file__).parents[1]
 FAMILIES = sorted(p.stem for p in (ROOT / "cases/torch").glob("[a-z]*.py"))
 KINDS = {"f": "float32", "d": "float64", "h": "float16", "i": "int64", "s": "int32", "u": "uint8", "b": "bool"}
-SUFFIX = {"pt2": ".pt2", "dynamic": ".pt2", "ts": ".pt"}
+SUFFIX = {"pt2": ".pt2", "dynamic": ".pt2", "ts": ".pt", "script": ".pt"}
 
 
 def cases(family: str) -> dict[str, Case]:
@@ -101,22 +103,24 @@ def live(case: Case) -> dict[str, Any]:
     import torch
     found: dict[str, Any] = {}
     torch.manual_seed(3)
-    module = built(case)
+    module = scripted(case) if "script" in case.forms else built(case)
     small = arrays(case.inputs, np.random.default_rng(5))
     large = arrays(case.inputs, np.random.default_rng(6), more=1)
     for form in case.forms:
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")
-                data = {"pt2": exported, "dynamic": dynamic, "ts": traced}[form](module, small)
+                data = {"pt2": exported, "dynamic": dynamic, "ts": traced, "script": saved}[form](module, small)
                 asked = [small]
+                if form == "script":
+                    asked.append(large)
                 if form == "dynamic":
                     if b"Symbol" not in data:
                         continue  # nothing of it is dynamic
                     asked.append(fitting(data, small, large))
                 found[form] = clean(data), [(x, answers(module, x)) for x in asked]
         except Exception as e:
-            if form == "pt2":
+            if form in ("pt2", "script"):
                 return {form: f"refused: {type(e).__name__}: {' '.join(str(e).split())[:80]}"}
     return found
 
@@ -164,6 +168,34 @@ def fitting(data: bytes, small: list[np.ndarray], large: list[np.ndarray]) -> li
         part = b[tuple(slice(None) if f else slice(0, k) for f, k in zip(free, a.shape, strict=True))]
         out.append(np.array(part))
     return out
+
+
+def scripted(case: Case) -> Any:
+    """A module that torch.jit.script compiles: its code has to be in a file."""
+    import torch
+    count = len(arrays(case.inputs, np.random.default_rng(0)))
+    lines = case.expression.strip("\n").splitlines()
+    body = "\n".join(f"        {line}" for line in lines[:-1]) + f"\n        return {lines[-1]}"
+    given = ", ".join(f"{n}: torch.Tensor" for n in "xyzuvw"[:count])
+    text = ("import torch\nfrom torch import nn\nfrom typing import *\nF = torch.nn.functional\n\n\n"
+            f"class Case(nn.Module):\n    def forward(self, {given}):\n{body}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scripted_case.py"
+        path.write_text(text)
+        spec = spec_from_file_location("scripted_case", path)
+        assert spec is not None
+        assert spec.loader is not None
+        found = module_from_spec(spec)
+        sys.modules["scripted_case"] = found
+        spec.loader.exec_module(found)
+        return torch.jit.script(found.Case().eval())
+
+
+def saved(module: Any, xs: list[np.ndarray]) -> bytes:
+    import torch
+    out = io.BytesIO()
+    torch.jit.save(module, out)
+    return out.getvalue()
 
 
 def traced(module: Any, xs: list[np.ndarray]) -> bytes:
@@ -286,9 +318,9 @@ def verdict(case: Case, form: str, data: bytes, asked: list[Any], folder: Path, 
     path, onnx = folder / f"case{SUFFIX[form]}", folder / "case.onnx"
     path.write_bytes(data)
     options = {"shapes": {k: x.shape for k, x in enumerate(asked[0][0])}, "dtypes": [x.dtype for x in asked[0][0]]} \
-        if form == "ts" else {}
+        if form in ("ts", "script") else {}
     try:
-        raw = read_script(path, asked[0][0]) if options else format_torch.read(path)
+        raw = read_script(path, asked[0][0], form == "script") if options else format_torch.read(path)
         format_onnx.write(format_onnx.from_hub(format_torch.to_hub(raw)), onnx)
     except UnsupportedModel as e:
         return f"unsupported: {e.problems[0].reason}"
@@ -307,9 +339,11 @@ def verdict(case: Case, form: str, data: bytes, asked: list[Any], folder: Path, 
     return "pass"
 
 
-def read_script(path: Path, given: list[np.ndarray]) -> Any:
-    """A TorchScript file, whose inputs are said."""
-    return format_torch.read(path, inputs=[f"{x.dtype}[{','.join(map(str, x.shape))}]" for x in given])
+def read_script(path: Path, given: list[np.ndarray], free: bool) -> Any:
+    """A TorchScript file, whose inputs are said; with ``free`` only how many axes they have."""
+    return format_torch.read(path, inputs=[
+        f"{x.dtype}[{','.join(f'd{k}_{n}' if free and n > 1 else str(n) for n in x.shape)}]"
+        for k, x in enumerate(given)])
 
 
 def compared(want: list[np.ndarray], got: list[np.ndarray], case: Case) -> str:

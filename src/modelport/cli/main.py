@@ -23,7 +23,8 @@ def _read_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--signature", metavar="NAME", help="which signature of a TensorFlow or TensorFlow Lite model")
     p.add_argument("--tags", metavar="LIST", help="which graph of a SavedModel, by its tags with commas between")
     p.add_argument("--inputs", metavar="LIST", help="inputs of a frozen graph, names with commas between; "
-                   "scikit-learn: element types, such as float32, or age:float64,city:string")
+                   "scikit-learn: element types, such as float32, or age:float64,city:string; "
+                   "TorchScript: element types and shapes, such as float32[batch,3,224,224], or sr=16000")
     p.add_argument("--outputs", metavar="LIST", help="outputs of a frozen graph, names with commas between; "
                    "scikit-learn: methods, such as predict,decision_function")
     p.add_argument("--split-at", metavar="STEP", help="scikit-learn: convert a pipeline up to this step, without it")

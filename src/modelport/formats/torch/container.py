@@ -40,7 +40,7 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = ()) ->
     """The program of a file.
 
     ``inputs`` are types and shapes of the inputs of TorchScript, such as "float32[batch,3,224,224]" or
-    "x:int64[1,seq]", one for each; a .pt2 file says its own.  Raises :class:`UnsupportedModel` where there
+    "x:int64[1,seq]", one for each, or a number that is fixed ("sr=16000"); a .pt2 file says its own.  Raises :class:`UnsupportedModel` where there
     is none in it."""
     records = Records(Path(path), limits)
     try:
@@ -52,7 +52,9 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = ()) ->
         if any(n.startswith("data/aotinductor/") for n in records.names):
             raise _unreadable("an AOTInductor package: machine code without the program it was compiled from; export "
                               "the model with torch.export.save")
-        raise _unreadable("no program of torch.export: TorchScript, pickled modules and state dicts are not read yet")
+        if "constants.pkl" in records or any(n.startswith("code/") for n in records.names):
+            return script(records, inputs)
+        raise _unreadable("no program of torch.export: pickled modules and state dicts are not read yet")
     finally:
         records.close()
 
@@ -85,6 +87,19 @@ def _inner(data: bytes) -> Iterator[Archive]:
         path.write_bytes(data)
         with Archive(path) as archive:
             yield archive
+
+
+def script(records: Records, inputs: Sequence[str]) -> Graph:
+    """A TorchScript archive as a raw graph of one node, which holds the archive and the types of its inputs."""
+    from .script.archive import Archive as Script
+    from .script.translate import described, numbers, run
+    archive = Script(records)
+    types = described(archive, inputs)
+    hub = run(archive, types, numbers(inputs)[1])
+    values = {n: Value(t, n) for n, t in types.items()}
+    node = Node("torch.TorchScript", list(values.values()), {"graph": hub}, [v.type for v in hub.outputs.values()],
+                list(hub.outputs), "main")
+    return Graph(values, dict(zip(hub.outputs, node.outputs, strict=True)), "main")
 
 
 def _unreadable(why: str) -> UnsupportedModel:

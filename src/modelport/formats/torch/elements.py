@@ -41,6 +41,14 @@ def of_c10(code: int) -> DType:
     return dtype(_C10[code])
 
 
+def to_c10(kind: DType) -> int:
+    """The number of an element type in TorchScript."""
+    for code, name in _C10.items():
+        if dtype(name) == kind:
+            return code
+    raise Unsupported(f"element type {kind} in TorchScript")
+
+
 def of_any(x: Any) -> DType | None:
     """What a rule was given as ``dtype``: an element type, a number of TorchScript, or nothing."""
     return x if x is None or isinstance(x, np.dtype) else of_c10(int(x))

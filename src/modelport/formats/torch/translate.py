@@ -22,6 +22,9 @@ def to_hub(raw: Graph) -> Graph:
     """The graph in ONNX's operators, or :class:`UnsupportedModel` with all that is in the way."""
     node = next(iter(raw.outputs.values())).node
     assert node is not None
+    if "graph" in node.attrs:  # of TorchScript, whose outputs are known once it was run
+        done: Graph = node.attrs["graph"]
+        return done
     program: Program = node.attrs["program"]
     op = builder().at(node)
     env: dict[str, Any] = {}

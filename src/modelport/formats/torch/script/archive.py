@@ -1,0 +1,156 @@
+"""What a TorchScript archive holds: a tree of objects, constants, and the code of their classes as syntax trees.
+
+Sources: torch/csrc/jit/serialization (export_module.cpp, import.cpp, python_print.cpp)."""
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from ....codecs.pickle import Name, Record
+from ....errors import CorruptFile, Unsupported, printable
+from ....ir.graph import Value
+from ..machine import Box
+from ..storage import Records, as_tensor
+
+
+class Obj:
+    """An object of a class of the archive: its attributes, which its methods may set."""
+
+    def __init__(self, kind: str, attributes: dict[str, Any]) -> None:
+        self.kind, self.attributes = kind, attributes
+
+
+class Archive:
+    """The classes, functions and objects of an archive."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._files: dict[str, dict[str, ast.stmt]] = {}
+        self._objects: dict[int, Any] = {}
+        folder = "constants" if any(n.startswith("constants/") for n in records.names) else "data"
+        self.constants = [self.settled(c) for c in _listed(records.unpickled("constants.pkl", folder).root)] \
+            if "constants.pkl" in records else []
+        root = self.settled(records.unpickled("data.pkl", "data").root)
+        if not isinstance(root, Obj):
+            raise CorruptFile("a TorchScript archive without a module", path=records.path)
+        self.root = root
+
+    def settled(self, x: Any, name: str = "", depth: int = 0) -> Any:
+        """An object of the pickle as the interpreter wants it; tensors are boxes, named by their path."""
+        if depth > 200:
+            raise CorruptFile("objects that are nested more than 200 deep")
+        if id(x) in self._objects:
+            return self._objects[id(x)][0]
+        made: Any = x
+        if isinstance(x, Record):
+            made = self._record(x, name, depth)
+        elif isinstance(x, list):
+            made = [self.settled(v, f"{name}.{k}", depth + 1) for k, v in enumerate(x)]
+        elif isinstance(x, tuple):
+            made = tuple(self.settled(v, f"{name}.{k}", depth + 1) for k, v in enumerate(x))
+        elif isinstance(x, dict):
+            made = {k: self.settled(v, f"{name}.{k}", depth + 1) for k, v in x.items()}
+        if isinstance(x, (Record, list, dict)):
+            self._objects[id(x)] = made, x  # x is kept, so that its id stays its own
+        return made
+
+    def _record(self, x: Record, name: str, depth: int) -> Any:
+        tensor = as_tensor(x)
+        if tensor is not None:
+            return Box(Value(tensor.type, name.removeprefix("."), data=tensor))
+        path = x.path
+        if path.startswith("torch.jit._pickle.") and x.args:
+            return self.settled(x.args[0], name, depth + 1)
+        if not isinstance(x.of, Name):
+            raise Unsupported(f"an object of {printable(path, 80)}")
+        state = x.state if x.state is not None else x.args
+        made = Obj(path, {})
+        self._objects[id(x)] = made, x
+        if isinstance(state, dict):
+            for k, v in state.items():
+                made.attributes[str(k)] = self.settled(v, f"{name}.{k}", depth + 1)
+        else:  # of a class of C++, such as weights that were packed
+            made.attributes["state"] = self.settled(state, name, depth + 1)
+        return made
+
+    def state(self) -> list[tuple[str, Obj, dict[str, Any]]]:
+        """The attributes of all objects as they are."""
+        found, seen = list[tuple[str, Obj, dict[str, Any]]](), set[int]()
+        stack: list[tuple[str, Obj]] = [("", self.root)]
+        while stack:
+            name, o = stack.pop()
+            if id(o) not in seen:
+                seen.add(id(o))
+                found.append((name, o, dict(o.attributes)))
+                stack += [(f"{name}.{k}".removeprefix("."), v) for k, v in o.attributes.items() if isinstance(v, Obj)]
+        return found
+
+    def restored(self, before: list[tuple[str, Obj, dict[str, Any]]]) -> list[str]:
+        """Undoes what a run did to attributes; the names of those that it set to something else."""
+        changed = []
+        for name, o, attributes in before:
+            changed += [f"{name}.{k}".removeprefix(".") for k, v in o.attributes.items() if attributes.get(k) is not v]
+            o.attributes.clear()
+            o.attributes.update(attributes)
+        return changed
+
+    def defined(self, path: str) -> ast.stmt | None:
+        """The class or function of a dotted name, "__torch__.a.Net"; ``None`` if the archive has none."""
+        module, _, name = path.rpartition(".")
+        if module not in self._files:
+            record = f"code/{module.replace('.', '/')}.py"
+            found: dict[str, ast.stmt] = {}
+            if record in self._records:
+                for s in parsed(self._records.text(record)).body:
+                    if isinstance(s, (ast.FunctionDef, ast.ClassDef)):
+                        found[s.name] = s
+            self._files[module] = found
+        return self._files[module].get(name)
+
+    def method(self, kind: str, name: str) -> ast.FunctionDef | None:
+        cls = self.defined(kind)
+        for s in cls.body if isinstance(cls, ast.ClassDef) else ():
+            if isinstance(s, ast.FunctionDef) and s.name == name:
+                return s
+        return None
+
+
+def _listed(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, (list, tuple)) else []
+
+
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a file of an archive.  PyTorch before 1.6 put parameters without defaults after such with
+    them, which is no Python: the missing ones are filled in."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    lines = re.sub(r"^op_version_set = \d+\n", "", source).splitlines()
+    try:
+        return ast.parse("\n".join(_defaulted(lines)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
+        raise CorruptFile(f"code that is no TorchScript: {printable(e, 100)}") from None
+
+
+def _defaulted(lines: list[str]) -> list[str]:
+    out: list[str] = []
+    head: list[str] | None = None
+    for line in lines:
+        if head is None and re.match(r"\s*def ", line):
+            head = []
+        if head is None:
+            out.append(line)
+            continue
+        head.append(line)
+        if "->" in line and line.rstrip().endswith(":"):
+            seen = False
+            for k, text in enumerate(head):
+                if "=" in text.split(") ->")[0]:
+                    seen = True
+                elif seen:
+                    head[k] = re.sub(r"(,|\) ->.*)$", r"=None\1", text, count=1)
+            out += head
+            head = None
+    return out + (head or [])
