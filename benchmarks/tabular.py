@@ -31,7 +31,8 @@ def models() -> dict[str, Callable[[Any, Any], Any]]:
 
     def fit(kind: Any, classes: int, **how: Any) -> Callable[[Any, Any], Any]:
         def made(x: Any, score: Any) -> Any:
-            y = score if classes == 0 else np.digitize(score, np.quantile(score, (np.arange(1, classes) / classes) ** 1.3))
+            shares = (np.arange(1, classes) / max(classes, 1)) ** 1.3  # classes of unequal size, as data has them
+            y = np.digitize(score, np.quantile(score, shares)) if classes else score
             return kind(random_state=0, **how).fit(x, y)
         return made
     out: dict[str, Callable[[Any, Any], Any]] = {}

@@ -11,8 +11,8 @@ crash         a runtime died
 ``tests/cases/torch/FAMILY.py``, or those whose name holds the pattern, records files and answers in
 ``tests/recorded/torch/FAMILY.tar.xz`` and writes the table; with ``--recorded`` it needs nothing and writes the table
 from the recording.  A case has several forms: ``name`` is a .pt2 file of fixed sizes, ``name~dynamic`` one whose sizes
-are dynamic where torch.export lets them, asked about other sizes too, ``name~ts`` a traced TorchScript file, ``name~script`` a compiled one, whose sizes
-are not said when it is read."""
+are dynamic where torch.export lets them, asked about other sizes too, ``name~ts`` a traced TorchScript file,
+``name~script`` a compiled one, whose sizes are not said when it is read."""
 from __future__ import annotations
 
 import io

@@ -40,8 +40,8 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = ()) ->
     """The program of a file.
 
     ``inputs`` are types and shapes of the inputs of TorchScript, such as "float32[batch,3,224,224]" or
-    "x:int64[1,seq]", one for each, or a number that is fixed ("sr=16000"); a .pt2 file says its own.  Raises :class:`UnsupportedModel` where there
-    is none in it."""
+    "x:int64[1,seq]", one for each, or a number that is fixed ("sr=16000"); a .pt2 file says its own.
+    Raises :class:`UnsupportedModel` where there is none in it."""
     records = Records(Path(path), limits)
     try:
         if _OLD in records:

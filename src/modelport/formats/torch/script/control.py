@@ -183,7 +183,7 @@ def _boxes(stack: list[Any]) -> Iterator[Box]:
 
 def _values(x: Any) -> Iterator[Value]:
     for found in _walk([x]):
-        if isinstance(found, Box) or isinstance(found, Sym):
+        if isinstance(found, (Box, Sym)):
             yield found.value
 
 

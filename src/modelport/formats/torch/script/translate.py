@@ -102,7 +102,8 @@ def _guessed(archive: Archive, names: Sequence[tuple[str, str]], given: dict[str
         made: dict[str, Type] = {}
         for k, (n, (kind, rank)) in enumerate(zip(free, choice, strict=True)):
             own = "" if len(free) == 1 else f"{k}"
-            made[n] = Type(kind, tuple("batch" if a == 0 else f"d{own}{'_' * bool(own)}{a}" for a in range(rank)))
+            sizes = [f"d{own}{'_' * bool(own)}{a}" for a in range(1, rank)]
+            made[n] = Type(kind, ("batch", *sizes) if rank else ())
         made = {n: made.get(n) or fixed[n] for n, _ in names}
         try:
             run(archive, made, given)
@@ -127,7 +128,8 @@ def run(archive: Archive, types: dict[str, Type], fixed: dict[str, Any]) -> Grap
     kinds = dict(signature(archive))
     try:
         before = archive.state()
-        given: dict[str, Any] = {n: Sym(v) if kinds.get(n) in ("int", "float", "bool") else Box(v) for n, v in values.items()}
+        given: dict[str, Any] = {n: Sym(v) if kinds.get(n) in ("int", "float", "bool") else Box(v)
+                                 for n, v in values.items()}
         interpreter = Interpreter(archive, machine)
         made = interpreter.method(archive.root, "forward", [], {**given, **fixed})
         changed = archive.restored(before)
