@@ -29,6 +29,8 @@ class Pickled:
 
     objects: list[Any]
     names: dict[Name, int]
+    end: int = 0
+    """The offset behind the last one."""
 
     @property
     def root(self) -> Any:
@@ -36,8 +38,8 @@ class Pickled:
 
 
 def read(data: bytes | memoryview, limits: Limits = DEFAULT, *, folder: Path | None = None,
-         persistent: Callable[[Any], Any] = Persistent) -> Pickled:
-    """All pickles of ``data``, one behind the other.
+         persistent: Callable[[Any], Any] = Persistent, count: int = 0) -> Pickled:
+    """All pickles of ``data``, one behind the other, or the first ``count`` of them.
 
     ``folder`` is where joblib before 0.10 kept the arrays of a pickle as files of their own; ``persistent`` makes
     something of the references of a format that has them (PyTorch).  Raises :class:`CorruptFile` with the offset,
@@ -52,8 +54,8 @@ def read(data: bytes | memoryview, limits: Limits = DEFAULT, *, folder: Path | N
                 AttributeError) as e:  # instructions that do not fit each other
             raise CorruptFile(f"no pickle: {type(e).__name__}: {printable(e, 100)}", offset=machine.at) from e
         at = machine.at
-        if at == len(view):
-            return Pickled(objects, shared.names)
+        if at == len(view) or len(objects) == count:
+            return Pickled(objects, shared.names, at)
         if len(objects) >= limits.depth:
             raise LimitExceeded(f"more than {limits.depth} pickles in one file")
 

@@ -77,7 +77,7 @@ class Records:
         return Storage(self.bytes_of(name), of_storage(kind.name), self.big_endian)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Storage:
     """The bytes that tensors are views of, and the element type they were saved with."""
 
@@ -126,6 +126,68 @@ def _contiguous(shape: Sequence[int], strides: Sequence[int]) -> bool:
             return False
         want *= n
     return True
+
+
+MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+"""How a pickle says 0x1950a86a20f9469cfc6c, with which files of torch.save began before 1.6."""
+
+
+class Legacy:
+    """A file of torch.save before 1.6: pickles of the magic number, the protocol, facts of the system, the object and
+    the keys of its storages, and then these, each behind its number of elements.  ``sources`` are the texts of the
+    classes, by their dotted names, which such files hold for those who want to compare them."""
+
+    def __init__(self, path: Path, limits: Limits = DEFAULT) -> None:
+        self.path, self.limits = path, limits
+        self.sources: dict[str, str] = {}
+        self._storages: dict[str, Storage] = {}
+        self._views: list[tuple[Storage, str, int, int]] = []
+        self._map = Mapped(path, limits)
+        found = pickle.read(self._map.view, limits, persistent=self._persistent, count=5)
+        self.names = found.names
+        if len(found.objects) < 5 or not isinstance(found.objects[2], dict) or not isinstance(found.objects[4], list):
+            raise CorruptFile("ends before its storages", path=path)
+        big = found.objects[2].get("little_endian") is False
+        self.root = found.objects[3]
+        self._filled(found.objects[4], found.end, big)
+
+    def _persistent(self, key: Any) -> Any:
+        if isinstance(key, tuple) and len(key) >= 4 and key[0] == "module" and isinstance(key[1], Name):
+            if isinstance(key[3], str):
+                self.sources[str(key[1])] = key[3]
+            return key[1]
+        if not (isinstance(key, tuple) and len(key) >= 5 and key[0] == "storage" and isinstance(key[1], Name)):
+            return pickle.Persistent(key)
+        kind, own = of_storage(key[1].name), str(key[2])
+        storage = self._storages.setdefault(own, Storage(memoryview(b""), kind))
+        view = key[5] if len(key) > 5 else None
+        if not (isinstance(view, tuple) and len(view) == 3):
+            return storage
+        part = Storage(memoryview(b""), kind)
+        self._views.append((part, own, int(view[1]), int(view[2])))
+        return part
+
+    def _filled(self, keys: Sequence[Any], at: int, big: bool) -> None:
+        for key in keys:
+            storage = self._storages.get(str(key))
+            if storage is None:
+                raise CorruptFile(f"a storage {printable(key, 40)} that nothing refers to", path=self.path, offset=at)
+            count = int.from_bytes(self._map.slice(at, at + 8).view, "big" if big else "little", signed=True)
+            size = count * storage.dtype.itemsize
+            if count < 0:
+                raise CorruptFile(f"a storage of {count} elements", path=self.path, offset=at)
+            storage.data, storage.big_endian = self._map.slice(at + 8, at + 8 + size), big
+            at += 8 + size
+        for part, own, first, count in self._views:
+            base = self._storages[own]
+            size = base.dtype.itemsize
+            if not 0 <= first <= first + count <= len(base.data) // size:
+                raise CorruptFile(f"elements {first} to {first + count} of a storage that has not so many",
+                                  path=self.path)
+            assert isinstance(base.data, Slice) or not len(base.data)
+            if isinstance(base.data, Slice):
+                start = base.data.start + first * size
+                part.data, part.big_endian = self._map.slice(start, start + count * size), big
 
 
 _REBUILT = frozenset(f"torch._utils._rebuild_tensor{version}" for version in ("", "_v2", "_v3"))
