@@ -2,7 +2,24 @@
 from __future__ import annotations
 
 from ..machine import aten
-from . import activation, attention, compare, conv, create, index, linear, math, norm, numbers, pool, reduce, shape
+from . import (
+    activation,
+    attention,
+    compare,
+    conv,
+    create,
+    image,
+    index,
+    linear,
+    math,
+    norm,
+    numbers,
+    pool,
+    quant,
+    recurrent,
+    reduce,
+    shape,
+)
 
-__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "index", "linear", "math", "norm",
-           "numbers", "pool", "reduce", "shape"]
+__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "linear", "math",
+           "norm", "numbers", "pool", "quant", "recurrent", "reduce", "shape"]

@@ -138,7 +138,7 @@ def _joined(op: Builder, places: Sequence[Value]) -> tuple[Value, int]:
     return made, rank(places[0])
 
 
-@aten("index_put", "_unsafe_index_put", "_index_put_impl", "index_put_")
+@aten("index_put", "_unsafe_index_put", "_index_put_impl")
 def index_put(op: Builder, self: Value, indices: Sequence[Value | None], values: Value, accumulate: bool = False,
               unsafe: bool = False) -> Any:
     if len(indices) == 1 and indices[0] is not None and indices[0].dtype == BOOL and not accumulate and \
