@@ -14,8 +14,10 @@ from mutants import EVEN, conv
 from modelport.errors import UsageError, VerificationFailed
 from modelport.formats import onnx as onnx_format
 from modelport.hub import layout
-from modelport.ir.graph import Graph, Node, rebuild
-from modelport.proof import bisect, layers, rerun, verify
+from modelport.hub.infer import builder
+from modelport.ir.graph import Graph, Node, Value, rebuild
+from modelport.ir.types import Type
+from modelport.proof import Feed, bisect, layers, noise, rerun, verify
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside the checkout")
@@ -316,3 +318,23 @@ class TestLiteRT:
         bad = swapped(s.graph, "Softmax", lambda n: Node("LogSoftmax", n.inputs, n.attrs, [n.outputs[0].type]).outputs)
         r = verify(s, self.target(bad, tmp_path / "t.onnx"))
         assert r.verdict == "fail", r.text()
+
+
+class TestRounding:
+    """How far roundings of layers can carry."""
+
+    def test_layers_that_agree_do_not_explain_what_no_rounding_makes(self) -> None:
+        op = builder()
+        x = Value(Type(np.dtype(np.float32), ("n", 2)), "x")
+        graph = Graph({"x": x}, {"y": op.Mul(x, np.float32(3))})
+        feed = Feed("ordinary", "ordinary", {"x": np.float32([[1, 2], [3, 4]])}, 2)
+
+        def gentle(arrays: Any) -> Any:
+            return {"y": arrays["x"] * 3}
+
+        def wild(arrays: Any) -> Any:  # a last bit of the input becomes a tenth
+            return {"y": np.sin(arrays["x"].astype(np.float64) * 1e6).astype(np.float32)}
+        assert noise.too_far(graph, feed, "y", 55.0, gentle)
+        assert noise.too_far(graph, feed, "y", 1e-3, gentle)
+        assert not noise.too_far(graph, feed, "y", 1e-6, gentle)
+        assert not noise.too_far(graph, feed, "y", 0.5, wild)

@@ -6,6 +6,7 @@ least."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -201,6 +202,11 @@ def excused(source: Array, target: Array, exact: Array, bar: Bar) -> Array:
     overflow = ~np.isfinite(rows(a)).all(1) & np.isfinite(rows(c)).all(1) & (
         (other <= floor) | (~np.isfinite(rows(b)).all(1) & (rows(np.abs(c)).max(1) > np.finfo(np.float32).max)))
     return np.asarray(rounding | overflow)
+
+
+def nothing(arrays: Iterable[Array]) -> bool:
+    """Whether there is no answer: of a picture smaller than a window some make the mean of nothing."""
+    return all(is_float(a.dtype) and a.size > 0 and np.isnan(a.astype(np.float64)).all() for a in arrays)
 
 
 def without(rows_out: Array, array: Array) -> Array:

@@ -42,10 +42,18 @@ def smooth(graph: Graph) -> bool:
 
 
 def nudged(arrays: Mapping[str, Array], seed: str) -> dict[str, Array]:
-    """Every real number moved by its last bit, up or down."""
+    """Every real number moved by its last bit, up or down; a zero, which has none, by that of the average number
+    around it."""
     rng = np.random.default_rng(zlib.crc32(seed.encode("utf-8", "replace")))
-    return {k: np.nextafter(a, np.where(rng.random(a.shape) < 0.5, -np.inf, np.inf).astype(a.dtype))
-            if a.dtype in (np.float32, np.float64) else a for k, a in arrays.items()}
+    return {k: _nudged(a, rng) if a.dtype in (np.float32, np.float64) else a for k, a in arrays.items()}
+
+
+def _nudged(a: Array, rng: np.random.Generator) -> Array:
+    up = rng.random(a.shape) < 0.5
+    moved = np.nextafter(a, np.where(up, np.inf, -np.inf).astype(a.dtype))
+    finite = np.abs(a[np.isfinite(a)])
+    bit = np.spacing(finite.mean(dtype=np.float64).astype(a.dtype)) if finite.size else a.dtype.type(0)
+    return np.where(a == 0, np.where(up, bit, -bit), moved).astype(a.dtype)
 
 
 def moves(made: Array, other: Array) -> Array:
@@ -60,6 +68,25 @@ def unsettled(made: Array, other: Array, noise: Array, layers: int = 1) -> Array
     the inputs were made to: independent roundings add up as the root of their number."""
     scale = np.maximum(cmp.ranges(made), cmp.TINY)
     return np.asarray(np.isfinite(noise) & (cmp.row_errors(made, other, scale) <= 8 * math.sqrt(layers) * noise))
+
+
+ROUNDED = 170
+"""How many last bits of float32 the bar of one layer is, 1e-5 of range."""
+
+
+def too_far(graph: Graph, feed: Feed, name: str, error: float,
+            again: Callable[[Mapping[str, Array]], dict[str, Array] | ModelportError]) -> bool:
+    """Whether an output is farther off than the roundings of its layers can carry, each within its bar, and none
+    amplified more than a last bit of the inputs is: then layers that agree do not explain it (their order may differ:
+    a variable that is read before it is written, or after)."""
+    if not smooth(graph):
+        return False
+    made = [again(feed.arrays), *(again(nudged(feed.arrays, f"{feed.name} {n}")) for n in range(NUDGES))]
+    outputs = [m[name] for m in made if not isinstance(m, ModelportError) and name in m]
+    if len(outputs) < len(made):
+        return False
+    moved = max(float(np.max(moves(outputs[0], o), initial=0)) for o in outputs[1:])
+    return error > sum(1 for _ in graph.walk()) * ROUNDED * max(moved, 2.0 ** -24)
 
 
 class Exact:

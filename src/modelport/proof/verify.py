@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from ..hub.evaluate import RANDOM
 from ..hub.promises import nonnegative
 from ..ir.graph import Graph
 from ..ir.tensor import Array
-from ..ir.types import Type, is_float, merge
+from ..ir.types import Type, merge
 from ..runtimes import Session
 from . import compare as cmp
 from .domains import takes_nan
 from .flips import Flips, possible
 from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probes, suite, work
 from .layers import Layers, in_reals, layer_by_layer
-from .noise import Exact
+from .noise import Exact, too_far
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
@@ -285,6 +286,10 @@ class _Run:
             self.notes += bad
             return False
         apart = [f"'{printable(k)}' {_apart(o)}" for k, o in self.outputs.items() if not o.passed]
+        worst = [(f, k, o.error) for k, o in self.outputs.items() if not o.passed for f in chosen if f.name == o.feed]
+        if any(too_far(self.source.graph, f, k, error, partial(self._again, a)) for f, k, error in worst):
+            self.notes.append(f"layers that agree do not explain how far apart they end: {', '.join(apart)}")
+            return False
         undefined = list(self.not_tested)
         try:
             if "source" in parts:
@@ -449,7 +454,7 @@ class _Run:
                 self.not_tested.append(f"'{feed.name}': source and target differ there, and no format defines it")
             elif kept is not None:
                 outcome = "undefined"
-            elif not ran and feed.kind != "nonfinite" and self._nothing(got):
+            elif not ran and feed.kind != "nonfinite" and cmp.nothing(got[self.out_a[k]] for k in self.outputs):
                 outcome = "undefined"
                 self.empty.append(feed.name)
             elif not ran and (broken := self._promised(feed)):
@@ -461,11 +466,6 @@ class _Run:
                 for k, d in found.items():
                     self.outputs[k].add(feed.name, d)
         self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
-
-    def _nothing(self, got: Mapping[str, Array]) -> bool:
-        """Whether the source has no answer: of a picture smaller than a window some make the mean of nothing."""
-        arrays = [got[self.out_a[k]] for k in self.outputs]
-        return all(is_float(a.dtype) and a.size > 0 and np.isnan(a.astype(np.float64)).all() for a in arrays)
 
     def _again(self, a: Session, arrays: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
         """The source's outputs, by the hub's names, for arrays by the hub's names."""
