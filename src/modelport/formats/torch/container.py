@@ -91,8 +91,9 @@ def _inner(data: bytes) -> Iterator[Archive]:
 
 def script(records: Records, inputs: Sequence[str]) -> Graph:
     """A TorchScript archive as a raw graph of one node, which holds the archive and the types of its inputs."""
+    from .inputs import numbers
     from .script.archive import Archive as Script
-    from .script.translate import described, numbers, run
+    from .script.translate import described, run
     archive = Script(records)
     types = described(archive, inputs)
     hub = run(archive, types, numbers(inputs)[1])
