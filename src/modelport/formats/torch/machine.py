@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 from ...errors import Unsupported, printable
 from ...ir.graph import Node, Value
 from ...ir.rules import Builder
-from .values import Sym, known, tensor
+from .values import Complex, Sym, known, parted, tensor
 from .views import VIEWS, written
 
 
@@ -27,8 +27,17 @@ class Aten(dict[str, Callable[..., Any]]):
             return rule
         return register
 
-    def rule(self, name: str, overload: str = "") -> Callable[..., Any] | None:
-        return self.get(f"{name}.{overload}") or self.get(name)
+    def rule(self, name: str, overload: str = "", complex_: bool = False) -> Callable[..., Any] | None:
+        """The rule of an operator; with ``complex_`` the one that takes complex numbers too."""
+        found = self.get(f"{name}.{overload}") or self.get(name)
+        if not complex_ or name.startswith("py."):
+            return found
+        own = self.get(f"complex.{name}.{overload}") or self.get(f"complex.{name}")
+        if own is not None or found is None:
+            return own
+        if name not in PARTWISE:
+            raise Unsupported("of complex numbers")
+        return partwise(found)
 
 
 aten = Aten()
@@ -37,6 +46,36 @@ NOWHERE = frozenset("layout device pin_memory memory_format non_blocking generat
 """Arguments that say where a tensor lies or how fast it is made; a rule that does not take them need not."""
 COPIES = frozenset("clone lift_fresh_copy lift_fresh _to_copy copy new_tensor empty_like zeros_like ones_like".split())
 """Operators whose result is a tensor of its own, even if it looks the same."""
+PARTWISE = frozenset("""view reshape _unsafe_view flatten unflatten unsqueeze squeeze transpose permute t select slice
+    narrow expand expand_as cat concat stack unbind split split_with_sizes chunk flip roll clone contiguous alias detach
+    repeat tile index index_select gather embedding diagonal movedim swapaxes sum mean neg unfold constant_pad_nd pad
+    masked_fill cumsum zeros_like diff sym_size size dim numel sym_numel lift_fresh lift_fresh_copy new_zeros
+    where triu tril repeat_interleave numpy_T mT view_as reshape_as hstack vstack ravel copy""".split())
+"""Operators that do to complex numbers what they do to each part."""
+
+
+@lru_cache(maxsize=256)
+def partwise(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule applied to both parts of its complex arguments."""
+
+    @wraps(rule)
+    def both(op: Builder, *args: Any, **kwargs: Any) -> Any:
+        def part(x: Any, name: str) -> Any:
+            if isinstance(x, Complex):
+                return getattr(x, name)
+            return [part(v, name) for v in x] if isinstance(x, (list, tuple)) else x
+        one, two = (rule(op, *part(args, name), **{k: part(v, name) for k, v in kwargs.items()})
+                    for name in ("real", "imag"))
+        if isinstance(one, list) and all(isinstance(v, Value) for v in one):
+            return [Complex(a, b) for a, b in zip(one, two, strict=True)]
+        return Complex(one, two) if isinstance(one, Value) else one
+    return both
+
+
+def _complex(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(map(_complex, x))
+    return isinstance(x, complex) or (isinstance(x, Box) and x.value.dtype.kind == "c")
 
 
 class Box:
@@ -73,7 +112,7 @@ class Box:
             self._value, self._seen = new, self._base.version
 
     def named(self, name: str) -> None:
-        if not self._value.name and self._value.data is None:
+        if isinstance(self._value, Value) and not self._value.name and self._value.data is None:
             self._value.name = name
 
 
@@ -109,10 +148,11 @@ class Machine:
                               node) from e
 
     def _called(self, op: Builder, name: str, overload: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        rule = self.table.rule(name, overload)
+        complex_ = _complex(args) or _complex(list(kwargs.values()))
+        rule = self.table.rule(name, overload, complex_)
         plain = name.removesuffix("_")
         if rule is None and name.endswith("_") and not name.endswith("__"):
-            rule = self.table.rule(plain, overload)
+            rule = self.table.rule(plain, overload, complex_)
             if rule is not None:
                 return self._in_place(op, rule, plain, args, kwargs)
         if rule is None:
@@ -152,6 +192,8 @@ class Machine:
             raise Unsupported(f"{name}_ of something that is no tensor")
         old = target.value
         made = applied(rule, op, unboxed(args), unboxed(kwargs))
+        if isinstance(made, Complex) or isinstance(old, Complex):
+            raise Unsupported(f"{name}_ of complex numbers")
         if not isinstance(made, Value):
             raise Unsupported(f"{name}_ of several results")
         new = tensor(op, made, old.dtype)
@@ -161,7 +203,7 @@ class Machine:
         return target
 
     def _boxed(self, made: Any, given: Sequence[Box]) -> Any:
-        if isinstance(made, Value):
+        if isinstance(made, (Value, Complex)):
             same = next((b for b in given if b.value is made), None)
             return Box(made) if same is None else same
         if isinstance(made, (list, tuple)):
@@ -176,7 +218,7 @@ def _inside(args: Sequence[Any]) -> list[Box]:
 def unboxed(x: Any) -> Any:
     """The same with values in the place of boxes."""
     if isinstance(x, Box):
-        return x.value
+        return parted(x.value) if isinstance(x.value, Value) else x.value
     if isinstance(x, (list, tuple)):
         return [unboxed(v) for v in x]
     if isinstance(x, dict):

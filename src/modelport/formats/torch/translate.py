@@ -12,7 +12,7 @@ from ...ir.types import Type, merge
 from .machine import Box, Machine
 from .program import Block, Call, Program, Ref
 from .to_onnx import aten
-from .values import I64, Sym, is_number, tensor
+from .values import I64, Complex, Sym, is_number, paired, tensor
 
 _OPERATORS = "_operator."
 _POISON = object()
@@ -44,7 +44,7 @@ def to_hub(raw: Graph) -> Graph:
         if label is None or out is None:
             continue
         if isinstance(out, Box):
-            value = out.value
+            value = paired(op, out.value) if isinstance(out.value, Complex) else out.value
         elif is_number(out):
             value = tensor(op, out)
         else:

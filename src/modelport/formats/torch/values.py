@@ -14,7 +14,7 @@ import numpy as np
 from ...errors import Unsupported
 from ...ir.graph import Value, constant
 from ...ir.rules import Builder
-from ...ir.types import DType, is_float
+from ...ir.types import DType, Type, is_float
 from ..reading import cast
 
 F32, F64, I64, BOOL = (np.dtype(t) for t in (np.float32, np.float64, np.int64, np.bool_))
@@ -30,6 +30,47 @@ class Sym:
     @property
     def dtype(self) -> DType:
         return self.value.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Complex:
+    """A tensor of complex numbers: ONNX has none, so it is two of reals."""
+
+    real: Value
+    imag: Value
+
+    @property
+    def dtype(self) -> DType:
+        return np.dtype(np.complex128 if self.real.dtype == F64 else np.complex64)
+
+    @property
+    def shape(self) -> Any:
+        return self.real.shape
+
+    @property
+    def rank(self) -> int | None:
+        return self.real.rank
+
+    @property
+    def type(self) -> Type:
+        return Type(self.dtype, self.real.shape)
+
+
+def parted(x: Value) -> Value | Complex:
+    """A constant of complex numbers as two."""
+    if x.dtype.kind != "c":
+        return x
+    if x.data is None:
+        raise Unsupported("complex numbers given from outside")
+    a = x.numpy()
+    return Complex(constant(np.ascontiguousarray(a.real)), constant(np.ascontiguousarray(a.imag)))
+
+
+def paired(op: Builder, x: Complex) -> Value:
+    """Both parts side by side along a new last axis, as view_as_real has them."""
+    last = constant(np.array([-1]))
+    made: Value = op.Concat(op.Unsqueeze(x.real, last), op.Unsqueeze(x.imag, last), axis=-1)
+    return made
 
 
 Number = bool | int | float | complex | Sym

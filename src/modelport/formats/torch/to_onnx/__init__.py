@@ -19,7 +19,8 @@ from . import (
     recurrent,
     reduce,
     shape,
+    signal,
 )
 
 __all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "linear", "math",
-           "norm", "numbers", "pool", "quant", "recurrent", "reduce", "shape"]
+           "norm", "numbers", "pool", "quant", "recurrent", "reduce", "shape", "signal"]

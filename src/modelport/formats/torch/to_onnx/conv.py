@@ -20,6 +20,10 @@ def convolution(op: Builder, x: Value, weight: Value, bias: Value | None, stride
     alone = rank(x) == count + 1
     if alone:
         x = op.Unsqueeze(x, np.array([0]))
+    have, want = (x.shape or ())[1:2], (weight.shape or ())[:1] if transposed else (weight.shape or ())[1:2]
+    if have and want and isinstance(have[0], int) and isinstance(want[0], int) and \
+            have[0] != want[0] * (1 if transposed else groups):
+        raise Unsupported(f"{have[0]} channels where the weights take {want[0] * (1 if transposed else groups)}")
     steps, holes = wholes(stride, count, "stride"), wholes(dilation, count, "dilation")
     kwargs: dict[str, Any] = {"strides": steps, "dilations": holes, "group": groups}
     if isinstance(padding, str):

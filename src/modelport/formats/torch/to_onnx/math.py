@@ -12,7 +12,7 @@ from ....ir.types import is_float
 from ...reading import cast
 from ..elements import of_any
 from ..machine import aten
-from ..values import BOOL, F32, F64, I64, category, kind, known, promoted, real, result_type, tensor
+from ..values import BOOL, F32, F64, I64, Complex, category, kind, known, promoted, real, result_type, tensor
 
 
 def number(x: Value, n: Any) -> Any:
@@ -341,7 +341,8 @@ def to(op: Builder, self: Any, *args: Any, dtype: Any = None, other: Any = None,
     if wanted is None:
         return x
     if wanted.kind == "c":
-        raise Unsupported("complex numbers")
+        x = cast(op, x, F64 if wanted.itemsize == 16 else F32)
+        return Complex(x, op.Expand(number(x, 0), op.Shape(x)))
     if is_float(x.dtype) and wanted.kind in "iu" and wanted.itemsize < 4:
         return cast(op, cast(op, x, np.dtype(np.int32)), wanted)  # by way of int, whose conversion is defined
     return cast(op, x, wanted)

@@ -1,0 +1,59 @@
+"""Recurrent layers and cells, attention, transformers."""
+from __future__ import annotations
+
+from . import Family
+
+FAMILY = Family()
+F, M = FAMILY.case, FAMILY.module
+
+for kind in ("LSTM", "GRU", "RNN"):
+    low = kind.lower()
+    M(low, f"nn.{kind}(3, 4)", "f[5,2,3]")
+    M(f"{low}/batch first", f"nn.{kind}(3, 4, batch_first=True)", "f[2,5,3]")
+    M(f"{low}/layers", f"nn.{kind}(3, 4, num_layers=2, dropout=0.5)", "f[5,2,3]")
+    M(f"{low}/bidirectional", f"nn.{kind}(3, 4, bidirectional=True)", "f[5,2,3]")
+    M(f"{low}/all", f"nn.{kind}(3, 4, num_layers=2, bidirectional=True, batch_first=True, bias=False)", "f[2,5,3]")
+    M(f"{low}/no bias", f"nn.{kind}(3, 4, bias=False)", "f[5,2,3]")
+    M(f"{low}/alone", f"nn.{kind}(3, 4)", "f[5,3]")
+    M(f"{low}_cell", f"nn.{kind}Cell(3, 4)", "f[2,3]")
+    M(f"{low}_cell/no bias", f"nn.{kind}Cell(3, 4, bias=False)", "f[2,3]")
+for kind in ("GRU", "RNN"):
+    M(f"{kind.lower()}/state", f"nn.{kind}(3, 4, num_layers=2)", "f[5,2,3] f[2,2,4]")
+    M(f"{kind.lower()}_cell/state", f"nn.{kind}Cell(3, 4)", "f[2,3] f[2,4]")
+F("lstm/state", "m = nn.LSTM(3, 4, num_layers=2, bidirectional=True)\n"
+  "[p.data.copy_(torch.arange(p.numel()).view(p.shape).sin()) for p in m.parameters()]\nm(x, (y, z))",
+  "f[5,2,3] f[4,2,4] f[4,2,4]", forms=("ts",))
+M("lstm/projected", "nn.LSTM(3, 4, proj_size=2)", "f[5,2,3]")
+M("lstm/projected all", "nn.LSTM(3, 4, proj_size=2, num_layers=2, bidirectional=True, batch_first=True)", "f[2,5,3]")
+M("rnn/relu", "nn.RNN(3, 4, nonlinearity='relu', bidirectional=True)", "f[5,2,3]")
+M("rnn_cell/relu", "nn.RNNCell(3, 4, nonlinearity='relu')", "f[2,3]")
+
+ATTENTION = "nn.MultiheadAttention(8, 2"
+M("attention/self", f"{ATTENTION}, batch_first=True)", "f[2,5,8] f[2,5,8] f[2,5,8]")
+M("attention/steps first", f"{ATTENTION})", "f[5,2,8] f[6,2,8] f[6,2,8]")
+M("attention/no bias", f"{ATTENTION}, bias=False, batch_first=True)", "f[2,5,8] f[2,6,8] f[2,6,8]")
+M("attention/widths", f"{ATTENTION}, kdim=4, vdim=6, batch_first=True)", "f[2,5,8] f[2,6,4] f[2,6,6]")
+M("attention/more keys", f"{ATTENTION}, add_bias_kv=True, add_zero_attn=True)", "f[5,2,8] f[5,2,8] f[5,2,8]")
+M("attention/padded", f"{ATTENTION}, batch_first=True)", "f[2,3,8] f[2,3,8] f[2,3,8] b[2,3]=0,0,0,0,0,1",
+  forms=("pt2", "ts"))
+M("attention/alone", f"{ATTENTION})", "f[5,8] f[6,8] f[6,8]")
+F("sdpa", "F.scaled_dot_product_attention(x, y, z)", "f[2,2,5,4] f[2,2,6,4] f[2,2,6,4]")
+F("sdpa/causal", "F.scaled_dot_product_attention(x, y, z, is_causal=True)", "f[2,2,5,4] f[2,2,5,4] f[2,2,5,4]")
+F("sdpa/mask", "F.scaled_dot_product_attention(x, y, z, attn_mask=u)", "f[2,2,5,4] f[2,2,6,4] f[2,2,6,4] f[5,6]")
+F("sdpa/flags", "F.scaled_dot_product_attention(x, y, z, attn_mask=u > -1)",
+  "f[2,2,5,4] f[2,2,6,4] f[2,2,6,4] f[5,6]")
+F("sdpa/nothing", "F.scaled_dot_product_attention(x, y, z, attn_mask=u > 9)", "f[2,5,4] f[2,6,4] f[2,6,4] f[5,6]")
+F("sdpa/scale", "F.scaled_dot_product_attention(x, y, z, scale=0.3)", "f[2,5,4] f[2,6,4] f[2,6,4]")
+F("sdpa/groups", "F.scaled_dot_product_attention(x, y, z, enable_gqa=True)", "f[2,4,5,4] f[2,2,6,4] f[2,2,6,4]",
+  forms=("pt2", "ts"))
+
+LAYER = "nn.TransformerEncoderLayer(8, 2, 12, batch_first=True"
+for name, more in {"": "", "/norm first": ", norm_first=True", "/gelu": ", activation='gelu'",
+                   "/no bias": ", bias=False", "/silu": ", activation=F.silu"}.items():
+    M(f"encoder_layer{name}", f"{LAYER}{more})", "f[2,5,8]")
+    M(f"decoder_layer{name}", f"{LAYER.replace('Encoder', 'Decoder')}{more})", "f[2,5,8] f[2,6,8]")
+M("encoder_layer/steps first", "nn.TransformerEncoderLayer(8, 2, 12)", "f[5,2,8]")
+M("encoder_layer/padded", f"{LAYER})", "f[2,3,8] f[3,3] b[2,3]=0,0,0,0,0,1", forms=("pt2", "ts"))
+M("encoder", f"nn.TransformerEncoder({LAYER}), 2, norm=nn.LayerNorm(8))", "f[2,5,8]")
+M("decoder", f"nn.TransformerDecoder({LAYER.replace('Encoder', 'Decoder')}), 2)", "f[2,5,8] f[2,6,8]")
+M("transformer", "nn.Transformer(8, 2, 1, 1, 12)", "f[5,2,8] f[4,2,8]")
