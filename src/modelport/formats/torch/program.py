@@ -168,7 +168,7 @@ def _call(node: Mapping[str, Any], depth: int) -> Call:
 def _path(meta: Mapping[str, str]) -> str:
     """The innermost module: the stack is "key,path,class" joined by semicolons; paths may be code (L['self'].a)."""
     last = str(meta.get("nn_module_stack") or "").split(";")[-1].split(",")
-    return last[1] if len(last) == 3 and "[" not in last[1] else ""
+    return last[1] if len(last) == 3 and "[" not in last[1] and not last[1].startswith("_empty_nn") else ""
 
 
 def _result(said: Mapping[str, Any]) -> str | list[str] | None:
