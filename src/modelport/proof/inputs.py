@@ -151,9 +151,16 @@ def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[
     return Suite(tuple(feeds), seed, level, tuple(left))
 
 
+LARGEST = 1 << 25
+"""Elements of one input that the suite makes at most, where its sizes are free."""
+
+
 def probes(graph: Graph, plan: Plan, seed: int = 0, types: Mapping[str, Type] | None = None) -> list[Feed]:
-    """The first feeds of the suite of that plan, one for each choice of sizes."""
-    return list(islice(_Maker(graph, seed, False, 1.0, plan, {}, types).all(), len(BATCHES)))
+    """The first feeds of the suite of that plan, one for each choice of sizes; none where they would be too large."""
+    maker = _Maker(graph, seed, False, 1.0, plan, {}, types)
+    if any(math.prod(maker.shape(k, b)) > LARGEST for b in maker.bindings for k in maker.inputs):
+        return []
+    return list(islice(maker.all(), len(BATCHES)))
 
 
 def golden_feeds(graph: Graph, arrays: Mapping[str, Array]) -> list[Feed]:

@@ -391,7 +391,7 @@ class _Run:
             message = message or next((r.message for r in results if isinstance(r, ModelportError)), "")
             if accepted > most:
                 best, most = plan, accepted
-            if accepted == len(results):
+            if results and accepted == len(results):
                 break
         if best is None:
             self.why.append(f"{a.name} refuses every input tried: {printable(message, 300)}")
