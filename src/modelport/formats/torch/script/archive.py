@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ....codecs.pickle import Name, Record
 from ....errors import CorruptFile, Unsupported, printable
 from ....ir.graph import Value
+from ....ir.types import Type
 from ..machine import Box
-from ..storage import Records, as_tensor
+from ..storage import Records, Storage, as_tensor
 
 
 class Obj:
@@ -35,6 +37,8 @@ class Archive:
         if not isinstance(root, Obj):
             raise CorruptFile("a TorchScript archive without a module", path=records.path)
         self.root = root
+        self.examples = list(_examples(records.unpickled("traced_inputs.pkl", "traced_inputs").root)) \
+            if "traced_inputs.pkl" in records else []
 
     def settled(self, x: Any, name: str = "", depth: int = 0) -> Any:
         """An object of the pickle as the interpreter wants it; tensors are boxes, named by their path."""
@@ -114,6 +118,19 @@ class Archive:
             if isinstance(s, ast.FunctionDef) and s.name == name:
                 return s
         return None
+
+
+def _examples(x: Any, depth: int = 0) -> Iterator[Type]:
+    """The types of the tensors that "forward" was traced with, in order; their elements were not kept."""
+    if isinstance(x, Record) and len(x.args) >= 4 and isinstance(x.args[0], Storage):
+        yield Type(x.args[0].dtype, tuple(int(n) for n in x.args[2]))
+    elif isinstance(x, Record) and x.args and depth < 9:
+        yield from _examples(x.args[0], depth + 1)
+    elif isinstance(x, dict) and depth < 9:
+        yield from _examples(x.get("forward", list(x.values())), depth + 1)
+    elif isinstance(x, (list, tuple)) and depth < 9:
+        for v in x:
+            yield from _examples(v, depth + 1)
 
 
 def _listed(x: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """From a TorchScript archive to a hub graph."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ....errors import CorruptFile, Unsupported, UnsupportedModel, printable
@@ -29,13 +29,26 @@ def signature(archive: Archive) -> list[tuple[str, str]]:
 
 
 def described(archive: Archive, given: Sequence[str]) -> dict[str, Type]:
-    """The types of the inputs: as said ("float32[batch,3]", "x:int64[1,seq]"), else the first guess that runs."""
+    """The types of the inputs: as said ("float32[batch,3]", "x:int64[1,seq]"), else those that it was
+    traced with, of any number of rows, else the first guess that runs."""
     given, fixed = inputs.numbers(given)
     names = [(n, kind) for n, kind in signature(archive) if n not in fixed]
     if given:
         f = archive.method(archive.root.kind, "forward")
         return inputs.said(given, [n for n, _ in names], [a.arg for a in f.args.args[1:]] if f is not None else ())
-    return inputs.first(inputs.guesses(names), lambda types: run(archive, types, fixed), "TorchScript")
+    choices = [*_examples(archive, names), *inputs.guesses(names)]
+    return inputs.first(choices, lambda types: run(archive, types, fixed), "TorchScript")
+
+
+def _examples(archive: Archive, names: Sequence[tuple[str, str]]) -> Iterator[dict[str, Type]]:
+    """The types that a module was traced with (torch 2.9 and newer say them), first with a free number of rows."""
+    if len(archive.examples) != len(names) or not names:
+        return
+    sizes = {t.shape[0] for t in archive.examples if t.shape}
+    if len(sizes) == 1 and all(t.shape for t in archive.examples):
+        yield {n: t.with_shape(("batch", *(t.shape or ())[1:])) for (n, _), t in
+               zip(names, archive.examples, strict=True)}
+    yield {n: t for (n, _), t in zip(names, archive.examples, strict=True)}
 
 
 def run(archive: Archive, types: dict[str, Type], fixed: dict[str, Any]) -> Graph:
