@@ -11,7 +11,7 @@ from ...errors import Unsupported, printable
 from ...ir.graph import Node, Value
 from ...ir.rules import Builder
 from .values import Complex, Sym, known, parted, tensor
-from .views import VIEWS, written
+from .views import UNSURE, VIEWS, written
 
 
 class Aten(dict[str, Callable[..., Any]]):
@@ -81,14 +81,16 @@ def _complex(x: Any) -> bool:
 class Box:
     """A tensor of PyTorch: it may be written to, and may be a view of another one.
 
-    Its ``value`` is made anew when what it is a view of was written to."""
+    Its ``value`` is made anew when what it is a view of was written to.  ``unsure``: it is a view or a copy, by the
+    order in memory of what it was made from, which is not known; once either is written to, the other is refused."""
 
-    __slots__ = ("_again", "_back", "_base", "_seen", "_value", "_version")
+    __slots__ = ("_again", "_back", "_base", "_lost", "_seen", "_unsure", "_value", "_version")
 
     def __init__(self, value: Value, base: Box | None = None, again: Callable[[Value], Value] | None = None,
-                 back: Callable[[Value, Value], Value] | None = None) -> None:
-        self._value, self._base, self._again, self._back = value, base, again, back
+                 back: Callable[[Value, Value], Value] | None = None, unsure: bool = False) -> None:
+        self._value, self._base, self._again, self._back, self._unsure = value, base, again, back, unsure
         self._version = 0
+        self._lost = False
         self._seen = base.version if base is not None else 0
 
     @property
@@ -97,12 +99,35 @@ class Box:
 
     @property
     def value(self) -> Value:
+        if self._lost:
+            raise Unsupported("a tensor after a write to what is a view of it, or a copy")
         if self._base is not None and self._seen != self._base.version:
+            if self._unsure:
+                raise Unsupported("what is a view or a copy of a tensor, after a write to that")
             assert self._again is not None
             self._value, self._seen = self._again(self._base.value), self._base.version
         return self._value
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a value: no write to what may be the same memory left it in doubt."""
+        try:
+            return self.value is not None
+        except Unsupported:
+            return False
+
+    def lose(self) -> None:
+        """Whether this was written to is not known."""
+        self._lost = True
+        self._version += 1
+        if self._base is not None:
+            self._base.lose()
+
     def write(self, new: Value) -> None:
+        if self._unsure and self._base is not None:
+            assert self.value is not None  # nor may it be in doubt itself
+            self._base.lose()
+            self._base = None
         if self._base is None:
             self._value = new
             self._version += 1
@@ -163,6 +188,8 @@ class Machine:
         if view is None or not given:
             return self._boxed(made, [] if name in COPIES else [*given, *_inside(args)])
         base = args[0] if args and isinstance(args[0], Box) else given[0]
+        if name == "contiguous":
+            return Box(made, base, lambda value: value, lambda value, new: new, unsure=True)
         if not isinstance(made, (list, tuple)):
             return self._view(op, rule, name, base, made, args, kwargs, None)
         return [self._view(op, rule, name, base, v, args, kwargs, k) for k, v in enumerate(made)]
@@ -183,7 +210,7 @@ class Machine:
 
         def back(value: Value, new: Value) -> Value:
             return written(op, name, value, new, again)
-        return Box(made, base, again, back)
+        return Box(made, base, again, back, unsure=name in UNSURE)
 
     def _in_place(self, op: Builder, rule: Callable[..., Any], name: str, args: list[Any],
                   kwargs: dict[str, Any]) -> Box:

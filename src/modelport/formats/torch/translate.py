@@ -40,20 +40,29 @@ def to_hub(raw: Graph) -> Graph:
     if problems:
         raise UnsupportedModel(problems, "ONNX")
     outputs: dict[str, Value] = {}
-    for label, out in zip(program.outputs, made, strict=True):
-        if label is None or out is None:
-            continue
-        if isinstance(out, Box):
-            value = paired(op, out.value) if isinstance(out.value, Complex) else out.value
-        elif is_number(out):
-            value = tensor(op, out)
-        else:
-            raise UnsupportedModel([Unsupported(f"an output that is a {type(out).__name__}", node)], "ONNX")
-        outputs[label] = op.Identity(value) if value.node is None else value
+    try:
+        for label, out in zip(program.outputs, made, strict=True):
+            if label is not None and out is not None:
+                outputs[label] = _delivered(op, out)
+    except Unsupported as e:
+        e.node = e.node or node
+        raise UnsupportedModel([e], "ONNX") from None
     if program.mutated:
         op.note("info", f"{', '.join(program.mutated[:3])} change when the model is called in PyTorch; here every call "
                         "begins with the values of the file")
     return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
+
+
+def _delivered(op: Builder, out: Any) -> Value:
+    """An output as a value that a node makes."""
+    if isinstance(out, Box):
+        value = paired(op, out.value) if isinstance(out.value, Complex) else out.value
+    elif is_number(out):
+        value = tensor(op, out)
+    else:
+        raise Unsupported(f"an output that is a {type(out).__name__}")
+    made: Value = op.Identity(value) if value.node is None else value
+    return made
 
 
 def run(op: Builder, block: Block, env: dict[str, Any], problems: list[Unsupported]) -> list[Any]:

@@ -14,12 +14,17 @@ from ...ir.rules import Builder
 RESHAPED, ANY = "reshaped", "any"
 VIEWS = {**dict.fromkeys("view reshape flatten unsqueeze squeeze unflatten view_as reshape_as _unsafe_view "
                          "ravel".split(), RESHAPED),
+         "contiguous": RESHAPED,
          **dict.fromkeys("select slice narrow transpose permute t numpy_T mT expand expand_as unbind split "
                          "split_with_sizes chunk tensor_split swapaxes swapdims movedim moveaxis unfold diagonal "
                          "as_strided real imag view_as_real view_as_complex hsplit vsplit dsplit adjoint "
                          "unsafe_split unsafe_chunk broadcast_to".split(), ANY)}
 """How to write: those that only change the sizes are undone by another change; for the others it is asked where each
 element of the view comes from."""
+
+
+UNSURE = frozenset("reshape flatten reshape_as ravel contiguous".split())
+"""Those that copy where the order of the elements in memory makes no view possible."""
 
 
 def written(op: Builder, name: str, base: Value, new: Value, view: Callable[[Value], Value]) -> Value:

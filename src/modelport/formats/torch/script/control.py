@@ -183,7 +183,7 @@ def _boxes(stack: list[Any]) -> Iterator[Box]:
 
 def _values(x: Any) -> Iterator[Value]:
     for found in _walk([x]):
-        if isinstance(found, (Box, Sym)):
+        if isinstance(found, Sym) or (isinstance(found, Box) and found.known):
             yield found.value
 
 
