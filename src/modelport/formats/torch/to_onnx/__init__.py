@@ -11,6 +11,7 @@ from . import (
     image,
     index,
     linear,
+    loss,
     math,
     norm,
     numbers,
@@ -18,9 +19,13 @@ from . import (
     quant,
     recurrent,
     reduce,
+    select,
     shape,
     signal,
+    sorting,
+    special,
 )
 
-__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "linear", "math",
-           "norm", "numbers", "pool", "quant", "recurrent", "reduce", "shape", "signal"]
+__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "linear", "loss", "math",
+           "norm", "numbers", "pool", "quant", "recurrent", "reduce", "select", "shape", "signal", "sorting",
+           "special"]

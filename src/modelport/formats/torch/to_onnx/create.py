@@ -158,6 +158,28 @@ def eye(op: Builder, n: Any, m: Any = None, dtype: Any = None) -> Any:
     return constant(np.eye(rows, columns).astype(to))
 
 
+@aten("tril_indices")
+def tril_indices(op: Builder, row: Any, col: Any, offset: int = 0, dtype: Any = None) -> Any:
+    return constant(np.stack(np.tril_indices(whole(row), offset, whole(col))).astype(of_any(dtype) or I64))
+
+
+@aten("triu_indices")
+def triu_indices(op: Builder, row: Any, col: Any, offset: int = 0, dtype: Any = None) -> Any:
+    return constant(np.stack(np.triu_indices(whole(row), offset, whole(col))).astype(of_any(dtype) or I64))
+
+
+def _window(name: str, a: float, b: float) -> None:
+    @aten(name, f"{name}.periodic")
+    def rule(op: Builder, window_length: Any, periodic: bool = True, dtype: Any = None) -> Any:
+        n = whole(window_length, "the length of a window")
+        turns = 2 * np.pi * np.arange(n) / max(n if periodic else n - 1, 1)
+        return constant((a - b * np.cos(turns)).astype(of_any(dtype) or F32))
+
+
+_window("hann_window", 0.5, 0.5)
+_window("hamming_window", 0.54, 0.46)
+
+
 @aten("rand", "randn", "randint", "rand_like", "randn_like", "bernoulli", "multinomial", "randperm", "normal",
       "uniform")
 def random(op: Builder, *args: Any, **named: Any) -> Any:

@@ -25,27 +25,36 @@ def embedding(op: Builder, weight: Value, indices: Value, padding_idx: Any = -1,
 def embedding_bag(op: Builder, weight: Value, indices: Value, offsets: Value | None = None,
                   scale_grad_by_freq: bool = False, mode: int = 0, sparse: bool = False,
                   per_sample_weights: Value | None = None, include_last_offset: bool = False,
-                  padding_idx: Any = None) -> Any:
-    """Rows of a matrix added up (0), averaged (1) or their greatest (2), a bag of equally many each."""
-    if offsets is not None and rank(indices) == 1:
-        if offsets.data is None or padding_idx not in (None, -1):
-            raise Unsupported("bags whose ends are known at run time only")
-        starts = offsets.numpy().astype(np.int64)
-        count = whole(size(op, indices, 0), "the number of indices")
-        ends = [*starts[1:], *([] if include_last_offset else [count])]
-        bags = [op.Slice(indices, np.array([a]), np.array([b])) for a, b in zip(starts, ends, strict=False)]
-        made = [_bag(op, op.Gather(weight, b, axis=0), mode, 0, None) for b in bags]
-        return [op.Concat(*(op.Unsqueeze(m, np.array([0])) for m in made), axis=0), None, None, None]
+                  padding_idx: Any = -1) -> Any:
+    """Rows of a matrix added up (0), averaged (1) or their greatest (2), for each bag of indices from one offset to
+    the next; an empty bag gets zeros."""
+    if offsets is None or rank(indices) != 1:
+        raise Unsupported("bags without offsets")
+    if include_last_offset:
+        offsets = op.Slice(offsets, np.array([0]), np.array([-1]), np.array([0]))
+    indices, starts = cast(op, indices, I64), cast(op, offsets, I64)
+    kept = None
     if padding_idx not in (None, -1):
-        raise Unsupported("bags that leave out an index")
-    return [_bag(op, op.Gather(weight, indices, axis=0), mode, 1, per_sample_weights), None, None, None]
-
-
-def _bag(op: Builder, rows: Value, mode: int, axis: int, weights: Value | None) -> Any:
-    if weights is not None:
-        rows = op.Mul(rows, op.Unsqueeze(weights, np.array([-1])))
-    reduce = (op.ReduceSum, op.ReduceMean, op.ReduceMax)[mode]
-    return reduce(rows, np.array([axis]), keepdims=0)
+        kept = op.Unsqueeze(op.Not(op.Equal(indices, np.int64(padding_idx))), np.array([-1]))
+    rows = op.Gather(weight, indices, axis=0)
+    if per_sample_weights is not None:
+        rows = op.Mul(rows, op.Unsqueeze(per_sample_weights, np.array([-1])))
+    places = op.Unsqueeze(op.Range(np.int64(0), op.Size(indices), np.int64(1)), np.array([-1]))
+    begun = op.ReduceSum(cast(op, op.LessOrEqual(starts, places), I64), np.array([-1]), keepdims=1)
+    bag = op.Sub(begun, np.int64(1))
+    none = -np.inf if mode == 2 else 0
+    if kept is not None:
+        rows = op.Where(kept, rows, number(rows, none))
+    shape = op.Concat(op.Shape(starts), op.Shape(weight, start=1), axis=0)
+    made = op.ScatterND(op.Expand(number(rows, none), shape), bag, rows, reduction="max" if mode == 2 else "add")
+    if mode:
+        each = op.Expand(number(rows, 1), op.Shape(bag)) if kept is None else cast(op, kept, rows.dtype)
+        empty = op.Expand(number(rows, 0), op.Unsqueeze(op.Size(starts), np.array([0])))
+        count = op.Unsqueeze(op.ScatterND(empty, bag, op.Squeeze(each, np.array([-1])), reduction="add"),
+                             np.array([-1]))
+        made = op.Div(made, op.Max(count, number(rows, 1))) if mode == 1 else \
+            op.Where(op.Equal(count, number(rows, 0)), number(rows, 0), made)
+    return [made, None, None, None]
 
 
 @aten("gather")
@@ -277,16 +286,3 @@ def masked_select(op: Builder, self: Value, mask: Value) -> Any:
     shape = op.Shape(op.Where(mask, self, self))
     flat = np.array([-1])
     return op.Compress(op.Reshape(op.Expand(self, shape), flat), op.Reshape(op.Expand(mask, shape), flat), axis=0)
-
-
-@aten("bucketize", "searchsorted")
-def bucketize(op: Builder, self: Value, boundaries: Value, out_int32: bool = False, right: bool = False) -> Any:
-    """How many of the (few) boundaries, which are in order, lie below."""
-    node = op.node
-    if node is not None and "searchsorted" in node.op:
-        self, boundaries = boundaries, self
-    if rank(boundaries) != 1:
-        raise Unsupported("a search in rows of their own")
-    wide = op.Unsqueeze(self, np.array([-1]))
-    below = op.GreaterOrEqual(wide, boundaries) if right else op.Greater(wide, boundaries)
-    return op.ReduceSum(cast(op, below, np.dtype(np.int32) if out_int32 else I64), np.array([-1]), keepdims=0)

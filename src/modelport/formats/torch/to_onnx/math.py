@@ -155,7 +155,6 @@ def _unary(name: str, onnx: str, reals: bool) -> None:
 for _name, _onnx in _REALS.items():
     _unary(_name, _onnx, True)
 _unary("sign", "Sign", False)
-_unary("sgn", "Sign", False)
 
 
 @aten("neg", "negative")

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....ir.graph import Value
+from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ..machine import aten
-from ..values import known, rank, whole, wholes
+from ..values import known, rank, size, whole, wholes
 
 
 def _batched(op: Builder, x: Value, count: int) -> tuple[Value, bool]:
@@ -26,9 +26,9 @@ def _unbatched(op: Builder, y: Any, alone: bool) -> Any:
 def _max_pool(op: Builder, x: Value, count: int, kernel: Any, stride: Any, padding: Any, dilation: Any,
               ceil_mode: bool, indices: bool = False) -> Any:
     x, alone = _batched(op, x, count)
-    size = wholes(kernel, count, "kernel")
+    window = wholes(kernel, count, "kernel")
     how: dict[str, Any] = {
-        "kernel_shape": size, "strides": wholes(stride, count, "stride") if _said(stride) else size,
+        "kernel_shape": window, "strides": wholes(stride, count, "stride") if _said(stride) else window,
         "pads": wholes(padding, count, "padding") * 2, "dilations": wholes(dilation, count, "dilation"),
         "ceil_mode": int(ceil_mode)}
     if not indices:
@@ -65,7 +65,7 @@ def _max_pools(count: int) -> None:
 
     @aten(f"adaptive_max_pool{count}d")
     def adaptive_max(op: Builder, self: Value, output_size: Any) -> Any:
-        return [_adaptive(op, self, count, output_size, True), None]
+        return [_adaptive(op, self, count, output_size, True), _adaptive_places(op, self, count, output_size)]
 
 
 for _count in (1, 2, 3):
@@ -75,14 +75,14 @@ for _count in (1, 2, 3):
 def _avg_pool(op: Builder, x: Value, count: int, kernel: Any, stride: Any, padding: Any, ceil_mode: bool,
               include: bool, divisor: int | None) -> Any:
     x, alone = _batched(op, x, count)
-    size = wholes(kernel, count, "kernel")
-    how = {"kernel_shape": size, "strides": wholes(stride, count, "stride") if _said(stride) else size,
+    window = wholes(kernel, count, "kernel")
+    how = {"kernel_shape": window, "strides": wholes(stride, count, "stride") if _said(stride) else window,
            "pads": wholes(padding, count, "padding") * 2, "ceil_mode": int(ceil_mode)}
     y = op.AveragePool(x, count_include_pad=int(include or divisor is not None), **how)
     if divisor is not None:
         if ceil_mode:
             raise Unsupported("divisor_override with ceil_mode: windows at the end count fewer elements")
-        y = op.Mul(y, np.asarray(float(np.prod(size)) / divisor, x.dtype))
+        y = op.Mul(y, np.asarray(float(np.prod(window)) / divisor, x.dtype))
     return _unbatched(op, y, alone)
 
 
@@ -123,3 +123,33 @@ def _adaptive(op: Builder, x: Value, count: int, output_size: Any, largest: bool
         x = op.Concat(*(reduce(op.Slice(x, np.array([a]), np.array([b]), at), at, keepdims=1)
                         for a, b in zip(starts, ends, strict=True)), axis=axis)
     return _unbatched(op, x, alone)
+
+
+def _adaptive_places(op: Builder, x: Value, count: int, output_size: Any) -> Value | None:
+    """Where in its plane the greatest of each window is, the first of several; ``None`` if sizes are not known."""
+    wanted = [known(o) for o in (output_size if isinstance(output_size, (list, tuple)) else [output_size] * count)]
+    have = [size(op, x, rank(x) - count + k) for k in range(count)]
+    if all(o == 1 for o in wanted):
+        head = [0] * (rank(x) - count)
+        places = op.ArgMax(op.Reshape(x, np.array([*head, -1])), axis=-1, keepdims=0)
+        made: Value = op.Unsqueeze(places, np.arange(-count, 0))
+        return made
+    out = [n if o is None else o for n, o in zip(have, wanted, strict=True)]
+    if not all(isinstance(n, int) for n in (*have, *out)):
+        return None
+    first = rank(x) - count
+    plane = np.arange(int(np.prod(have))).reshape(have)
+    for k, (n, m) in enumerate(zip(have, out, strict=True)):
+        starts, ends = np.arange(m) * n // m, -(-(np.arange(m) + 1) * n // m)
+        # windows of one length: shorter ones end with their last element again, which is not the first of its kind
+        at = np.minimum(starts[:, None] + np.arange((ends - starts).max()), ends[:, None] - 1)
+        x = op.Gather(x, at, axis=first + 2 * k)
+        plane = np.take(plane, at, axis=2 * k)
+    order = [2 * k for k in range(count)] + [2 * k + 1 for k in range(count)]
+    x = op.Transpose(x, perm=[*range(first), *(first + k for k in order)])
+    table = plane.transpose(order).reshape(*out, -1)
+    x = op.Reshape(x, np.array([*[0] * (first + count), -1]))
+    best = op.ArgMax(x, axis=-1, keepdims=0)
+    start = (np.arange(int(np.prod(out))) * table.shape[-1]).reshape(out)
+    found: Value = op.Gather(constant(table.reshape(-1)), op.Add(best, start), axis=0)
+    return found

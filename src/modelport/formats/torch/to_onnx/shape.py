@@ -24,7 +24,6 @@ from ..values import (
     whole,
     wholes,
 )
-from .math import number
 
 
 @aten("view", "reshape", "_unsafe_view", "view_copy", "_reshape_alias", "_reshape_copy")
@@ -395,10 +394,9 @@ def diff(op: Builder, self: Value, n: int = 1, dim: int = -1, prepend: Value | N
 
 @aten("broadcast_tensors")
 def broadcast_tensors(op: Builder, tensors: Sequence[Value]) -> Any:
-    total = tensors[0]
-    for x in tensors[1:]:
-        total = op.Add(op.Mul(total, number(total, 0)), tensor(op, op.Mul(x, number(x, 0)), total.dtype)) \
-            if total.dtype != np.bool_ else op.Or(total, tensor(op, x, total.dtype))
+    total = op.Expand(np.int64(0), op.Shape(tensors[0]))
+    for x in tensors[1:]:  # of zeros, so that nothing of the elements counts
+        total = op.Add(total, op.Expand(np.int64(0), op.Shape(x)))
     shape = op.Shape(total)
     return [op.Expand(x, shape) for x in tensors]
 
@@ -407,14 +405,12 @@ def broadcast_tensors(op: Builder, tensors: Sequence[Value]) -> Any:
 def unfold(op: Builder, self: Value, dimension: int, size: int, step: int) -> Any:
     """Windows along one axis; their elements become the last axis."""
     axis = axis_of(self, dimension)
-    n = (self.shape or ())[axis]
-    if not isinstance(n, int):
-        raise Unsupported("windows of an axis whose size is known at run time only")
-    starts = np.arange(0, n - size + 1, step)
-    y = op.Gather(self, starts[:, None] + np.arange(size)[None], axis=axis)
+    n: Any = (self.shape or ())[axis]
+    n = n if isinstance(n, int) else Sym(op.Squeeze(op.Shape(self, start=axis, end=axis + 1), np.array([0])))
+    y = op.Gather(self, _windows(op, n, whole(size), 1, step), axis=axis)  # ..., elements, windows, ...
     last = rank(self)
-    perm = [a for a in range(last + 1) if a != axis + 1] + [axis + 1]
-    return op.Transpose(y, perm=perm) if perm != list(range(last + 1)) else y
+    perm = [a for a in range(last + 1) if a != axis] + [axis]
+    return op.Transpose(y, perm=perm)
 
 
 @aten("im2col")
@@ -425,17 +421,23 @@ def im2col(op: Builder, self: Value, kernel_size: Any, dilation: Any, padding: A
     (kh, kw), (dh, dw), (ph, pw), (sh, sw) = (wholes(v, 2) for v in (kernel_size, dilation, padding, stride))
     if ph or pw:
         x = op.Pad(x, np.array([ph, pw, ph, pw]), np.asarray(0, x.dtype), np.array([2, 3]))
-    h, w = (whole(size(op, x, a), "the size of an image") for a in (2, 3))
-    rows = np.arange(0, h - dh * (kh - 1), sh)[None] + dh * np.arange(kh)[:, None]
-    columns = np.arange(0, w - dw * (kw - 1), sw)[None] + dw * np.arange(kw)[:, None]
+    rows, columns = (_windows(op, size(op, x, a), k, d, s) for a, k, d, s in ((2, kh, dh, sh), (3, kw, dw, sw)))
     y = op.Gather(op.Gather(x, rows, axis=2), columns, axis=4)  # n, c, kh, oh, kw, ow
     y = op.Transpose(y, perm=[0, 1, 2, 4, 3, 5])
     count = whole(size(op, x, 1), "the number of channels")
-    y = op.Reshape(y, np.array([0, count * kh * kw, rows.shape[1] * columns.shape[1]]))
+    y = op.Reshape(y, np.array([0, count * kh * kw, -1]))
     return op.Squeeze(y, np.array([0])) if alone else y
 
 
-@aten("diagonal")
+def _windows(op: Builder, n: int | Sym, kernel: int, dilation: int, stride: int) -> Any:
+    """Where each element of each window is along an axis: (kernel, windows)."""
+    reach, within = dilation * (kernel - 1), dilation * np.arange(kernel)[:, None]
+    if isinstance(n, int):
+        return np.arange(0, n - reach, stride)[None] + within
+    return op.Add(op.Range(np.int64(0), op.Sub(n.value, np.int64(reach)), np.int64(stride)), within)
+
+
+@aten("diagonal", "linalg_diagonal", "diagonal_copy")
 def diagonal(op: Builder, self: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     a, b = axis_of(self, dim1), axis_of(self, dim2)
     n, m = (whole(size(op, self, d), "the size of a matrix") for d in (a, b))
