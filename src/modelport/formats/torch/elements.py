@@ -63,3 +63,19 @@ def of_storage(name: str) -> DType:
     if known not in _EXPORT.values():
         raise Unsupported(f"tensors of {name}")
     return dtype(known)
+
+
+def to_export(kind: DType) -> int:
+    """The number of an element type in a .pt2 file."""
+    for code, name in _EXPORT.items():
+        if dtype(name) == kind:
+            return code
+    raise Unsupported(f"element type {kind} in PyTorch")
+
+
+def storage_name(kind: DType) -> str:
+    """The class that an element type is stored as, such as "FloatStorage"; :class:`KeyError` if it has none."""
+    names = {v: k for k, v in _NAMES.items()}
+    return {"bool": "Bool", "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}.get(
+        kind.name, names.get(kind.name, "").capitalize()) + "Storage" if kind.name in (
+        "bool", "bfloat16") or kind.name in names else {}[kind.name]

@@ -1,0 +1,1 @@
+"""What is quantized is said by arithmetic (:mod:`modelport.hub.decompose.simpler`)."""

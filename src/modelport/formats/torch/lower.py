@@ -1,0 +1,111 @@
+"""From the hub to calls of ATen's operators: simpler operators until each has a rule, then the rules."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...errors import Unsupported, UnsupportedModel
+from ...hub import decompose as general
+from ...hub import infer
+from ...hub.bodies import shaped, trimmed
+from ...hub.branches import ranked
+from ...hub.canonical import canonical
+from ...hub.decompose import decompose, kernels
+from ...ir.graph import Graph, Made, Node, Value
+from ...ir.rewrite import Rewrites, Site
+from ...ir.rules import Builder, Rules, apply, translate
+from ...ir.types import STRING, Type, dtype_name, is_float
+from ...passes.clean import clean
+from ...passes.fold import fold
+from ..onnx.functions import expand
+from .from_onnx import from_onnx
+from .from_onnx.common import cast
+from .raw import At
+
+TARGET = "PyTorch"
+simpler = Rules("the hub", "what PyTorch has")
+simpler.update(kernels.rules)
+simpler["Range"] = general.rules["Range"]
+rewrite = Rewrites(infer.site)
+
+_WIDER = {np.dtype("u2"): np.dtype("i4"), np.dtype("u4"): np.dtype("i8")}
+"""Unsigned types that most kernels lack are computed in wider ones, and cast back, which wraps as they do."""
+_MOVES = frozenset("Identity Reshape Flatten Squeeze Unsqueeze Transpose Cast If Expand Slice Shape Size".split())
+
+
+def from_hub(hub: Graph) -> Graph:
+    """The graph in ATen's operators, or :class:`UnsupportedModel` with all that is in the way."""
+    graph = canonical(fold(shaped(ranked(hub))))
+    graph = decompose(graph, _legal, simpler, partial(expand, version=28), target=TARGET, why=_why)
+    graph = rewrite.run(canonical(clean(fold(trimmed(graph)))))
+    for k, v in graph.inputs.items():
+        if v.rank is None:
+            raise UnsupportedModel([Unsupported(f"the input '{k}' of unknown rank")], TARGET)
+        if v.dtype == STRING:
+            raise UnsupportedModel([Unsupported(f"the input '{k}' of text")], TARGET)
+    return translate(graph, from_onnx, At(), _around)
+
+
+@rewrite("Add")
+def biased(op: Site, a: Value, b: Value) -> Made:
+    """A product with a constant matrix and the addition of a vector: a linear layer."""
+    for product, bias in ((a, b), (b, a)):
+        node = product.node
+        if node is None or node.op != "MatMul" or not op.once(product) or bias.data is None:
+            continue
+        x, w = node.inputs
+        if x is None or w is None or w.data is None or w.rank != 2 or (x.rank or 0) < 2 or bias.rank != 1 \
+                or w.shape is None or bias.shape != w.shape[1:] or not is_float(x.dtype):
+            continue
+        made: Value = op.add("torch.Linear", x, w, bias, type=op.out)
+        return made
+    return None
+
+
+def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
+    """Calls a rule, and casts what it makes to the element types of the node's outputs."""
+    assert isinstance(op, At)
+    if any(o.dtype == STRING for o in node.outputs):
+        raise Unsupported("text")
+    wide = node.op not in _MOVES and any(v is not None and v.dtype in _WIDER for v in (*node.inputs, *node.outputs))
+    here, at = node, op
+    if wide:
+        types = [Type(_WIDER.get(o.dtype, o.dtype), o.shape) for o in node.outputs]
+        here = Node(node.op, [v if v is None else cast(op, v, _WIDER.get(v.dtype, v.dtype)) for v in node.inputs],
+                    node.attrs, types, [o.name for o in node.outputs], node.name, node.origin)
+        for new, old in zip(here.outputs, node.outputs, strict=True):
+            new.elements = old.elements
+        at = op.at(here)
+        assert isinstance(at, At)
+    try:
+        made = apply(rule, at, here)
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as e:
+        raise Unsupported(f"not as its kernel wants it ({type(e).__name__}: {e})") from e
+    outs = []
+    for v, old in zip((made,) if isinstance(made, Value) else made, node.outputs, strict=False):
+        if old.dtype.kind == "V" and old.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2",
+                                                            "float8_e4m3fnuz", "float8_e5m2fnuz"):
+            raise Unsupported(f"element type {dtype_name(old.dtype)}")
+        outs.append(cast(op, v, old.dtype))
+    return tuple(outs)
+
+
+def _why(node: Node) -> str:
+    """Why a hub node has no translation as it stands; empty if it has one."""
+    if node.op not in from_onnx:
+        return "no translation"
+    probe = Node(node.op, node.inputs, node.attrs, [o.type for o in node.outputs], origin=node.label)
+    for new, old in zip(probe.outputs, node.outputs, strict=True):
+        new.elements = old.elements
+    try:
+        _around(At().at(probe), probe, from_onnx[node.op])
+    except Unsupported as e:
+        return e.reason
+    return ""
+
+
+def _legal(node: Node) -> bool:
+    return not _why(node)
