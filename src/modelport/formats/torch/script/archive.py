@@ -90,11 +90,13 @@ class Archive:
                 stack += [(f"{name}.{k}".removeprefix("."), v) for k, v in o.attributes.items() if isinstance(v, Obj)]
         return found
 
-    def restored(self, before: list[tuple[str, Obj, dict[str, Any]]]) -> list[str]:
-        """Undoes what a run did to attributes; the names of those that it set to something else."""
-        changed = []
+    @staticmethod
+    def restored(before: list[tuple[str, Obj, dict[str, Any]]]) -> dict[str, tuple[Obj, str, Any]]:
+        """Undoes what a run did to attributes; those that it set to something else, by name, with what it set."""
+        changed = {}
         for name, o, attributes in before:
-            changed += [f"{name}.{k}".removeprefix(".") for k, v in o.attributes.items() if attributes.get(k) is not v]
+            changed.update({f"{name}.{k}".removeprefix("."): (o, k, v) for k, v in o.attributes.items()
+                            if attributes.get(k) is not v})
             o.attributes.clear()
             o.attributes.update(attributes)
         return changed
