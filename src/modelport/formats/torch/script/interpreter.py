@@ -355,7 +355,10 @@ class Interpreter:
             made = python(self.machine, name, list(args), dict(kwargs))
             if made is not NotImplemented:
                 return made
-        return self.machine.call(name, list(args), dict(kwargs), label=self.path[-1] if self.path else "")
+        # a list of factors tells the overload, whose name the code does not give
+        vector = any(isinstance(a, list) and a and isinstance(a[0], float) for a in args)
+        overload = "vec" if vector and f"{name}.vec" in self.machine.table else ""
+        return self.machine.call(name, list(args), dict(kwargs), overload, self.path[-1] if self.path else "")
 
 
 class Bound:
