@@ -9,8 +9,6 @@ from .container import read, sniff
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pathlib import Path
-
     from ...ir.graph import Graph
 
 __all__ = ["contents", "read", "sniff", "to_hub"]

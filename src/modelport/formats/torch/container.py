@@ -1,6 +1,7 @@
 """Which kind of PyTorch file it is, and what is in it, as a graph of one node."""
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import zipfile
@@ -17,14 +18,16 @@ from ...ir.tensor import Tensor
 from ...ir.types import Type
 from .elements import of_export
 from .program import Program, parse
-from .storage import Records, Storage, as_tensor, tensor
+from .storage import MAGIC, Records, Storage, as_tensor, is_safetensors, tensor
 from .values import I64
 
 _OLD = "serialized_exported_program.json"
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """A zip archive of torch.save, torch.jit.save or torch.export.save."""
+    """An archive of torch.save, torch.jit.save or torch.export.save, a file of torch.save before 1.6, safetensors."""
+    if MAGIC in head[:32] or is_safetensors(head):
+        return True
     if not head.startswith(b"PK\x03\x04"):
         return False
     try:
@@ -36,13 +39,23 @@ def sniff(head: bytes, path: Path) -> bool:
     return any(n in (_OLD, "data.pkl") or n.endswith(ends) for n in names)
 
 
-def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = ()) -> Graph:
+def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), module: str = "") -> Graph:
     """The program of a file.
 
-    ``inputs`` are types and shapes of the inputs of TorchScript, such as "float32[batch,3,224,224]" or
-    "x:int64[1,seq]", one for each, or a number that is fixed ("sr=16000"); a .pt2 file says its own.
-    Raises :class:`UnsupportedModel` where there is none in it."""
-    records = Records(Path(path), limits)
+    ``inputs`` are types and shapes of the inputs of TorchScript and modules, such as "float32[batch,3,224,224]" or
+    "x:int64[1,seq]", one for each, or a number that is fixed ("sr=16000"); a .pt2 file says its own.  ``module`` is
+    the file and class of the user's own that a state dict or a pickled module belongs to, "net.py:Net": it is run, in
+    a process of its own.  Raises :class:`UnsupportedModel` where there is no program in the file."""
+    path = Path(path)
+    if module:
+        from .own import exported
+        with exported(path, module, inputs) as made:
+            return read(made, limits)
+    with open(path, "rb") if path.is_file() else io.BytesIO() as f:
+        head = f.read(32)
+    if not head.startswith(b"PK\x03\x04"):
+        return pickled(path, limits, inputs)
+    records = Records(path, limits)
     try:
         if _OLD in records:
             return graph(_old(records))
@@ -54,9 +67,17 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = ()) ->
                               "the model with torch.export.save")
         if "constants.pkl" in records or any(n.startswith("code/") for n in records.names):
             return script(records, inputs)
-        raise _unreadable("no program of torch.export: pickled modules and state dicts are not read yet")
+        if "data.pkl" in records:
+            return pickled(path, limits, inputs)
+        raise _unreadable("no program of torch.export, TorchScript or pickle is in the archive")
     finally:
         records.close()
+
+
+def pickled(path: Path, limits: Limits, inputs: Sequence[str]) -> Graph:
+    """A module, or the weights of one, which :mod:`.modules` knows."""
+    from .modules.states import read
+    return read(path, limits, inputs)
 
 
 def harmless(path: Path) -> None:

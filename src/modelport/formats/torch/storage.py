@@ -132,6 +132,11 @@ MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 """How a pickle says 0x1950a86a20f9469cfc6c, with which files of torch.save began before 1.6."""
 
 
+def is_safetensors(head: bytes) -> bool:
+    """Whether a file that begins so is one of safetensors: the length of a header in JSON, and its first byte."""
+    return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000
+
+
 class Legacy:
     """A file of torch.save before 1.6: pickles of the magic number, the protocol, facts of the system, the object and
     the keys of its storages, and then these, each behind its number of elements.  ``sources`` are the texts of the

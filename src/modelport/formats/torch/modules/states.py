@@ -1,0 +1,147 @@
+"""Files of torch.save and of safetensors: whether they hold a module, or weights only, and of what."""
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ....codecs.limits import DEFAULT, Limits
+from ....codecs.mapped import Mapped
+from ....codecs.pickle import Name
+from ....errors import CorruptFile, UnsafeModel, Unsupported, UnsupportedModel, UsageError, printable
+from ....ir.graph import Graph
+from ....ir.tensor import Tensor
+from ...sklearn.container import dangerous
+from ..elements import dtype as element
+from ..storage import Legacy, Records, Storage, is_safetensors, tensor
+from .translate import chosen, graph
+from .tree import weights
+
+_HARMLESS = frozenset("pathlib types uuid logging".split())
+"""Modules of Python that checkpoints name for what they say of the training."""
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")
+_SHORT = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+          "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
+          "BOOL": "bool", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
+
+
+@dataclass
+class Saved:
+    """What a file of torch.save holds.  ``sources`` are the texts of classes, in files before 1.6."""
+
+    root: Any
+    names: dict[Name, int]
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def opened(path: Path, limits: Limits = DEFAULT) -> Saved:
+    """The objects of a file of torch.save, tensors as records."""
+    with open(path, "rb") as f:
+        head = f.read(4)
+    if head.startswith(b"PK"):
+        records = Records(path, limits)
+        try:
+            found = records.unpickled("data.pkl", "data")
+        finally:
+            records.close()
+        return Saved(found.root, found.names)
+    legacy = Legacy(path, limits)
+    return Saved(legacy.root, legacy.names, legacy.sources)
+
+
+def suspicious(names: Any) -> list[Name]:
+    """The names in a pickle that a model has no business with."""
+    return [n for n in dangerous(names) if n.module.partition(".")[0] not in _HARMLESS
+            and not (n.module.startswith("torch") and "." in n.name)]
+
+
+def read(path: Path, limits: Limits = DEFAULT, inputs: Sequence[str] = ()) -> Graph:
+    """The module of a file as a graph, or that of weights whose architecture is known; raises
+    :class:`UnsupportedModel` saying what is missing."""
+    if path.is_dir() or _safe(path):
+        return architecture(path, tensors(path, limits), inputs)
+    saved = opened(path, limits)
+    bad = suspicious(saved.names)
+    if bad:
+        raise UnsafeModel(f"the pickle names {', '.join(printable(n, 60) for n in bad[:3])}: opening it with PyTorch "
+                          "could run that; nothing was run here", hint="modelport inspect lists all that it names")
+    found = chosen(saved.root)
+    if found is not None:
+        return graph(found, saved.sources, inputs)
+    return architecture(path, weights(saved.root), inputs)
+
+
+def architecture(path: Path, found: dict[str, Tensor], inputs: Sequence[str]) -> Graph:
+    """The graph of weights beside which a config.json says the architecture."""
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    if config.is_file():
+        try:
+            said = json.loads(config.read_bytes()[:1 << 20])
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict) and ("model_type" in said or "architectures" in said):
+            from .huggingface import graph as hugging_face
+            return hugging_face(said, found, inputs)
+    raise UnsupportedModel(
+        [Unsupported(f"{len(found)} tensors and no code: the file holds the weights of a model, not what it computes "
+                     "with them")], "ONNX",
+        hint="save the model with torch.export.save or torch.jit.save, name the file with its class (--module "
+             "net.py:Net runs that file), or put the config.json of Hugging Face beside the weights")
+
+
+def _safe(path: Path) -> bool:
+    with open(path, "rb") as f:
+        return is_safetensors(f.read(9))
+
+
+def tensors(path: Path, limits: Limits = DEFAULT) -> dict[str, Tensor]:
+    """The weights of a file or of a folder of Hugging Face, by their names."""
+    if path.is_dir():
+        name = next((n for n in _WEIGHTS if (path / n).is_file()), None)
+        if name is None:
+            raise UsageError(f"there are no weights in {printable(path)}")
+        path = path / name
+    if path.name.endswith(".index.json"):
+        return _parts(path, limits)
+    return safetensors(path, limits) if _safe(path) else weights(opened(path, limits).root)
+
+
+def _parts(index: Path, limits: Limits) -> dict[str, Tensor]:
+    """The weights of several files, which an index lists."""
+    from ....codecs.paths import beneath
+    try:
+        files = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise CorruptFile("is no index of weights", path=index) from None
+    found: dict[str, Tensor] = {}
+    for name in files[:1000]:
+        part = index.parent.joinpath(*beneath(index.parent, str(name)))
+        if not part.is_file():
+            raise CorruptFile(f"lists the file '{printable(name)}', which is not there", path=index)
+        found.update(tensors(part, limits))
+    return found
+
+
+def safetensors(path: Path, limits: Limits = DEFAULT) -> dict[str, Tensor]:
+    """The tensors of a file of safetensors, as views of the mapped file."""
+    mapped = Mapped(path, limits)
+    size = int.from_bytes(mapped.slice(0, 8).view, "little")
+    try:
+        head = json.loads(bytes(mapped.slice(8, 8 + size).view))
+        items = [(str(k), v["dtype"], [int(n) for n in v["shape"]], *map(int, v["data_offsets"]))
+                 for k, v in head.items() if k != "__metadata__"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as e:
+        raise CorruptFile(f"the head of safetensors makes no sense: {printable(e, 100)}", path=path) from None
+    limits.check("tensors", len(items))
+    found: dict[str, Tensor] = {}
+    for name, kind, shape, start, end in items:
+        if kind not in _SHORT:
+            continue
+        storage = Storage(mapped.slice(8 + size + start, 8 + size + end), element(_SHORT[kind]))
+        strides = [1] * len(shape)
+        for k in range(len(shape) - 2, -1, -1):
+            strides[k] = strides[k + 1] * shape[k + 1]
+        found[name] = tensor(storage, storage.dtype, 0, shape, strides)
+    return found
