@@ -135,9 +135,10 @@ def _located(path: object) -> Iterator[None]:
         raise CorruptFile(f"reading it exhausts the machine ({type(e).__name__})", path=path) from e
 
 
-def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **options: Any) -> Model:
+def load(source: Any, example: Any = None, *, format: str | None = None, limits: Limits = DEFAULT,
+         **options: Any) -> Model:
     """The model of a file or folder, or of an object in memory: an ``onnx.ModelProto``, a Keras model, a TensorFlow
-    module or function.
+    module or function, a module of PyTorch with an ``example`` of what it is called with.
 
     ``format`` overrides what the content says (``onnx``, ``tflite``); ``options`` are the format's own, such as
     ``signature`` for TensorFlow Lite.  Raises :class:`UnknownFormat`, :class:`CorruptFile`, :class:`UnsafeModel`,
@@ -151,7 +152,9 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
             model = load(path, format="onnx", limits=limits)
         return Model(model.graph, model.raw, "onnx")
     if not isinstance(source, (str, Path)):
-        return _live(source, limits, options)
+        return _live(source, example, limits, options)
+    if example is not None:
+        raise UsageError("an example of the inputs belongs to a module of PyTorch in memory, not to a file")
     path = Path(source)
     spec = registry.named(format) if format else registry.detect(path)
     if not (path.is_file() or (spec.folder and path.is_dir())):
@@ -164,12 +167,13 @@ def load(source: Any, *, format: str | None = None, limits: Limits = DEFAULT, **
         return Model(module.to_hub(raw), raw, spec.name, path)
 
 
-def _live(source: Any, limits: Limits, options: Mapping[str, Any]) -> Model:
+def _live(source: Any, example: Any, limits: Limits, options: Mapping[str, Any]) -> Model:
     """A model of a framework in memory, by way of a file in a temporary folder."""
     family = {c.__module__.split(".")[0] for c in type(source).__mro__}
     keras = family & {"keras", "tf_keras", "tensorflow"}
     tabular = family & {"sklearn", "xgboost", "lightgbm", "catboost"}
-    for name in ("keras", "tensorflow") if keras else ("sklearn",) if tabular else ():
+    for name in ("keras", "tensorflow") if keras else ("torch",) if "torch" in family else ("sklearn",) if tabular \
+            else ():
         spec = registry.named(name)
         live = importlib.import_module(f"{spec.module}.live")
         if not (live.is_live(source) or (name == "tensorflow" and family & {"keras"})):
@@ -177,14 +181,14 @@ def _live(source: Any, limits: Limits, options: Mapping[str, Any]) -> Model:
         _check_options(options, spec.read_options, f"{spec.title} files have")
         module = spec.load()
         try:
-            raw = live.load(source, limits, **options)
+            raw = live.load(source, limits, **({**options, "example": example} if name == "torch" else options))
             return Model(module.to_hub(raw), raw, name)
         except (UnsafeModel, UnsupportedModel):
             if name != "keras" or not hasattr(source, "export"):
                 raise  # what layers can't say, a graph may
     raise UsageError(f"cannot load a {type(source).__name__}",
-                     hint="give a path, an onnx.ModelProto, a Keras model, a TensorFlow module or function, or a "
-                          "fitted estimator of scikit-learn, XGBoost, LightGBM or CatBoost")
+                     hint="give a path, an onnx.ModelProto, a Keras model, a TensorFlow module or function, a module "
+                          "of PyTorch, or a fitted estimator of scikit-learn, XGBoost, LightGBM or CatBoost")
 
 
 def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",

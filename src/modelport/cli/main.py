@@ -24,9 +24,11 @@ def _read_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--tags", metavar="LIST", help="which graph of a SavedModel, by its tags with commas between")
     p.add_argument("--inputs", metavar="LIST", help="inputs of a frozen graph, names with commas between; "
                    "scikit-learn: element types, such as float32, or age:float64,city:string; "
-                   "TorchScript: element types and shapes, such as float32[batch,3,224,224], or sr=16000")
+                   "TorchScript, modules: element types and shapes, such as float32[batch,3,224,224], or sr=16000")
     p.add_argument("--outputs", metavar="LIST", help="outputs of a frozen graph, names with commas between; "
                    "scikit-learn: methods, such as predict,decision_function")
+    p.add_argument("--module", metavar="FILE.py:CLASS",
+                   help="PyTorch: the class that weights belong to; runs that file")
     p.add_argument("--split-at", metavar="STEP", help="scikit-learn: convert a pipeline up to this step, without it")
     p.add_argument("--weights", metavar="FILE", help="the weights that belong to a Keras architecture in JSON")
     p.add_argument("--state", choices=("reset", "explicit"),

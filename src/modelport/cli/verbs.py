@@ -51,7 +51,7 @@ def _shapes(items: list[str]) -> dict[str, tuple[int | str, ...]]:
 def _read_options(options: Namespace) -> dict[str, Any]:
     lists = {k: tuple(re.split(r",(?![^\[]*\])", v)) for k in ("tags", "inputs", "outputs")
              if (v := getattr(options, k)) is not None}
-    texts = ("signature", "weights", "state", "split_at")
+    texts = ("signature", "weights", "state", "split_at", "module")
     return {**{k: v for k in texts if (v := getattr(options, k)) is not None}, **lists}
 
 

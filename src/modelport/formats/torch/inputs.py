@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from ...errors import ModelportError, Unsupported, UnsupportedModel, UsageError, printable
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph, Node, Value
 from ...ir.rules import Builder
 from ...ir.types import Dim, DType, Type
 from .elements import dtype as element
@@ -130,6 +130,14 @@ def _narrowed(types: dict[str, Type], graph: Graph, run: Callable[[dict[str, Typ
     except ModelportError:
         return types
     return found
+
+
+def held(op: str, hub: Graph) -> Graph:
+    """A raw graph of one node, which holds the hub graph."""
+    values = {n: Value(v.type, n) for n, v in hub.inputs.items()}
+    node = Node(op, list(values.values()), {"graph": hub}, [v.type for v in hub.outputs.values()], list(hub.outputs),
+                "main")
+    return Graph(values, dict(zip(hub.outputs, node.outputs, strict=True)), "main")
 
 
 def outputs(op: Builder, made: Any, name: str = "") -> Iterator[tuple[str, Value]]:

@@ -68,11 +68,7 @@ def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[s
         own = (types for choice in likely(root) if len(choice) == len(names)
                and _any_size(types := dict(zip(names, choice, strict=True)), run))
         types = described.first(_both(own, described.guesses([(n, "Tensor") for n in names])), run, what)
-    hub = run(types)
-    values = {n: Value(t, n) for n, t in types.items()}
-    node = Node("torch.Module", list(values.values()), {"graph": hub}, [v.type for v in hub.outputs.values()],
-                list(hub.outputs), "main")
-    return Graph(values, dict(zip(hub.outputs, node.outputs, strict=True)), "main")
+    return described.held("torch.Module", run(types))
 
 
 def _any_size(types: dict[str, Type], run: Callable[[dict[str, Type]], Graph]) -> bool:
