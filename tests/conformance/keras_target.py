@@ -31,10 +31,10 @@ def verdict(case: Case, folder: Path, worker: isolated.Worker) -> str:
     except ModelportError as e:
         return failed(e)
     got = list(ran.values())
-    return "pass" if agrees(got, case) or _halves(got, case.expected) else "wrong"
+    return "pass" if agrees(got, case) or halves(got, case.expected) else "wrong"
 
 
-def _halves(got: Sequence[Any], expected: Sequence[Any]) -> bool:
+def halves(got: Sequence[Any], expected: Sequence[Any]) -> bool:
     """Whether numbers of 16 bits are the same within the roundings of a few operators, each of which rounds to 16 bits
     here, where the reference rounds once: four units in the last place of the largest."""
     for g, e in zip(got, expected, strict=True):
