@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import CorruptFile, Unsupported, printable
 from ...ir.tensor import Tensor
 from ...ir.types import Dim, Type
+from . import schema1
 from .elements import of_export
 from .symbols import dim
 
@@ -93,6 +94,8 @@ def parse(data: Mapping[str, Any], fetch: Fetch) -> Program:
 
 def _parsed(data: Mapping[str, Any], fetch: Fetch) -> Program:
     module = data["graph_module"]
+    if schema1.is_old(module):
+        module = schema1.modern(module)
     block = _block(module["graph"])
     signature = module["signature"]
     constants: dict[str, tuple[str, Tensor]] = {}

@@ -82,7 +82,7 @@ def run(op: Builder, block: Block, env: dict[str, Any], problems: list[Unsupport
             problems.append(e)
             made = _POISON
         for name, value in _results(call, made):
-            if isinstance(value, Box):
+            if isinstance(value, Box) and name not in _states(call):
                 try:
                     _checked(value, block.types.get(name), name)
                 except Unsupported as e:
@@ -91,6 +91,11 @@ def run(op: Builder, block: Block, env: dict[str, Any], problems: list[Unsupport
                     value = _POISON
             env[name] = value
     return [resolved(o, env) for o in block.outputs] if not problems else []
+
+
+def _states(call: Call) -> list[Any]:
+    """The last states of a recurrent layer, which torch 2.5 states with an axis too many."""
+    return list(call.results[1:]) if call.target.startswith(("aten.lstm", "aten.gru", "aten.rnn_")) else []
 
 
 def _node(call: Call) -> Node:

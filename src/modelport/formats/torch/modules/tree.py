@@ -14,6 +14,7 @@ from ..machine import Box
 from ..storage import as_tensor
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_HELD = ("_parameters", "_buffers", "_modules")
 _DEEPEST = 200
 
 
@@ -173,7 +174,8 @@ def weights(root: Any) -> dict[str, Tensor]:
             if t is not None:
                 found[name] = t
             elif isinstance(x.state, dict):
-                stack += _named(name, x.state.items(), depth)
+                stack += _named(name, [(k, v) for k, v in x.state.items() if "_modules" not in x.state or k in _HELD],
+                                depth)
             elif x.entries:
                 stack += _named(name, x.entries.items(), depth)
         elif isinstance(x, dict):
@@ -184,5 +186,4 @@ def weights(root: Any) -> dict[str, Tensor]:
 
 
 def _named(name: str, items: Any, depth: int) -> list[tuple[str, Any, int]]:
-    hidden = ("_parameters", "_buffers", "_modules")
-    return [(name if k in hidden else f"{name}.{k}".removeprefix("."), v, depth + 1) for k, v in items][::-1]
+    return [(name if k in _HELD else f"{name}.{k}".removeprefix("."), v, depth + 1) for k, v in items][::-1]

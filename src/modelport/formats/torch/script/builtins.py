@@ -58,10 +58,30 @@ def python(machine: Machine, name: str, args: list[Any], kwargs: Mapping[str, An
         for x in args[0][1:]:
             found = machine.call(f"py.{name}", [found, x], {})
         return found
+    if name in ("eq", "ne") and len(args) == 2 and all(isinstance(a, (list, tuple)) for a in args):
+        same = _same(machine, *args)
+        return same if name == "eq" else not_(machine, same)
     plain = [known(a) for a in args]
     if name in _PLAIN and not any(isinstance(a, (Sym, Box)) for a in plain):
         return _PLAIN[name](*plain)
     return NotImplemented
+
+
+def _same(machine: Machine, a: Any, b: Any) -> Any:
+    """Whether lists are equal; sizes that are the same symbol are."""
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        parts = [_same(machine, x, y) for x, y in zip(a, b, strict=True)] if len(a) == len(b) else [False]
+        if False in [p for p in parts if isinstance(p, bool)]:
+            return False
+        open_ = [p for p in parts if not isinstance(p, bool)]
+        found: Any = open_[0] if open_ else True
+        for p in open_[1:]:
+            found = machine.call("py.and_", [found, p], {})
+        return found
+    if isinstance(a, Sym) and isinstance(b, Sym) and a.value.elements is not None \
+            and a.value.elements == b.value.elements:
+        return True
+    return known(machine.call("py.eq", [a, b], {})) if is_number(a) and is_number(b) else a == b
 
 
 _PLAIN: dict[str, Rule] = {
