@@ -19,7 +19,8 @@ _C10 = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16",
         9: "complex64", 10: "complex128", 11: "bool", 15: "bfloat16", 23: "float8_e5m2", 24: "float8_e4m3fn",
         25: "float8_e5m2fnuz", 26: "float8_e4m3fnuz", 27: "uint16", 28: "uint32", 29: "uint64", 44: "float8_e8m0fnu"}
 _NAMES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
-          "short": "int16", "char": "int8", "byte": "uint8", "cfloat": "complex64", "cdouble": "complex128"}
+          "short": "int16", "char": "int8", "byte": "uint8", "cfloat": "complex64", "cdouble": "complex128",
+          "complexfloat": "complex64", "complexdouble": "complex128"}
 
 
 def dtype(name: str) -> DType:

@@ -219,8 +219,9 @@ class Machine:
             raise Unsupported(f"{name}_ of something that is no tensor")
         old = target.value
         made = applied(rule, op, unboxed(args), unboxed(kwargs))
-        if isinstance(made, Complex) or isinstance(old, Complex):
-            raise Unsupported(f"{name}_ of complex numbers")
+        if isinstance(made, Complex) and isinstance(old, Complex):
+            target.write(made)  # type: ignore[arg-type]
+            return target
         if not isinstance(made, Value):
             raise Unsupported(f"{name}_ of several results")
         new = tensor(op, made, old.dtype)
@@ -232,7 +233,7 @@ class Machine:
     def _boxed(self, made: Any, given: Sequence[Box]) -> Any:
         if isinstance(made, (Value, Complex)):
             same = next((b for b in given if b.value is made), None)
-            return Box(made) if same is None else same
+            return Box(made) if same is None else same  # type: ignore[arg-type]
         if isinstance(made, (list, tuple)):
             return [self._boxed(x, given) for x in made]
         return known(made) if isinstance(made, Sym) else made

@@ -188,8 +188,10 @@ def cross_entropy_loss(op: Builder, self: Value, target: Value, weight: Value | 
     made, total = _nll(op, log, target, weight, reduction, known(ignore_index), axis)
     if not label_smoothing:
         return made
-    if weight is not None or not isinstance(count, int):
+    if weight is not None:
         raise Unsupported("label_smoothing with weights")
+    if not isinstance(count, int):
+        raise Unsupported("label_smoothing over classes whose number is known at run time only")
     kept = op.Not(op.Equal(cast(op, target, I64), np.int64(known(ignore_index))))
     smooth = op.Where(kept, op.Neg(op.ReduceSum(log, np.array([axis]), keepdims=0)), number(log, 0))
     if reduction:

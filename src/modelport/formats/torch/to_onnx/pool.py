@@ -128,13 +128,13 @@ def _adaptive(op: Builder, x: Value, count: int, output_size: Any, largest: bool
 def _adaptive_places(op: Builder, x: Value, count: int, output_size: Any) -> Value | None:
     """Where in its plane the greatest of each window is, the first of several; ``None`` if sizes are not known."""
     wanted = [known(o) for o in (output_size if isinstance(output_size, (list, tuple)) else [output_size] * count)]
-    have = [size(op, x, rank(x) - count + k) for k in range(count)]
+    have: list[Any] = [size(op, x, rank(x) - count + k) for k in range(count)]
     if all(o == 1 for o in wanted):
         head = [0] * (rank(x) - count)
         places = op.ArgMax(op.Reshape(x, np.array([*head, -1])), axis=-1, keepdims=0)
         made: Value = op.Unsqueeze(places, np.arange(-count, 0))
         return made
-    out = [n if o is None else o for n, o in zip(have, wanted, strict=True)]
+    out: list[Any] = [n if o is None else o for n, o in zip(have, wanted, strict=True)]
     if not all(isinstance(n, int) for n in (*have, *out)):
         return None
     first = rank(x) - count

@@ -16,8 +16,9 @@ from ..machine import aten
 from ..values import F32, Sym, axis_of, known, tensor
 from .math import number
 
-HELD = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255), np.dtype(np.int16): (-32768, 32767),
-        np.dtype(np.uint16): (0, 65535)}
+HELD: dict[DType, tuple[int, int]] = {
+    np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255), np.dtype(np.int16): (-32768, 32767),
+    np.dtype(np.uint16): (0, 65535)}
 """What ONNX quantizes to, and its bounds."""
 
 
@@ -25,9 +26,10 @@ def _scale(op: Builder, scale: Any, like: DType = F32) -> Value:
     return tensor(op, known(scale) if isinstance(scale, Sym) else scale, like)
 
 
-def _quantized(op: Builder, x: Value, scale: Any, zero: Any, low: Any, high: Any, to: DType, axis: int | None) -> Value:
+def _quantized(op: Builder, x: Value, scale: Any, zero: Any, low: Any, high: Any, to: DType | None,
+               axis: int | None) -> Value:
     low, high = known(low), known(high)
-    if to not in HELD:
+    if to is None or to not in HELD:
         raise Unsupported(f"quantization to {to}")
     s, z = _scale(op, scale, x.dtype), tensor(op, zero, to)
     if axis is None:
@@ -77,9 +79,9 @@ def dequantize_channels(op: Builder, input: Value, scales: Value, zero_points: V
 def _imitated(op: Builder, x: Value, scale: Any, zero: Any, low: Any, high: Any, axis: int | None) -> Value:
     """As QuantizeLinear and DequantizeLinear where ONNX has such whole numbers, else by arithmetic."""
     low, high = known(low), known(high)
-    to = next((t for t, bounds in HELD.items() if bounds == (low, high)), None)
-    if to is not None and x.dtype == F32:
-        return _dequantized(op, _quantized(op, x, scale, zero, low, high, to, axis), scale, zero, axis)
+    fitting: list[DType] = [t for t, bounds in HELD.items() if bounds == (low, high)]
+    if fitting and x.dtype == F32:
+        return _dequantized(op, _quantized(op, x, scale, zero, low, high, fitting[0], axis), scale, zero, axis)
     s, z = _scale(op, scale, x.dtype), tensor(op, zero, x.dtype)
     if axis is not None:
         shape = np.array([-1 if a == axis else 1 for a in range(x.rank or 0)])

@@ -163,7 +163,7 @@ def unravel_index(op: Builder, indices: Value, shape: Any) -> Any:
 def as_strided(op: Builder, self: Value, size: Any, stride: Any, storage_offset: Any = None) -> Any:
     """Elements by their place in memory, which is known of tensors that lie there in order."""
     node = self.node
-    if node is not None and node.op not in ("Pad", "Concat", "MatMul", "Gemm"):
+    if self.data is not None or (node is not None and node.op not in ("Pad", "Concat", "MatMul", "Gemm")):
         raise Unsupported("as_strided of a tensor whose place in memory is not known")
     sizes, steps = [whole(n, "a size") for n in size], [whole(n, "a stride") for n in stride]
     at = np.full(sizes, whole(storage_offset or 0, "an offset"), np.int64)

@@ -424,8 +424,7 @@ def im2col(op: Builder, self: Value, kernel_size: Any, dilation: Any, padding: A
     rows, columns = (_windows(op, size(op, x, a), k, d, s) for a, k, d, s in ((2, kh, dh, sh), (3, kw, dw, sw)))
     y = op.Gather(op.Gather(x, rows, axis=2), columns, axis=4)  # n, c, kh, oh, kw, ow
     y = op.Transpose(y, perm=[0, 1, 2, 4, 3, 5])
-    count = whole(size(op, x, 1), "the number of channels")
-    y = op.Reshape(y, np.array([0, count * kh * kw, -1]))
+    y = op.Reshape(y, ints(op, [0, aten["py.mul"](op, size(op, x, 1), kh * kw), -1]))
     return op.Squeeze(y, np.array([0])) if alone else y
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
+from ....ir.types import Type
 from ...reading import cast
 from ..elements import of_any
 from ..machine import aten
@@ -377,7 +378,11 @@ def stft(op: Builder, self: Value, n_fft: int, hop_length: int | None = None, wi
     held = _window(op, x, n_fft, win_length, window)
     hop = n_fft // 4 if hop_length is None else hop_length
     one = True if onesided is None else bool(onesided)
-    y = op.STFT(op.Unsqueeze(x, np.array([-1])), np.asarray(hop), held, np.asarray(n_fft), onesided=int(one))
+    bins = n_fft // 2 + 1 if one else n_fft
+    length = size(op, x, -1)
+    frames = (length - n_fft) // hop + 1 if isinstance(length, int) else None
+    y = op.add("STFT", op.Unsqueeze(x, np.array([-1])), np.asarray(hop), held, np.asarray(n_fft), onesided=int(one),
+               type=Type(x.dtype, ((x.shape or (None,))[0], frames, bins, 2)))
     if normalized:
         y = op.Mul(y, number(x, n_fft ** -0.5))
     y = op.Transpose(y, perm=[0, 2, 1, 3])
@@ -414,23 +419,23 @@ def istft(op: Builder, self: Complex, n_fft: int, hop_length: int | None = None,
     alone = rank(self.real) == 2
     x = Complex(*(op.Unsqueeze(v, np.array([0])) for v in (self.real, self.imag))) if alone else self
     hop = n_fft // 4 if hop_length is None else hop_length
-    frames = whole(size(op, x.real, 2), "the number of frames")
+    frames = size(op, x.real, 2)
     w = _window(op, x.real, n_fft, win_length, window)
     rows = _irfft(op, x, [1], [n_fft], "ortho" if normalized else None)
     rows = op.Mul(rows, op.Unsqueeze(w, np.array([1])))
-    full = n_fft + hop * (frames - 1)
+    full = aten["py.add"](op, aten["py.mul"](op, frames, hop), n_fft - hop)
     shape = ints(op, [1, full])
 
     def added(v: Value) -> Value:
         made: Value = op.Col2Im(v, shape, np.array([1, n_fft]), strides=[1, hop])
         return made
     y = op.Squeeze(added(rows), np.array([1, 2]))
-    squares = op.Expand(op.Unsqueeze(op.Mul(w, w), np.array([0, 2])), np.array([1, n_fft, frames]))
+    squares = op.Expand(op.Unsqueeze(op.Mul(w, w), np.array([0, 2])), ints(op, [1, n_fft, frames]))
     under = op.Squeeze(added(squares), np.array([1, 2]))
     begin = n_fft // 2 if center else 0
-    end = begin + whole(length) if length is not None else full - begin if center else full
-    if end > full:
+    end = begin + whole(length) if length is not None else aten["py.sub"](op, full, begin)
+    if isinstance(full, int) and end > full:
         raise Unsupported("istft of more sound than there are frames of")
-    y, under = (op.Slice(v, np.array([begin]), np.array([end]), np.array([1])) for v in (y, under))
+    y, under = (op.Slice(v, np.array([begin]), ints(op, [end]), np.array([1])) for v in (y, under))
     y = op.Div(y, under)
     return op.Squeeze(y, np.array([0])) if alone else y
