@@ -95,7 +95,7 @@ class Torch(Session):
         return not isinstance(specs[at].arg, TensorArgument)
 
     def _tensor(self, a: Array) -> Any:
-        if a.dtype.kind == "V":  # bfloat16 and the types of 8 bits, which numpy has from elsewhere
+        if a.dtype.name == "bfloat16" or a.dtype.name.startswith("float8"):  # which numpy has from elsewhere
             kind = getattr(self._torch, a.dtype.name)
             return self._torch.from_numpy(np.ascontiguousarray(a).view(np.uint16 if a.dtype.itemsize == 2
                                                                        else np.uint8).copy()).view(kind)
@@ -120,9 +120,9 @@ def _array(torch: Any, v: Any) -> Array:
     if not isinstance(v, torch.Tensor):
         return np.asarray(v)
     v = v.detach().cpu().contiguous()
-    if v.dtype in (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2):
+    name = str(v.dtype).removeprefix("torch.")
+    if name == "bfloat16" or name.startswith("float8"):
         import ml_dtypes
-        name = str(v.dtype).removeprefix("torch.")
         raw = v.view(torch.int16 if v.dtype == torch.bfloat16 else torch.uint8).numpy()
         return raw.view(getattr(ml_dtypes, name))
     return v.numpy()

@@ -33,7 +33,7 @@ rewrite = Rewrites(infer.site)
 
 _WIDER = {np.dtype("u2"): np.dtype("i4"), np.dtype("u4"): np.dtype("i8")}
 """Unsigned types that most kernels lack are computed in wider ones, and cast back, which wraps as they do."""
-_MOVES = frozenset("Identity Reshape Flatten Squeeze Unsqueeze Transpose Cast If Expand Slice Shape Size".split())
+_MOVES = frozenset("Identity Reshape Flatten Squeeze Unsqueeze Transpose Cast If Expand Slice Shape Size Loop".split())
 
 
 def from_hub(hub: Graph) -> Graph:

@@ -263,11 +263,11 @@ class _Block:
         self.tensors: dict[str, Any] = {}
         self.numbers: dict[str, Any] = {}
 
-    def said(self, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
+    def said(self, inputs: Sequence[str], outputs: Sequence[str], single: bool = False) -> dict[str, Any]:
         return {"inputs": [{"as_tensor": {"name": n}} for n in inputs],
                 "outputs": [{"as_tensor": {"name": n}} for n in outputs], "nodes": self.nodes,
                 "tensor_values": self.tensors, "sym_int_values": self.numbers, "sym_bool_values": {},
-                "is_single_tensor_return": False, "custom_obj_values": {}, "sym_float_values": {}}
+                "is_single_tensor_return": single, "custom_obj_values": {}, "sym_float_values": {}}
 
     def run(self, graph: Graph) -> None:
         for node in graph.nodes:
@@ -276,7 +276,8 @@ class _Block:
     def call(self, node: Node) -> None:
         """One node, and what is known of its results."""
         read = list(dict.fromkeys(v for b in node.bodies.values() for v in b.constants))
-        bodies = {k: self._body(b, read) for k, b in node.bodies.items()}
+        bodies = {k: self._body(b, read, k == "0" and node.op == "higher_order.while_loop")
+                  for k, b in node.bodies.items()}
         by_place, by_name = positional(node)
         inputs = [{"name": k if not k.isdigit() else "", "arg": self.argument(node, a) if k not in bodies
                    else bodies[k], "kind": 1 + (k in by_name)} for k, a in {**by_place, **by_name}.items()]
@@ -284,7 +285,9 @@ class _Block:
             inputs[-1]["arg"] = {"as_tensors": [*inputs[-1]["arg"]["as_tensors"], *(
                 {"name": self.scope.of[v]} for v in read)]}
         outputs: list[Any] = []
-        names = []
+        # a call of several results has a name of its own
+        names = [self.scope.names.new(node.op.split(".")[1])] if len(node.outputs) > 1 or node.op in LISTS \
+            or node.bodies else []
         for k, v in enumerate(node.outputs):
             name = self.scope.of.get(v) or self.scope.result(node, k)
             names.append(name)
@@ -385,7 +388,7 @@ class _Block:
             return {"as_bools": list(a)}
         return {"as_ints": [int(v) for v in a]}
 
-    def _body(self, body: Graph, read: Sequence[Value]) -> dict[str, Any]:
+    def _body(self, body: Graph, read: Sequence[Value], single: bool) -> dict[str, Any]:
         """A body, closed: the weights that it or another one reads are passed in after what it captures."""
         scope = Scope(Names())
         block = _Block(self.program, scope)
@@ -400,7 +403,7 @@ class _Block:
             block.tensors[inputs[-1]] = self.program.meta(v.type)
         block.run(body)
         return {"as_graph": {"name": f"body_{number}", "graph": block.said(
-            inputs, [scope.of[v] for v in body.outputs.values()])}}
+            inputs, [scope.of[v] for v in body.outputs.values()], single)}}
 
 
 def _alone(d: str) -> bool:

@@ -40,7 +40,7 @@ class Pickle:
             self.number(n)
         self.data += b"t"
 
-    def tensor(self, key: int, type: Type) -> None:
+    def tensor(self, key: int, type: Type, trained: bool = False) -> None:
         """A tensor whose elements are the record ``data/key``."""
         shape = [d for d in type.shape or () if isinstance(d, int)]
         self.name("torch._utils", "_rebuild_tensor_v2")
@@ -54,7 +54,7 @@ class Pickle:
         self.number(0)
         self.numbers(shape)
         self.numbers([max(1, math.prod(shape[k + 1:])) for k in range(len(shape))])
-        self.data += b"\x89"
+        self.data += b"\x88" if trained else b"\x89"
         self.name("collections", "OrderedDict")
         self.data += b")RtR"
 

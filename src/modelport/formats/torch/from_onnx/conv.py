@@ -124,8 +124,9 @@ def resize(at: At, x: Value, roi: Value | None = None, scales: Value | None = No
             raise Unsupported(f"nearest {way} {nearest_mode}")
         if any(f is not None and (f < 1 or f != int(f)) for f in factors):
             raise Unsupported("nearest by a factor that is not whole")
-    elif way not in ("half_pixel", "pytorch_half_pixel", "align_corners") or (way == "half_pixel" and any(
-            d == 1 for d in out[2:])):
+    elif way not in ("half_pixel", "pytorch_half_pixel", "align_corners") or (way == "pytorch_half_pixel" and any(
+            (not isinstance(d, int) and (f is None or f < 1)) or (d == 1 != old)
+            for d, old, f in zip(out[2:], x.shape[2:], factors, strict=True))):  # one element is the first one there
         raise Unsupported(f"{mode} {way}")
     if any(not isinstance(d, int) for d in out[2:]):
         whole = [size(at, x, k + 2) for k in range(n)]

@@ -155,10 +155,20 @@ def cumulative(at: At, x: Value, axis: Value, *, exclusive: int = 0, reverse: in
     assert at.node is not None
     held([x])
     n = rank(x)
-    a = ints(at, axis if axis.data is not None else reshape(at, axis, ()))[0]
-    if not isinstance(a, int):
-        raise Unsupported("an axis that is only known at run time")
-    a %= max(n, 1)
+    if axis.data is None:  # that of several which it turns out to be
+        axis, out = reshape(at, axis, ()), None
+        for k in range(n):
+            one = _running(at, x, k, exclusive, reverse)
+            found = at.logical_or(at("eq.Scalar", axis, k, type=Type(BOOL, ())),
+                                  at("eq.Scalar", axis, k - n, type=Type(BOOL, ())), type=Type(BOOL, ()))
+            out = one if out is None else at("where.self", found, one, out, type=x.type)
+        return x if out is None else out
+    return _running(at, x, int(axis.numpy().reshape(())) % max(n, 1), exclusive, reverse)
+
+
+def _running(at: At, x: Value, a: int, exclusive: int, reverse: int) -> Value:
+    assert at.node is not None
+    n = rank(x)
     if reverse:
         x = at.flip(x, [a], type=x.type)
     y = at(at.node.op.lower(), x, a, dtype=x.dtype, type=x.type)
@@ -166,7 +176,8 @@ def cumulative(at: At, x: Value, axis: Value, *, exclusive: int = 0, reverse: in
         start = 0 if at.node.op == "CumSum" else 1
         cut = [0, 0] * (n - 1 - a) + [1, -1]
         y = at.constant_pad_nd(y, cut, float(start) if x.dtype in FLOATS else start, type=x.type)
-    return at.flip(y, [a], type=x.type) if reverse else y
+    made: Value = at.flip(y, [a], type=x.type) if reverse else y
+    return made
 
 
 @from_onnx("OneHot")

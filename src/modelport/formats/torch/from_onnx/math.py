@@ -9,7 +9,7 @@ import numpy as np
 
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
-from ....ir.types import DTYPE, Type, is_float
+from ....ir.types import DTYPE, Type
 from .common import BOOL, FLOATS, I64, INTS, NUMERIC, U8, At, cast, from_onnx, held, scalar
 
 UNARY: dict[str, tuple[str, Any]] = {
@@ -77,8 +77,6 @@ def div(at: At, a: Value, b: Value) -> Any:
 @from_onnx("Mod")
 def mod(at: At, a: Value, b: Value, *, fmod: int = 0) -> Any:
     held([a, b])
-    if not fmod and a.dtype not in INTS:
-        raise Unsupported("the remainder of real numbers")
     return at("fmod.Tensor" if fmod else "remainder.Tensor", a, b, type=at.out)
 
 
@@ -134,9 +132,11 @@ def shift(at: At, x: Value, by: Value, *, direction: str) -> Any:
     name = f"bitwise_{direction.lower()}_shift.Tensor"
     if by.data is not None and ((by.numpy() >= 0) & (by.numpy() < bits)).all():
         return at(name, x, by, type=at.out)
-    if x.dtype != U8:
-        raise Unsupported("a shift of signed numbers by what is only known at run time")
     far = at("ge.Scalar", by, bits, type=Type(BOOL, by.shape))
+    if by.dtype != U8:
+        far = at.logical_or(far, at("lt.Scalar", by, 0, type=far.type), type=far.type)
+    if direction == "RIGHT" and x.dtype != U8:  # the sign is left
+        return at(name, x, at("where.self", far, constant(bits - 1, by.dtype), by, type=by.type), type=at.out)
     near = at(name, x, at("where.self", far, constant(0, by.dtype), by, type=by.type), type=at.out)
     return at("where.self", far, constant(0, x.dtype), near, type=at.out)
 
@@ -185,11 +185,10 @@ def cast_(at: At, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up
     if target not in kinds:
         raise Unsupported(f"element type {target}")
     if target.name in _LARGEST:
-        if not saturate or not is_float(x.dtype):
-            raise Unsupported(f"{x.dtype} to {target} without saturation, or from integers")
         most = _LARGEST[target.name]
         x = x if x.dtype in FLOATS else cast(at, x, np.float32)
-        x = at.clamp(x, -most, most, type=x.type)
+        if saturate:
+            x = at.clamp(x, -most, most, type=x.type)
     if x.dtype.name in _LARGEST and target not in FLOATS:
         x = cast(at, x, np.float32)
     if x.dtype in FLOATS and target == BOOL:
