@@ -16,7 +16,7 @@ from ...ir.rules import Builder
 from ...ir.types import Dim, DType, Type
 from .elements import dtype as element
 from .machine import Box
-from .values import I64, is_number, tensor
+from .values import I64, Complex, is_number, paired, tensor
 
 _RANKS = (2, 4, 3, 5, 1)
 """How many axes an input is taken to have, in this order, where nothing says it: the first that the code takes."""
@@ -150,6 +150,7 @@ def outputs(op: Builder, made: Any, name: str = "") -> Iterator[tuple[str, Value
             yield from outputs(op, v, f"{name}_{k}" if name else "output" if len(made) == 1 else f"output_{k}")
     elif isinstance(made, Box) or is_number(made):
         value = made.value if isinstance(made, Box) else tensor(op, made)
+        value = paired(op, value) if isinstance(value, Complex) else value
         yield name or "output", op.Identity(value) if value.node is None else value
     elif made is not None:
         raise Unsupported(f"an output that is a {type(made).__name__}")
