@@ -298,6 +298,12 @@ def _lowered(options: Mapping[str, Any]) -> str | None:
 
 def _as_written(path: Path, target: registry.Format, raw: Graph) -> Path | Model:
     """The file that was written, read for the results that it was written with where it has others too."""
+    module = target.load()
+    if not target.reads:  # its calls, as they were written
+        return Model(module.to_hub(raw), raw, target.name, path)
+    written = getattr(module, "written_options", None)
+    if written is not None and (said := written(raw, path)):
+        return load(path, format=target.name, **said)
     node = next((v.node for v in raw.outputs.values()), None)
     options = node.attrs.get("options") if node is not None and node.op.startswith(f"{target.name}.") else None
     return load(path, format=target.name, **options) if options else path

@@ -1,10 +1,12 @@
-"""ONNX -> hub -> .pt2 -> PyTorch over the cases of the onnx package (see :mod:`onnx_target`).
+"""ONNX -> hub -> .pt2, source or TorchScript -> PyTorch over the cases of the onnx package (see :mod:`onnx_target`).
 
-``python tests/conformance/torch_target.py [PATTERN]`` prints the verdicts of the cases whose name matches."""
+``python tests/conformance/torch_target.py [pt2|source|script] [PATTERN]`` prints the verdicts of the cases whose name matches."""
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,18 @@ LACKING = re.compile(r"(?i)float6|float4|uint2|uint4|int4|int2|e8m0|string|compl
 """Element types that PyTorch has no arithmetic for, in the name of a case or in its verdict."""
 
 
-def verdict(case: Case, folder: Path, worker: isolated.Worker) -> str:
-    target = folder / "target.pt2"
-    what, hub = converted(case, target, "torch")
+def verdict(form: str, case: Case, folder: Path, worker: isolated.Worker) -> str:
+    format, suffix = {"pt2": ("torch", ".pt2"), "source": ("torch-source", ".py"), "script": ("torch", ".pt")}[form]
+    target = folder / f"target{suffix}"
+    what, hub = converted(case, target, format)
     if what:
         return what
     try:
-        session = worker.open("torch", target)
+        if form == "pt2":
+            session = worker.open("torch", target)
+        else:
+            session = worker.open("torch", target, inputs=[f"{k}:{v.type}" for k, v in hub.inputs.items()] or [""],
+                                  outputs=list(hub.outputs))
         ran = session.run(dict(zip(session.inputs, (np.asarray(case.inputs[k]) for k in hub.inputs), strict=True)))
     except ModelportError as e:
         return failed(e)
@@ -34,10 +41,11 @@ def verdict(case: Case, folder: Path, worker: isolated.Worker) -> str:
     return "pass" if agrees(got, case) or halves(got, case.expected) else "wrong"
 
 
-def verdicts(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
-    """Name and verdict of every case."""
-    return judged(cases, verdict)
+def verdicts(cases: Sequence[Case], form: str = "pt2") -> Iterator[tuple[str, str]]:
+    """Name and verdict of every case, as a program, as source or as TorchScript."""
+    return judged(cases, partial(verdict, form))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(verdicts))
+    raise SystemExit(main(partial(verdicts, form=sys.argv.pop(1)) if sys.argv[1:2] and sys.argv[1] in (
+        "pt2", "source", "script") else verdicts))

@@ -284,6 +284,8 @@ def options_of(s: Side) -> dict[str, Any]:
     if s.format in ("sklearn", "xgboost", "lightgbm", "catboost") and s.raw is not None:
         node = next(iter(s.raw.outputs.values())).node
         return dict(node.attrs["options"]) if node is not None else {}
+    if s.format.startswith("torch") and s.path is not None and s.path.suffix != ".pt2":
+        return {"inputs": [f"{k}:{v.type}" for k, v in s.graph.inputs.items()], "outputs": list(s.graph.outputs)}
     if s.format != "tensorflow" or s.raw is None:
         return {}
     if s.path is not None and s.path.is_dir():

@@ -13,12 +13,19 @@ import numpy as np
 
 from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
 from ..ir.tensor import Array
+from ..ir.types import Type
 from .session import Session
 
 
-def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequence[str] = ()) -> Session:
-    """The .pt2 file at ``path`` opened by PyTorch; ``tensors`` are results of calls, by the names that the program
-    gives them, to be delivered too."""
+def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequence[str] = (),
+          inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> Session:
+    """The file at ``path`` opened by PyTorch; ``tensors`` are results of calls, by the names that the program
+    gives them, to be delivered too.
+
+    TorchScript and modules that were written as source do not say what goes in and out: ``inputs`` are names and types
+    such as "x:float32[batch, 3]", ``outputs`` names."""
+    if inputs:
+        return Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs)
     return Torch(path, threads=threads, device=device, tensors=tensors)
 
 
@@ -74,7 +81,7 @@ class Torch(Session):
                 flat.append(known[0])
                 continue
             _, a = next(arrays)
-            flat.append(a.item() if not a.ndim and self._is_number(len(flat)) else self._tensor(a))
+            flat.append(a.item() if not a.ndim and self._is_number(len(flat)) else tensor(torch, a))
         seen: dict[str, Any] = {}
         try:
             with torch.no_grad(), warnings.catch_warnings():
@@ -94,13 +101,6 @@ class Torch(Session):
         specs = [s for s in self._program.graph_signature.input_specs if s.kind == InputKind.USER_INPUT]
         return not isinstance(specs[at].arg, TensorArgument)
 
-    def _tensor(self, a: Array) -> Any:
-        if a.dtype.name == "bfloat16" or a.dtype.name.startswith("float8"):  # which numpy has from elsewhere
-            kind = getattr(self._torch, a.dtype.name)
-            return self._torch.from_numpy(np.ascontiguousarray(a).view(np.uint16 if a.dtype.itemsize == 2
-                                                                       else np.uint8).copy()).view(kind)
-        return self._torch.from_numpy(np.array(a))
-
     def _watched(self, args: Sequence[Any], kwargs: Mapping[str, Any], seen: dict[str, Any]) -> Any:
         """A run that copies the tensors asked for when they are made."""
         torch, wanted = self._torch, frozenset(self._tensors)
@@ -114,6 +114,80 @@ class Torch(Session):
                 return made
         leaves = torch.utils._pytree.tree_leaves((args, kwargs))
         return Watch(self._module).run(*leaves)
+
+
+class Called(Session):
+    """A module of TorchScript, or one whose source this package wrote: ``load()`` of a .py file makes it."""
+
+    name = "PyTorch"
+
+    def __init__(self, path: Path, *, threads: int, device: str, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        if device != "cpu":
+            raise UsageError(f"PyTorch runs on the device 'cpu' here, not on '{printable(device)}'")
+        source = path.suffix == ".py"
+        if not source:
+            from ..formats.torch import container
+            container.harmless(path)
+        try:
+            import torch
+        except ImportError:
+            raise MissingDependency("torch", "torch", "running a PyTorch file") from None
+        self._torch = torch
+        torch.set_num_threads(threads)
+        self.version = torch.__version__
+        self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._module = _made(path) if source else torch.jit.load(str(path)).eval()
+        except Exception as e:
+            raise RuntimeFailed(f"PyTorch refuses the file: {_message(e)}") from None
+        said = [i.rpartition(":") for i in inputs if i]
+        self.inputs = {name: _type(type) for name, _, type in said}
+        self.outputs = {name: Type(np.dtype("f4")) for name in outputs}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        torch = self._torch
+        flat = [tensor(torch, a) for a in self.checked(feeds).values()]
+        try:
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                made = self._module(*flat)
+                found = torch.utils._pytree.tree_leaves(made)
+                names = list(self.outputs) if len(self.outputs) == len(found) else \
+                    [f"output_{k}" for k in range(len(found))]
+                return {k: _array(torch, v) for k, v in zip(names, found, strict=True)}
+        except Exception as e:
+            raise RuntimeFailed(f"PyTorch failed: {_message(e)}") from None
+
+
+def _made(path: Path) -> Any:
+    """The module that a file written as source makes."""
+    import importlib.util
+    spec = importlib.util.spec_from_file_location("modelport_written", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load()
+
+
+def _type(text: str) -> Type:
+    """The type that a text such as "float32[batch, 3]" says."""
+    import ml_dtypes
+    name, _, shape = text.partition("[")
+    dims = shape.rstrip("]")
+    sizes = [d.strip() for d in dims.split(",")] if dims else []
+    return Type(np.dtype(getattr(ml_dtypes, name, name)), None if dims == "..." else tuple(
+        int(d) if d.isdigit() else None for d in sizes))
+
+
+def tensor(torch: Any, a: Array) -> Any:
+    """An array as a tensor of PyTorch."""
+    if a.dtype.name == "bfloat16" or a.dtype.name.startswith("float8"):  # which numpy has from elsewhere
+        kind = getattr(torch, a.dtype.name)
+        return torch.from_numpy(np.ascontiguousarray(a).view(np.uint16 if a.dtype.itemsize == 2
+                                                                   else np.uint8).copy()).view(kind)
+    return torch.from_numpy(np.array(a))
 
 
 def _array(torch: Any, v: Any) -> Array:

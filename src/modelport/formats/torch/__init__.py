@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...codecs.limits import DEFAULT, Limits
+from ...errors import UsageError
 from .container import read, sniff
 
 if TYPE_CHECKING:
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 
     from ...ir.graph import Graph
 
-__all__ = ["contents", "read", "sniff", "to_hub"]
+__all__ = ["contents", "from_hub", "read", "sniff", "to_hub", "write"]
+
+_SCRIPT = frozenset({".pt", ".pth", ".jit", ".ptl"})
 
 
 def contents(path: Path, limits: Limits = DEFAULT) -> dict[str, str]:
@@ -22,7 +25,11 @@ def contents(path: Path, limits: Limits = DEFAULT) -> dict[str, str]:
 
 def to_hub(raw: Graph) -> Graph:
     """The graph in ONNX's operators (:mod:`.translate`, which recognising a file does not need)."""
-    from .translate import to_hub
+    from .readback import is_calls
+    if is_calls(raw):
+        from .readback import to_hub
+    else:
+        from .translate import to_hub
     return to_hub(raw)
 
 
@@ -33,6 +40,19 @@ def from_hub(hub: Graph) -> Graph:
 
 
 def write(raw: Graph, path: Path) -> None:
-    """Writes a program of torch.export (:mod:`.pt2_writer`)."""
-    from .pt2_writer import write
+    """Writes a program of torch.export, or TorchScript where the path ends in .pt, .pth or .jit."""
+    suffix = path.suffix.lower()
+    if suffix in (".safetensors", ".bin", ".th", ".ckpt"):
+        raise UsageError(f"a file {suffix} holds weights without their model",
+                         hint=".pt2 is a program, .pt TorchScript; --to torch-source writes code and its weights")
+    if suffix in _SCRIPT:
+        from .script_writer import write
+    else:
+        from .pt2_writer import write
     write(raw, path)
+
+
+def written_options(raw: Graph, path: Path) -> dict[str, list[str]]:
+    """What the reader has to be told of a file that was written: TorchScript says no types."""
+    from .readback import described
+    return {"inputs": described(raw)} if path.suffix.lower() in _SCRIPT else {}

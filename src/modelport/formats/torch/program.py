@@ -132,7 +132,7 @@ def _parsed(data: Mapping[str, Any], fetch: Fetch) -> Program:
     ranges = {}
     for name, r in (data.get("range_constraints") or {}).items():
         low, high = (r.get(k) for k in ("min_val", "max_val"))
-        ranges[str(name)] = (low if isinstance(low, int) else None, high if isinstance(high, int) else None)
+        ranges[str(name).removeprefix("s_")] = (low if isinstance(low, int) else None, high if isinstance(high, int) else None)
     return Program(block, constants, fixed, tuple(inputs), tuple(outputs),
                    tuple(k == "user_output" for k, _ in kinds), tuple(mutated), ranges,
                    str(data.get("torch_version") or ""))
@@ -237,6 +237,12 @@ def _dim(d: Mapping[str, Any]) -> Dim:
 def _output_names(module: Mapping[str, Any], count: int) -> list[str]:
     """Names of the outputs by the structure that the module returns: keys of dictionaries, else numbers."""
     found: list[str] = []
+    try:
+        said = json.loads((module.get("metadata") or {}).get("custom") or "{}").get("modelport:outputs")
+        if isinstance(said, list) and len(said) == count == len({str(n) for n in said}):
+            return [str(n) for n in said]
+    except (ValueError, AttributeError, RecursionError):
+        pass
     try:
         tree = json.loads(next(m for m in module["module_call_graph"] if not m["fqn"])["signature"]["out_spec"])[1]
         _leaves(tree, "", found)

@@ -84,6 +84,12 @@ def write(raw: Graph, path: Path) -> None:
         raise WriteFailed(f"cannot write {path}: {e.strerror or e}") from e
 
 
+def program(raw: Graph) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The JSON of a program, and its weights by their names."""
+    made = _Program(plan(raw))
+    return made.said(), {w.path: w.value.data for w in made.plan.weights if w.value.data is not None}
+
+
 class _Program:
     """The JSON of a program."""
 
@@ -248,7 +254,8 @@ class _Program:
                 "module_call_graph": [{"fqn": "", "signature": {
                     "inputs": [], "outputs": [], "in_spec": json.dumps([1, in_spec]),
                     "out_spec": json.dumps([1, out_spec]), "forward_arg_names": [n for n, _ in user]}}],
-                "metadata": {}, "treespec_namedtuple_fields": {}},
+                "metadata": {"custom": json.dumps({"modelport:outputs": names})} if single else {},
+                "treespec_namedtuple_fields": {}},
             "opset_version": {"aten": 10}, "range_constraints": self.ranges,
             "schema_version": {"major": 8, "minor": 8}, "verifiers": ["TRAINING"], "torch_version": "2.9.0",
             "guards_code": []}

@@ -25,7 +25,7 @@ def _said(e: ast.expr) -> str:
     if isinstance(e, ast.Call) and isinstance(e.func, ast.Name):
         name, args = e.func.id, e.args
         if name in ("Symbol", "Integer"):
-            return str(_constant(args[0]))
+            return str(_constant(args[0])).removeprefix("s_")
         if name in _JOINED:
             return _JOINED[name].join(f"({_said(a)})" for a in args)
         if name == "Pow" and isinstance(power := ast.literal_eval(_said(args[1])), int) and 0 < power < 5:
