@@ -163,7 +163,8 @@ class Table:
     def _offset(self, slot: int, size: int) -> int:
         """Where the field in that slot is stored; 0 if it is absent."""
         offset = self._slots[slot] if slot < len(self._slots) else 0
-        if offset and (offset < 4 or offset + size > self._size):
+        # it begins within the table; flatc counts the last field of 8 bytes as 4 in some files of ExecuTorch
+        if offset and (offset < 4 or offset >= self._size or self.at + offset + size > self._reader.size):
             raise self._reader.corrupt(f"a field of {self.name} at {offset} leaves its {self._size} bytes", self.at)
         return self.at + offset if offset else 0
 

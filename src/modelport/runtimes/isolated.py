@@ -24,7 +24,7 @@ from .session import Session
 TITLES = {"onnxruntime": "ONNX Runtime", "tflite": "LiteRT", "reference": "the ONNX reference evaluator",
           "tensorflow": "TensorFlow", "keras": "Keras", "tfjs": "TensorFlow.js", "graphdef": "the GraphDef interpreter",
           "sklearn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
-          "trees": "numpy", "torch": "PyTorch"}
+          "trees": "numpy", "torch": "PyTorch", "executorch": "ExecuTorch"}
 MEMORY = 32 << 30
 """Address space of a worker.  Generous: runtimes map far more than they use; it only stops what runs away."""
 

@@ -19,7 +19,7 @@ RUNTIMES: Mapping[str, str] = {"onnxruntime": "onnx", "reference": "onnx", "tfli
                                "tensorflow": "tensorflow", "graphdef": "tensorflow", "tfjs": "tfjs",
                                "keras": "keras", "sklearn": "sklearn", "xgboost": "xgboost",
                                "lightgbm": "lightgbm", "catboost": "catboost", "trees": "xgboost",
-                               "torch": "torch"}
+                               "torch": "torch", "executorch": "executorch"}
 """Each runtime and the format of the files it runs; the modules of this package have the same names."""
 
 

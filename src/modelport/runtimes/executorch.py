@@ -1,0 +1,69 @@
+"""ExecuTorch: programs of kernels in the stock runtime (portable and optimised kernels, the processor)."""
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..ir.tensor import Array
+from .session import Session
+
+
+def start(path: Path, *, threads: int = 1, device: str = "cpu") -> Session:
+    """The .pte file at ``path`` opened by the ExecuTorch of this Python."""
+    return ExecuTorch(path, threads=threads, device=device)
+
+
+class ExecuTorch(Session):
+    """The method ``forward`` of a program."""
+
+    name = "ExecuTorch"
+
+    def __init__(self, path: Path, *, threads: int, device: str) -> None:
+        if device != "cpu":
+            raise UsageError(f"ExecuTorch runs on the device 'cpu' here, not on '{printable(device)}'")
+        from ..registry import named
+        raw = named("executorch").load().read(path)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import torch
+                from executorch.runtime import Runtime, Verification
+        except ImportError:
+            raise MissingDependency("executorch", "executorch", "running an ExecuTorch program") from None
+        from importlib.metadata import version
+        self._torch = torch
+        self.version = version("executorch")
+        self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
+        try:
+            self._method: Any = None
+            self._program: Any = Runtime.get().load_program(path, verification=Verification.Minimal)
+            self._method = self._program.load_method("forward")
+        except Exception as e:
+            raise RuntimeFailed(f"ExecuTorch refuses the program: {_message(e)}") from None
+        if self._method is None:
+            raise RuntimeFailed("ExecuTorch refuses the program")
+        self.inputs = {k: v.type for k, v in raw.inputs.items()}
+        self.outputs = {k: v.type for k, v in raw.outputs.items()}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = self.checked(feeds)
+        try:
+            made = self._method.execute([self._torch.from_numpy(np.array(a)) for a in arrays.values()])
+        except Exception as e:
+            raise RuntimeFailed(f"ExecuTorch failed: {_message(e)}") from None
+        return {k: np.array(v.detach().numpy()) for k, v in zip(self.outputs, made, strict=True)}
+
+    def close(self) -> None:
+        self._method = self._program = None
+
+
+def _message(e: Exception) -> str:
+    lines = str(e).strip().splitlines()
+    return f"{type(e).__name__}: {printable(lines[0] if lines else '', 300)}"
