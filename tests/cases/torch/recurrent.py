@@ -20,9 +20,8 @@ for kind in ("LSTM", "GRU", "RNN"):
 for kind in ("GRU", "RNN"):
     M(f"{kind.lower()}/state", f"nn.{kind}(3, 4, num_layers=2)", "f[5,2,3] f[2,2,4]")
     M(f"{kind.lower()}_cell/state", f"nn.{kind}Cell(3, 4)", "f[2,3] f[2,4]")
-F("lstm/state", "m = nn.LSTM(3, 4, num_layers=2, bidirectional=True)\n"
-  "[p.data.copy_(torch.arange(p.numel()).view(p.shape).sin()) for p in m.parameters()]\nm(x, (y, z))",
-  "f[5,2,3] f[4,2,4] f[4,2,4]", forms=("ts",))
+F("lstm/state", "torch.lstm(x, (y, z), [u, v], False, 1, 0.0, False, False, False)",
+  "f[5,2,3] f[1,2,4] f[1,2,4] f[16,3] f[16,4]", forms=("pt2", "ts"))
 M("lstm/projected", "nn.LSTM(3, 4, proj_size=2)", "f[5,2,3]")
 M("lstm/projected all", "nn.LSTM(3, 4, proj_size=2, num_layers=2, bidirectional=True, batch_first=True)", "f[2,5,3]")
 M("rnn/relu", "nn.RNN(3, 4, nonlinearity='relu', bidirectional=True)", "f[5,2,3]")
@@ -53,7 +52,8 @@ for name, more in {"": "", "/norm first": ", norm_first=True", "/gelu": ", activ
     M(f"encoder_layer{name}", f"{LAYER}{more})", "f[2,5,8]")
     M(f"decoder_layer{name}", f"{LAYER.replace('Encoder', 'Decoder')}{more})", "f[2,5,8] f[2,6,8]")
 M("encoder_layer/steps first", "nn.TransformerEncoderLayer(8, 2, 12)", "f[5,2,8]")
-M("encoder_layer/padded", f"{LAYER})", "f[2,3,8] f[3,3] b[2,3]=0,0,0,0,0,1", forms=("pt2", "ts"))
+M("encoder_layer/padded", f"{LAYER})", "f[2,3,8] b[3,3]=0,1,1,0,0,1,0,0,0 b[2,3]=0,0,0,0,0,1",
+  forms=("pt2", "ts"))
 M("encoder", f"nn.TransformerEncoder({LAYER}), 2, norm=nn.LayerNorm(8))", "f[2,5,8]")
 M("decoder", f"nn.TransformerDecoder({LAYER.replace('Encoder', 'Decoder')}), 2)", "f[2,5,8] f[2,6,8]")
 M("transformer", "nn.Transformer(8, 2, 1, 1, 12)", "f[5,2,8] f[4,2,8]")

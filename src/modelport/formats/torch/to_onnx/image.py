@@ -113,8 +113,53 @@ _upsampling("upsample_linear1d", 1, mode="linear")
 _upsampling("upsample_bilinear2d", 2, mode="linear")
 _upsampling("upsample_trilinear3d", 3, mode="linear")
 _upsampling("upsample_bicubic2d", 2, mode="cubic", cubic_coeff_a=-0.75)
-_upsampling("_upsample_bilinear2d_aa", 2, mode="linear", antialias=1)
-_upsampling("_upsample_bicubic2d_aa", 2, mode="cubic", cubic_coeff_a=-0.5, antialias=1)
+
+
+def _smooth(name: str, cubic: bool) -> None:
+    def made(op: Builder, x: Value, output_size: Any, align_corners: bool, factors: Any) -> Any:
+        """Each axis times a matrix: ONNX's runtimes do not agree on antialias."""
+        sizes, factors = _sizes(op, x, 2, output_size, factors)
+        have = [size(op, x, 2), size(op, x, 3)]
+        if not all(isinstance(n, int) for n in (*have, *sizes)):
+            raise Unsupported("antialias of sizes that are known at run time only")
+        rows, columns = (constant(_weights(whole(n), whole(o), f, align_corners, cubic).astype(x.dtype))
+                         for n, o, f in zip(have, sizes, factors, strict=True))
+        return op.MatMul(op.MatMul(rows, x), op.Transpose(columns, perm=[1, 0]))
+
+    @aten(f"{name}.vec")
+    def vec(op: Builder, input: Value, output_size: Any, align_corners: bool, scale_factors: Any = None) -> Any:
+        return made(op, input, output_size, align_corners, scale_factors)
+
+    @aten(name)
+    def plain(op: Builder, self: Value, output_size: Any, align_corners: bool, *scales: Any, **named: Any) -> Any:
+        given = [*scales, *named.values()]
+        return made(op, self, output_size, align_corners, given if given and None not in given else None)
+
+
+def _weights(old: int, new: int, factor: Any, align_corners: bool, cubic: bool) -> np.ndarray[Any, Any]:
+    """What of each element is in each one of an axis made shorter: a triangle, or a cubic curve, as wide as the step
+    (HelperInterpBase::_compute_indices_min_size_weights_aa)."""
+    if align_corners:
+        scale = (old - 1) / (new - 1) if new > 1 else 0.0
+    else:
+        scale = 1 / factor if factor else old / new
+    support = (2.0 if cubic else 1.0) * max(scale, 1.0)
+    out = np.zeros((new, old))
+    for i in range(new):
+        center = scale * (i + 0.5)
+        first, last = max(int(center - support + 0.5), 0), min(int(center + support + 0.5), old)
+        t = np.abs((np.arange(first, last) - center + 0.5) / max(scale, 1.0))
+        w = np.maximum(1 - t, 0)
+        if cubic:
+            a = -0.5
+            w = np.where(t < 1, ((a + 2) * t - (a + 3)) * t * t + 1,
+                         np.where(t < 2, (((t - 5) * t + 8) * t - 4) * a, 0))
+        out[i, first:last] = w / w.sum()
+    return out
+
+
+_smooth("_upsample_bilinear2d_aa", False)
+_smooth("_upsample_bicubic2d_aa", True)
 for _count in (1, 2, 3):
     _nearests(f"upsample_nearest{_count}d", _count, False)
     _nearests(f"_upsample_nearest_exact{_count}d", _count, True)
