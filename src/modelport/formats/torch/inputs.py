@@ -102,7 +102,7 @@ def first(choices: Iterable[dict[str, Type]], run: Callable[[dict[str, Type]], G
         except ModelportError as e:
             problem = problem or e
     raise UsageError(f"{what} does not say the shapes of its inputs ({names}), and none that was tried runs: "
-                     f"{printable(str(problem).splitlines()[0] if problem else '', 200)}",
+                     f"{printable(' '.join(str(problem or '').split()), 300)}",
                      hint="say them: --inputs 'float32[batch,3,224,224]'")
 
 

@@ -54,8 +54,9 @@ def graph(root: Record, sources: dict[str, str], inputs: Sequence[str] = ()) -> 
 
 def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[str],
            signature: Callable[[Any], list[str]], likely: Callable[[Any], Iterator[list[Type]]],
-           what: str = "a pickled module") -> Graph:
-    """The graph of ``call(run, tree(), *inputs)``; ``likely`` gives types to try where nothing is said."""
+           certain: bool = False) -> Graph:
+    """The graph of ``call(run, tree(), *inputs)``; ``likely`` gives types to try where nothing is said, of which the
+    first is the only one if it is ``certain``."""
     given, fixed = described.numbers(inputs)
     root = tree()
     names = [n for n in signature(root) if n not in fixed]
@@ -64,10 +65,12 @@ def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[s
         return _run(tree(), call, types, fixed)
     if given:
         types = described.said(given, names, names)
+    elif certain:
+        types = dict(zip(names, next(likely(root)), strict=True))
     else:
         own = (types for choice in likely(root) if len(choice) == len(names)
                and _any_size(types := dict(zip(names, choice, strict=True)), run))
-        types = described.first(_both(own, described.guesses([(n, "Tensor") for n in names])), run, what)
+        types = described.first(_both(own, described.guesses([(n, "Tensor") for n in names])), run, "a pickled module")
     return described.held("torch.Module", run(types))
 
 

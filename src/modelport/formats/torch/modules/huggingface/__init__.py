@@ -25,8 +25,9 @@ def graph(said: Mapping[str, Any], found: Mapping[str, Tensor], inputs: Sequence
     config = Config(said)
     rule = ARCHITECTURES.get(config.type)
     if rule is None:
-        raise UnsupportedModel([Unsupported(
-            f"the architecture {printable(config.type, 60)} of Hugging Face: {len(found)} tensors, and no code")], "ONNX",
+        why = f"the architecture {printable(config.type, 60)} of Hugging Face: {len(found)} tensors, and no code"
+        raise UnsupportedModel(
+            [Unsupported(why)], "ONNX",
             hint=f"modelport knows {', '.join(ARCHITECTURES)}; of others the model has to be exported (torch.export)")
 
     def call(run: Run, weights: Weights, *xs: Any, **named: Any) -> Any:
@@ -38,4 +39,4 @@ def graph(said: Mapping[str, Any], found: Mapping[str, Tensor], inputs: Sequence
     def likely(_: Weights) -> Iterator[list[Type]]:
         yield rule.inputs(config)
     return called(lambda: Weights(found), call, inputs, lambda _: list(rule.names(config)), likely,
-                  "a configuration of Hugging Face")
+                  certain=True)

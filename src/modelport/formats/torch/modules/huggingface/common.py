@@ -106,8 +106,10 @@ class Weights:
             root._boxes[full] = root.run.call("to", box, F32) if t.type.dtype != F32 else box
         return root._boxes[full]
 
-    def get(self, name: str) -> Box | None:
-        return self[name] if name in self else None
+    def get(self, name: str, default: Box | None = None) -> Box | None:
+        if name in self:
+            return self[name]
+        return default
 
     def ignore(self, *starts: str) -> None:
         """Says that weights below these names have no part in what is computed."""
@@ -117,8 +119,8 @@ class Weights:
         """Refuses weights that nobody asked for."""
         rest = [k for k in self._found if k not in self.used and not k.endswith(_IGNORED)]
         if rest:
-            raise Unsupported(f"{len(rest)} weights that the architecture does not have, '{printable(rest[0], 100)}' the "
-                              "first")
+            raise Unsupported(f"{len(rest)} weights that the architecture does not have, the first is "
+                              f"'{printable(rest[0], 100)}'")
 
 
 def linear(run: Run, w: Weights, x: Any) -> Any:

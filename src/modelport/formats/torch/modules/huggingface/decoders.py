@@ -49,7 +49,7 @@ def _language(run: Run, c: Config, w: Weights, x: Any, table: Box, classes: tupl
     if c.cls != classes[1]:
         raise Unsupported(f"the class {printable(c.cls, 60)}")
     head = w("lm_head")
-    return {"logits": run.call("linear", x, head["weight"] if "weight" in head else table)}
+    return {"logits": run.call("linear", x, head.get("weight", table))}
 
 
 @architecture("llama", "mistral", "qwen2", names=_names, inputs=lambda c: ids(2))

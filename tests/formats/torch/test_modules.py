@@ -1,0 +1,79 @@
+"""Pickled modules of torch.nn and torchvision, and folders of Hugging Face, which ``tools/record_torch_modules.py``
+made, against the answers of PyTorch."""
+from __future__ import annotations
+
+import io
+import tarfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modelport
+from modelport.errors import UnsupportedModel
+
+FOLDER = Path(__file__).parents[2] / "recorded" / "torch_files"
+
+
+@cache
+def files(name: str) -> dict[str, bytes]:
+    with tarfile.open(FOLDER / f"{name}.tar.xz") as tar:
+        return {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
+
+
+def arrays(data: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(data)) as z:
+        return {k: z[k] for k in z.files}
+
+
+def close(made: np.ndarray, want: np.ndarray) -> None:
+    assert made.shape == want.shape
+    assert made.dtype == want.dtype
+    assert np.abs(made - want).max() <= 1e-5 * max(np.abs(want).max(), 1e-3)
+    assert want.std() > 0 or want.size == 1  # else the case says nothing
+
+
+@pytest.mark.parametrize("name", [f"{f}/{m}" for f in ("nn", "vision") for m in files(f) if not m.endswith(".npz")])
+def test_modules(name: str, tmp_path: Path) -> None:
+    family, _, file = name.partition("/")
+    path = tmp_path / "m.pt"
+    path.write_bytes(files(family)[file])
+    case = arrays(files(family)[file.replace(".pt", ".npz")])
+    xs = [a for k, a in case.items() if k[0] == "x"]
+    ys = [a for k, a in case.items() if k[0] == "y"]
+    model = modelport.load(path)
+    made = list(model.run(dict(zip(model.inputs, xs, strict=True))).values())
+    assert len(made) == len(ys)
+    for a, b in zip(made, ys, strict=True):
+        close(a, b)
+
+
+@pytest.mark.parametrize("name", sorted({n.partition("/")[0] for n in files("huggingface")}))
+def test_hugging_face(name: str, tmp_path: Path) -> None:
+    for file in ("model.safetensors", "config.json"):
+        (tmp_path / file).write_bytes(files("huggingface")[f"{name}/{file}"])
+    case = arrays(files("huggingface")[f"{name}/case.npz"])
+    for source in (tmp_path, tmp_path / "model.safetensors"):  # a folder, or the file in it
+        model = modelport.load(source)
+        assert model.format == "torch"
+        for k in range(3):
+            made = model.run({n.split("/")[2]: a for n, a in case.items() if n.startswith(f"{k}/in/")})
+            wanted = {n.split("/")[2]: a for n, a in case.items() if n.startswith(f"{k}/out/")}
+            assert wanted.keys() <= made.keys()
+            for n, want in wanted.items():
+                close(made[n], want)
+
+
+def test_weights_that_the_architecture_lacks(tmp_path: Path) -> None:
+    """A configuration that does not fit the weights is refused, whichever of both has more."""
+    config = files("huggingface")["BertModel/config.json"]
+    (tmp_path / "model.safetensors").write_bytes(files("huggingface")["BertModel/model.safetensors"])
+    for old, new in ((b'"num_hidden_layers": 2', b'"num_hidden_layers": 1'),
+                     (b'"num_hidden_layers": 2', b'"num_hidden_layers": 3'),
+                     (b'"model_type": "bert"', b'"model_type": "distilbert"'),
+                     (b'"model_type": "bert"', b'"model_type": "unheard_of"')):
+        assert old in config
+        (tmp_path / "config.json").write_bytes(config.replace(old, new))
+        with pytest.raises(UnsupportedModel):
+            modelport.load(tmp_path)
