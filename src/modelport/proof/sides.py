@@ -285,7 +285,9 @@ def options_of(s: Side) -> dict[str, Any]:
         node = next(iter(s.raw.outputs.values())).node
         return dict(node.attrs["options"]) if node is not None else {}
     if s.format.startswith("torch") and s.path is not None and s.path.suffix != ".pt2":
-        return {"inputs": [f"{k}:{v.type}" for k, v in s.graph.inputs.items()], "outputs": list(s.graph.outputs)}
+        fixed = s.raw.meta.get("torch:fixed") if s.raw is not None else None
+        return {"inputs": [f"{k}:{v.type}" for k, v in s.graph.inputs.items()], "outputs": list(s.graph.outputs),
+                **({"fixed": fixed} if fixed else {})}
     if s.format != "tensorflow" or s.raw is None:
         return {}
     if s.path is not None and s.path.is_dir():

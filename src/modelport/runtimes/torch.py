@@ -4,6 +4,8 @@ Opening such a file may unpickle its sample inputs; it is opened only where the 
 reader found nothing in it that a model has no business with."""
 from __future__ import annotations
 
+import copy
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,14 +20,14 @@ from .session import Session
 
 
 def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequence[str] = (),
-          inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> Session:
+          inputs: Sequence[str] = (), outputs: Sequence[str] = (), fixed: str = "") -> Session:
     """The file at ``path`` opened by PyTorch; ``tensors`` are results of calls, by the names that the program
     gives them, to be delivered too.
 
     TorchScript and modules that were written as source do not say what goes in and out: ``inputs`` are names and types
-    such as "x:float32[batch, 3]", ``outputs`` names."""
+    such as "x:float32[batch, 3]", ``outputs`` names, ``fixed`` arguments that are always the same, as JSON."""
     if inputs:
-        return Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs)
+        return Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs, fixed=fixed)
     return Torch(path, threads=threads, device=device, tensors=tensors)
 
 
@@ -121,7 +123,8 @@ class Called(Session):
 
     name = "PyTorch"
 
-    def __init__(self, path: Path, *, threads: int, device: str, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    def __init__(self, path: Path, *, threads: int, device: str, inputs: Sequence[str], outputs: Sequence[str],
+                 fixed: str = "") -> None:
         if device != "cpu":
             raise UsageError(f"PyTorch runs on the device 'cpu' here, not on '{printable(device)}'")
         source = path.suffix == ".py"
@@ -142,17 +145,23 @@ class Called(Session):
                 self._module = _made(path) if source else torch.jit.load(str(path)).eval()
         except Exception as e:
             raise RuntimeFailed(f"PyTorch refuses the file: {_message(e)}") from None
+        self._keeps = not source and "prim::SetAttr" in str(self._module.inlined_graph)
+        self._arguments: dict[str, Any] = json.loads(fixed) if fixed else {}
         said = [i.rpartition(":") for i in inputs if i]
         self.inputs = {name: _type(type) for name, _, type in said}
         self.outputs = {name: Type(np.dtype("f4")) for name in outputs}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         torch = self._torch
-        flat = [tensor(torch, a) for a in self.checked(feeds).values()]
+        given = {k: tensor(torch, a) for k, a in self.checked(feeds).items()}
+        flat = [] if self._arguments else list(given.values())
+        named = {**given, **self._arguments} if self._arguments else {}
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                made = self._module(*flat)
+                # each run begins as the file does
+                module = copy.deepcopy(self._module) if self._keeps else self._module
+                made = module(*flat, **named)
                 found = torch.utils._pytree.tree_leaves(made)
                 names = list(self.outputs) if len(self.outputs) == len(found) else \
                     [f"output_{k}" for k in range(len(found))]

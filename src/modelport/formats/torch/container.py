@@ -112,16 +112,13 @@ def _inner(data: bytes) -> Iterator[Archive]:
 
 def script(records: Records, inputs: Sequence[str]) -> Graph:
     """A TorchScript archive as a raw graph of one node, which holds the archive and the types of its inputs."""
-    from .inputs import numbers
+    from .inputs import held, numbers
     from .script.archive import Archive as Script
     from .script.translate import described, run
     archive = Script(records)
-    types = described(archive, inputs)
-    hub = run(archive, types, numbers(inputs)[1])
-    values = {n: Value(t, n) for n, t in types.items()}
-    node = Node("torch.TorchScript", list(values.values()), {"graph": hub}, [v.type for v in hub.outputs.values()],
-                list(hub.outputs), "main")
-    return Graph(values, dict(zip(hub.outputs, node.outputs, strict=True)), "main")
+    types, fixed = described(archive, inputs), numbers(inputs)[1]
+    raw = held("torch.TorchScript", run(archive, types, fixed))
+    return raw.with_(meta={"torch:fixed": json.dumps(fixed)}) if fixed else raw
 
 
 def _unreadable(why: str) -> UnsupportedModel:
