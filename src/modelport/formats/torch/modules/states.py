@@ -11,7 +11,7 @@ from ....codecs.limits import DEFAULT, Limits
 from ....codecs.mapped import Mapped
 from ....codecs.pickle import Name
 from ....errors import CorruptFile, UnsafeModel, Unsupported, UnsupportedModel, UsageError, printable
-from ....ir.graph import Graph
+from ....ir.graph import Graph, Node
 from ....ir.tensor import Tensor
 from ...sklearn.container import dangerous
 from ..elements import dtype as element
@@ -86,7 +86,7 @@ def architecture(path: Path, found: dict[str, Tensor], inputs: Sequence[str]) ->
             return hugging_face(said, found, inputs)
     raise UnsupportedModel(
         [Unsupported(f"{len(found)} tensors and no code: the file holds the weights of a model, not what it computes "
-                     "with them")], "ONNX",
+                     "with them", Node("weights", (), {}, ()))], "ONNX",
         hint="save the model with torch.export.save or torch.jit.save, name the file with its class (--module "
              "net.py:Net runs that file), or put the config.json of Hugging Face beside the weights")
 
