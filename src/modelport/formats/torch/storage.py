@@ -16,7 +16,7 @@ from ...codecs.archive import Archive
 from ...codecs.limits import DEFAULT, Limits
 from ...codecs.mapped import Mapped, Slice
 from ...codecs.pickle import Name, Record
-from ...errors import CorruptFile, Unsupported, printable
+from ...errors import CorruptFile, UnsafeModel, Unsupported, printable
 from ...ir.tensor import Array, Tensor
 from ...ir.types import DType, Type
 from .elements import of_storage
@@ -61,11 +61,15 @@ class Records:
     def close(self) -> None:
         self._archive.close()
 
-    def unpickled(self, name: str, folder: str) -> pickle.Pickled:
-        """The objects of a pickle, their storages the records of ``folder``."""
+    def unpickled(self, name: str, folder: str, checked: bool = True) -> pickle.Pickled:
+        """The objects of a pickle, their storages the records of ``folder``.  Raises :class:`UnsafeModel` if it names
+        what a model has no business with, unless that is not to be ``checked``."""
         def persistent(key: Any) -> Any:
             return self._storage(key, folder)
-        return pickle.read(self.read(name), self.limits, persistent=persistent)
+        found = pickle.read(self.read(name), self.limits, persistent=persistent)
+        if checked and (bad := suspicious(found.names)):
+            raise refused(bad)
+        return found
 
     def _storage(self, key: Any, folder: str) -> Any:
         if not (isinstance(key, tuple) and len(key) >= 5 and key[0] == "storage" and isinstance(key[1], Name)):
@@ -75,6 +79,22 @@ class Records:
         if name not in self:
             raise CorruptFile(f"has no record '{printable(name)}'", path=self.path)
         return Storage(self.bytes_of(name), of_storage(kind.name), self.big_endian)
+
+
+_HARMLESS = frozenset("pathlib types uuid logging".split())
+"""Modules of Python that checkpoints name for what they say of the training."""
+
+
+def suspicious(names: Any) -> list[Name]:
+    """The names in a pickle that a model has no business with."""
+    from ..sklearn.container import dangerous
+    return [n for n in dangerous(names) if n.module.partition(".")[0] not in _HARMLESS
+            and not (n.module.startswith("torch") and "." in n.name)]
+
+
+def refused(bad: Sequence[Name]) -> UnsafeModel:
+    return UnsafeModel(f"the pickle names {', '.join(printable(n, 60) for n in bad[:3])}: opening it with PyTorch "
+                       "could run that; nothing was run here", hint="modelport inspect lists all that it names")
 
 
 @dataclass(eq=False)

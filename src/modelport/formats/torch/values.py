@@ -4,6 +4,7 @@ a run of the model knows (:class:`Sym`); and how PyTorch makes one element type 
 Source: the documentation of torch.result_type, and c10/core/ScalarType.h (promoteTypes)."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ...codecs.limits import DEFAULT
 from ...errors import Unsupported
 from ...ir.graph import Value, constant
 from ...ir.rules import Builder
@@ -193,6 +195,12 @@ def wholes(xs: Any, count: int | None = None, what: str = "a list of sizes") -> 
     if count is not None and len(found) != count:
         raise Unsupported(f"{what} has {len(found)} numbers, not {count}")
     return found
+
+
+def affordable(*sizes: int) -> None:
+    """Raises :class:`LimitExceeded` where a constant of so many numbers, which a file only names, is too large to
+    make."""
+    DEFAULT.check("fold_bytes", 8 * math.prod(max(n, 0) for n in sizes))
 
 
 def size(op: Builder, x: Value, axis: int) -> int | Sym:

@@ -26,6 +26,9 @@ element of the view comes from."""
 UNSURE = frozenset("reshape flatten reshape_as ravel contiguous".split())
 """Those that copy where the order of the elements in memory makes no view possible."""
 
+_MOST = 1 << 22
+"""Elements up to which their places are a constant."""
+
 
 def written(op: Builder, name: str, base: Value, new: Value, view: Callable[[Value], Value]) -> Value:
     """``base`` after ``new`` was written to its view."""
@@ -36,7 +39,7 @@ def written(op: Builder, name: str, base: Value, new: Value, view: Callable[[Val
     if base.rank is None:
         raise Unsupported("a write to a part of a tensor whose number of axes is not known")
     flat = constant(np.array([-1]))
-    if base.type.static and base.type.size is not None:
+    if base.type.static and base.type.size is not None and base.type.size < _MOST:
         places: Value = constant(np.arange(base.type.size).reshape(base.shape))
     else:
         places = op.Reshape(op.Range(np.int64(0), op.Size(base), np.int64(1)), op.Shape(base))

@@ -10,8 +10,8 @@ from ....codecs.pickle import Record
 from ....errors import printable
 from ....ir.tensor import Tensor
 from ..machine import Box
-from ..storage import Records
-from .states import opened, suspicious, tensors
+from ..storage import Records, suspicious
+from .states import opened, tensors
 from .translate import chosen
 from .tree import Module, Tree, weights
 

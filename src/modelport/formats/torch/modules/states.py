@@ -10,17 +10,14 @@ from typing import Any
 from ....codecs.limits import DEFAULT, Limits
 from ....codecs.mapped import Mapped
 from ....codecs.pickle import Name
-from ....errors import CorruptFile, UnsafeModel, Unsupported, UnsupportedModel, UsageError, printable
+from ....errors import CorruptFile, Unsupported, UnsupportedModel, UsageError, printable
 from ....ir.graph import Graph, Node
 from ....ir.tensor import Tensor
-from ...sklearn.container import dangerous
 from ..elements import dtype as element
-from ..storage import Legacy, Records, Storage, is_safetensors, tensor
+from ..storage import Legacy, Records, Storage, is_safetensors, refused, suspicious, tensor
 from .translate import chosen, graph
 from .tree import weights
 
-_HARMLESS = frozenset("pathlib types uuid logging".split())
-"""Modules of Python that checkpoints name for what they say of the training."""
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SHORT = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
           "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
@@ -43,18 +40,12 @@ def opened(path: Path, limits: Limits = DEFAULT) -> Saved:
     if head.startswith(b"PK"):
         records = Records(path, limits)
         try:
-            found = records.unpickled("data.pkl", "data")
+            found = records.unpickled("data.pkl", "data", checked=False)
         finally:
             records.close()
         return Saved(found.root, found.names)
     legacy = Legacy(path, limits)
     return Saved(legacy.root, legacy.names, legacy.sources)
-
-
-def suspicious(names: Any) -> list[Name]:
-    """The names in a pickle that a model has no business with."""
-    return [n for n in dangerous(names) if n.module.partition(".")[0] not in _HARMLESS
-            and not (n.module.startswith("torch") and "." in n.name)]
 
 
 def read(path: Path, limits: Limits = DEFAULT, inputs: Sequence[str] = ()) -> Graph:
@@ -65,8 +56,7 @@ def read(path: Path, limits: Limits = DEFAULT, inputs: Sequence[str] = ()) -> Gr
     saved = opened(path, limits)
     bad = suspicious(saved.names)
     if bad:
-        raise UnsafeModel(f"the pickle names {', '.join(printable(n, 60) for n in bad[:3])}: opening it with PyTorch "
-                          "could run that; nothing was run here", hint="modelport inspect lists all that it names")
+        raise refused(bad)
     found = chosen(saved.root)
     if found is not None:
         return graph(found, saved.sources, inputs)

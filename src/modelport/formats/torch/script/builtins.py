@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import Unsupported
+from ....errors import LimitExceeded, Unsupported
 from ....hub.shapes import known as elements
 from ....ir.types import is_float
 from ..elements import to_c10
@@ -48,6 +48,8 @@ _PY = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floordiv": "
 
 def python(machine: Machine, name: str, args: list[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
     """What an operator makes of things that are no tensors, or ``NotImplemented``."""
+    if name in _GROWING:
+        _affordable(name, [known(a) for a in args])
     rule = BUILTINS.get(name)
     if rule is not None:
         return rule(machine, *args, **(kwargs or {}))
@@ -65,6 +67,24 @@ def python(machine: Machine, name: str, args: list[Any], kwargs: Mapping[str, An
     if name in _PLAIN and not any(isinstance(a, (Sym, Box)) for a in plain):
         return _PLAIN[name](*plain)
     return NotImplemented
+
+
+_GROWING = frozenset("add mul pow list extend __lshift__ append".split())
+_LONGEST = 1_000_000
+
+
+def _affordable(name: str, args: list[Any]) -> None:
+    """Bounds what a file can make of little: lists and texts that double, numbers that are squared again and again."""
+    held = [a for a in args if isinstance(a, (list, tuple, str, range))]
+    whole = [a for a in args if isinstance(a, int)]
+    count = sum(map(len, held)) * (max([1, *whole]) if name == "mul" else 1)
+    if held and count > _LONGEST:
+        raise LimitExceeded(f"a list or text of {count:,} parts")
+    if len(whole) == 2 and not held:
+        bits = [abs(n).bit_length() for n in whole]
+        made = {"pow": bits[0] * abs(whole[1]), "__lshift__": bits[0] + abs(whole[1])}.get(name, max(sum(bits), 0))
+        if made > 192:
+            raise LimitExceeded("a whole number that no tensor can hold")
 
 
 def _same(machine: Machine, a: Any, b: Any) -> Any:

@@ -12,7 +12,7 @@ from ....ir.types import DType
 from ...reading import cast
 from ..elements import of_any
 from ..machine import aten
-from ..values import F32, F64, I64, Sym, ints, kind, known, result_type, tensor, whole
+from ..values import F32, F64, I64, Sym, affordable, ints, kind, known, result_type, tensor, whole
 
 
 def filled(op: Builder, size: Any, value: Any, dtype: DType) -> Value:
@@ -125,6 +125,7 @@ def arange(op: Builder, *numbers: Any, dtype: Any = None, end: Any = None, start
     start, end, step = known(start), known(end), known(step)
     to = of_any(dtype) or (I64 if all(kind(v).kind == "i" for v in (start, end, step)) else F32)
     if not any(isinstance(v, Sym) for v in (start, end, step)):
+        affordable(int(abs((end - start) / step)) + 1)
         count: Any = np.arange
         return constant(count(start, end, step, I64 if to.kind == "i" else F64).astype(to))
     inner = to if to in (I64, np.dtype(np.int32), F32, F64) else result_type(start, end, step)
@@ -141,6 +142,7 @@ def linspace(op: Builder, start: Any, end: Any, steps: Any, dtype: Any = None) -
         raise Unsupported("linspace between numbers that are known at run time only")
     a, b = np.asarray(a, to), np.asarray(b, to)
     gap = (b - a) / np.asarray(max(count - 1, 1), to)
+    affordable(count)
     i = np.arange(count)
     with np.errstate(all="ignore"):
         made = np.where(i < count // 2, a + (gap * i.astype(to)), b - gap * (count - 1 - i).astype(to))
@@ -155,16 +157,19 @@ def eye(op: Builder, n: Any, m: Any = None, dtype: Any = None) -> Any:
     if isinstance(rows, Sym) or isinstance(columns, Sym):
         like = op.Expand(np.zeros((), np.float32), ints(op, [rows, columns]))
         return cast(op, op.EyeLike(like), to)
+    affordable(rows, columns)
     return constant(np.eye(rows, columns).astype(to))
 
 
 @aten("tril_indices")
 def tril_indices(op: Builder, row: Any, col: Any, offset: int = 0, dtype: Any = None) -> Any:
+    affordable(whole(row), whole(col), 2)
     return constant(np.stack(np.tril_indices(whole(row), offset, whole(col))).astype(of_any(dtype) or I64))
 
 
 @aten("triu_indices")
 def triu_indices(op: Builder, row: Any, col: Any, offset: int = 0, dtype: Any = None) -> Any:
+    affordable(whole(row), whole(col), 2)
     return constant(np.stack(np.triu_indices(whole(row), offset, whole(col))).astype(of_any(dtype) or I64))
 
 
@@ -172,6 +177,7 @@ def _window(name: str, a: float, b: float) -> None:
     @aten(name, f"{name}.periodic")
     def rule(op: Builder, window_length: Any, periodic: bool = True, dtype: Any = None) -> Any:
         n = whole(window_length, "the length of a window")
+        affordable(n)
         turns = 2 * np.pi * np.arange(n) / max(n if periodic else n - 1, 1)
         return constant((a - b * np.cos(turns)).astype(of_any(dtype) or F32))
 

@@ -14,7 +14,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ..machine import aten
-from ..values import I64, axis_of, ints, known, promoted, rank, size, tensor, whole
+from ..values import I64, affordable, axis_of, ints, known, promoted, rank, size, tensor, whole
 from .math import mul, number, sub
 from .shape import cat, diagonal, flip, meshgrid, transpose, view
 
@@ -166,6 +166,7 @@ def as_strided(op: Builder, self: Value, size: Any, stride: Any, storage_offset:
     if self.data is not None or (node is not None and node.op not in ("Pad", "Concat", "MatMul", "Gemm")):
         raise Unsupported("as_strided of a tensor whose place in memory is not known")
     sizes, steps = [whole(n, "a size") for n in size], [whole(n, "a stride") for n in stride]
+    affordable(*sizes)
     at = np.full(sizes, whole(storage_offset or 0, "an offset"), np.int64)
     for axis, (n, step) in enumerate(zip(sizes, steps, strict=True)):
         at += (np.arange(n) * step).reshape([-1 if k == axis else 1 for k in range(len(sizes))])

@@ -12,7 +12,7 @@ from ....ir.types import is_float
 from ...reading import cast
 from ..elements import of_any
 from ..machine import aten
-from ..values import BOOL, F32, F64, Sym, known, promoted, real, tensor, whole
+from ..values import BOOL, F32, F64, Sym, affordable, known, promoted, real, tensor, whole
 from .math import log1p, number, pow_
 
 
@@ -129,6 +129,7 @@ def logspace(op: Builder, start: Any, end: Any, steps: Any, base: float = 10.0, 
     a, b = known(start), known(end)
     if isinstance(a, Sym) or isinstance(b, Sym):
         raise Unsupported("logspace between numbers that are known at run time only")
+    affordable(whole(steps, "steps"))
     made = np.float64(base) ** np.linspace(a, b, whole(steps, "steps"))
     return constant(made.astype(of_any(dtype) or F32))
 
