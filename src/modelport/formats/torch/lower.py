@@ -14,7 +14,7 @@ from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
 from ...hub.canonical import canonical
 from ...hub.decompose import decompose, kernels
-from ...ir.graph import Graph, Made, Node, Value
+from ...ir.graph import Graph, Made, Node, Value, rebuild
 from ...ir.rewrite import Rewrites, Site
 from ...ir.rules import Builder, Rules, apply, translate
 from ...ir.types import STRING, Type, dtype_name, is_float
@@ -46,7 +46,49 @@ def from_hub(hub: Graph) -> Graph:
             raise UnsupportedModel([Unsupported(f"the input '{k}' of unknown rank")], TARGET)
         if v.dtype == STRING:
             raise UnsupportedModel([Unsupported(f"the input '{k}' of text")], TARGET)
-    return translate(graph, from_onnx, At(), _around)
+    return tied(shared(translate(graph, from_onnx, At(), _around)))
+
+
+def shared(graph: Graph) -> Graph:
+    """The graph that computes the same thing once, and takes sizes from its inputs where these have them."""
+    first = {}
+    for v in graph.inputs.values():
+        for axis, d in enumerate(v.shape or ()):
+            if isinstance(d, str):
+                first.setdefault(d, (v, axis))
+    known: dict[Any, Node] = {}
+
+    def rule(node: Node) -> Made:
+        if node.bodies:
+            return node.with_(attrs={k: shared(a) if isinstance(a, Graph) else a
+                                     for k, a in node.attrs.items()}).outputs
+        if node.op == "aten.sym_size.int":
+            x = node.inputs[0]
+            d = x.shape[node.attrs["dim"]] if x is not None and x.shape is not None else None
+            if d in first and first[d][0] is not x:
+                v, axis = first[d]
+                node = Node(node.op, [v], {**node.attrs, "dim": axis}, [node.outputs[0].type], origin=node.origin)
+        key = (node.op, tuple(map(id, node.inputs)), repr(node.attrs))
+        same = known.setdefault(key, node)
+        if any(a.shape != b.shape for a, b in zip(same.outputs, node.outputs, strict=True)):
+            return node.outputs
+        return same.outputs
+    return rebuild(graph, rule, bodies=False)
+
+
+def tied(graph: Graph) -> Graph:
+    """The graph in which a table of embeddings that is also the matrix of a linear layer is one weight."""
+    tables = {v for n in graph.walk() if n.op == "aten.embedding.default" and (v := n.inputs[0]) is not None
+              and v.data is not None}
+
+    def rule(node: Node) -> Made:
+        if node.op != "aten.linear.default":
+            return None
+        w = node.inputs[1]
+        same = next((t for t in tables if w is not None and w.data is not None and w is not t and t.type == w.type
+                     and np.array_equal(t.numpy(), w.numpy())), None)
+        return None if same is None else node.with_(inputs=[node.inputs[0], same, *node.inputs[2:]]).outputs
+    return rebuild(graph, rule) if tables else graph
 
 
 @rewrite("Add")

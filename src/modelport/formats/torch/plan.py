@@ -14,7 +14,7 @@ from .raw import In, is_number
 _LONG = 40
 _BUILTINS = frozenset("torch nn F self math functools operator os sys Path load_file int float bool len range super "
                       "print open exec eval str list dict tuple Tensor Module Model load forward annotate training "
-                      "Group weights inputs device None True False aten prim ops uninitialized CONSTANTS".split())
+                      "max min slice sum abs all any type id Group weights inputs device None True False aten prim ops uninitialized CONSTANTS".split())
 _STATISTICS = frozenset({"running_mean", "running_var"})
 _WEIGHTS = frozenset({"weight", "bias", "params"})
 
@@ -136,9 +136,11 @@ def _free(path: str, taken: set[str]) -> str:
     """A path that is no other one, nor the beginning of one, nor beneath one."""
     parts = [f"{p}_" if keyword.iskeyword(p) or p in ("training", "forward") else p for p in path.split(".")]
     path, k = ".".join(parts), 1
+    if any(path.startswith(t + ".") for t in taken):
+        path = path.replace(".", "_")
     base = path
     while any(path == t or t.startswith(path + ".") or path.startswith(t + ".") for t in taken):
-        path = f"{base}_{k}" if "." not in base or k > 1 else base.replace(".", "_")
+        path = f"{base}_{k}"
         k += 1
     return path
 
@@ -168,5 +170,8 @@ class Scope:
         """The name of a result: the value's own, if it is short, else the operator's."""
         v = node.outputs[k]
         op = node.op.split(".")[1]
+        if node.op == "aten.sym_size.int" and (x := node.inputs[0]) is not None and x.shape is not None:
+            size = x.shape[node.attrs["dim"]]
+            return self.add(v, size if isinstance(size, str) and size.isidentifier() else "size", "size")
         hint = v.name if v.name and len(v.name) <= _LONG and not is_number(v) else op
         return self.add(v, hint, op)

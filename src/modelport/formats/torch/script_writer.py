@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...codecs.atomic import WriteFailed
+from ...errors import Unsupported, UnsupportedModel
 from ...ir.graph import Graph, Node, Value
 from .elements import to_c10
 from .plan import Names, Scope, plan
@@ -99,6 +100,8 @@ class _Script:
             said = f"{_NUMBERS[node.op]}({', '.join(args)})"
         elif node.op == "aten.sym_size.int":
             said = f"torch.size({', '.join(args)})"
+        elif node.op == "aten.view.dtype":  # an element type is a number, which it takes for a size
+            raise UnsupportedModel([Unsupported("the bits of another element type", node)], "TorchScript")
         elif node.op == "aten.item.default":
             said = f"int({args[0]})"
         elif node.op in ("aten.squeeze.dims", "aten.any.dims", "aten.all.dims"):

@@ -223,7 +223,7 @@ def _LOAD(name: str) -> list[str]:
 
 
 _GROUP = ["class Group(nn.Module):", '    """Layers and tensors under names of their own."""', "",
-          "    def __init__(self, **parts):", "        super().__init__()", "        for name, part in parts.items():",
+          "    def __init__(self, /, **parts):", "        super().__init__()", "        for name, part in parts.items():",
           "            if isinstance(part, nn.Module):", "                self.add_module(name, part)",
           "            elif isinstance(part, nn.Parameter):", "                self.register_parameter(name, part)",
           "            else:", "                self.register_buffer(name, part)", "", ""]

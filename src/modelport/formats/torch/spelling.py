@@ -23,7 +23,7 @@ _TORCH = frozenset("""
 abs neg ceil floor round sign exp log sqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf
 logical_not isnan isinf sigmoid relu clamp clamp_min clamp_max selu celu threshold prelu remainder.Tensor fmod.Tensor
 pow.Tensor_Tensor logical_and logical_or logical_xor bitwise_not bitwise_left_shift.Tensor bitwise_right_shift.Tensor
-maximum minimum where.self rsub.Scalar div.Tensor_mode sum.dim_IntList mean.dim amax amin prod.dim_int any.dims all.dims
+maximum minimum where.self where.ScalarOther where.ScalarSelf rsub.Scalar div.Tensor_mode sum.dim_IntList mean.dim amax amin prod.dim_int any.dims all.dims
 logsumexp argmax argmin cumsum cumprod matmul einsum conv1d conv2d conv3d conv_transpose1d
 conv_transpose2d.input conv_transpose3d.input max_pool1d max_pool2d max_pool3d batch_norm instance_norm
 softmax.int log_softmax.int embedding flip index_select gather tril triu nonzero masked_select pixel_shuffle

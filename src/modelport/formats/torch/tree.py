@@ -24,9 +24,11 @@ class Tree:
         """The path, or one like it that nothing is at, above or beneath."""
         path = ".".join(f"{p}_" if p in _RESERVED or keyword.iskeyword(p) or p.startswith("_") else p
                         for p in path.split("."))
+        if any(path.startswith(p + ".") for p in self._paths):
+            path = path.replace(".", "_")
         base, k = path, 1
         while any(path == p or path.startswith(p + ".") or p.startswith(path + ".") for p in self._paths):
-            path = f"{base.replace('.', '_')}_{k}"
+            path = f"{base}_{k}"
             k += 1
         return path
 

@@ -160,6 +160,10 @@ def extreme(at: At, *values: Value) -> Any:
 @from_onnx("Where")
 def where(at: At, c: Value, a: Value, b: Value) -> Any:
     held([a, b], NUMERIC | {BOOL})
+    for x, other, name in ((a, b, "where.ScalarOther"), (b, a, "where.ScalarSelf")):
+        k = scalar(other, x)
+        if k is not None and _kept(k) and x.data is None and not isinstance(k, bool):
+            return at(name, c, x, k, type=at.out) if x is a else at(name, c, k, x, type=at.out)
     return at("where.self", c, a, b, type=at.out)
 
 
@@ -187,6 +191,8 @@ def cast_(at: At, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up
     if target.name in _LARGEST:
         most = _LARGEST[target.name]
         x = x if x.dtype in FLOATS else cast(at, x, np.float32)
+        if not saturate and target.name == "float8_e4m3fn":
+            raise Unsupported(f"{target} without saturation, which PyTorch rounds otherwise")
         if saturate:
             x = at.clamp(x, -most, most, type=x.type)
     if x.dtype.name in _LARGEST and target not in FLOATS:
