@@ -64,7 +64,10 @@ def read(path: Path, limits: Limits = DEFAULT) -> Graph:
         if length < 24 or base > file.size:
             raise CorruptFile("an extended header that makes no sense", path=path)
     root = flatbuffer.Reader(file.view, flatbuffer.schema("executorch"), path, limits).root().fields()
-    program = _program(root, file, base, path)
+    try:
+        program = _program(root, file, base, path)
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as e:  # fields of the wrong kind
+        raise CorruptFile(f"a program that makes no sense: {printable(e, 100)}", path=path) from e
     types = [program.values[i] for i in program.inputs]
     inputs = {f"x{k}" if len(types) > 1 else "x": Value(t, f"x{k}" if len(types) > 1 else "x")
               for k, t in enumerate(t for t in types if isinstance(t, Type))}

@@ -9,11 +9,12 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class Kernel:
-    """``arguments``: names and types ("Tensor", "int[]", "Scalar?") before the results; ``results`` how many there are;
-    ``listed``: the results are one list."""
+    """``arguments``: names and types ("Tensor", "int[]", "Scalar?") before the results, the first ``positional`` of
+    them without names; ``results`` how many there are; ``listed``: the results are one list."""
 
     name: str
     arguments: tuple[tuple[str, str], ...]
+    positional: int
     results: int
     listed: bool = False
 
@@ -29,8 +30,10 @@ def _parsed(line: str) -> Kernel:
     name, _, rest = line.partition("(")
     inside = rest[:rest.index(") ->")]
     arguments: list[tuple[str, str]] = []
-    results, listed = 0, False
+    results, listed, positional = 0, False, -1
     for piece in re.split(r", (?![^\[]*\])", inside):
+        if piece == "*":
+            positional = len(arguments)
         if not piece or piece == "*":
             continue
         m = re.match(r"(\w+)(\([a-z]!\))?((?:\[\d*\])?\??(?:\[\])?\??) (\w+)", piece)
@@ -41,4 +44,4 @@ def _parsed(line: str) -> Kernel:
             listed = m[3].startswith("[]")
         else:
             arguments.append((m[4], m[1] + re.sub(r"\d", "", m[3])))
-    return Kernel(name, tuple(arguments), results, listed)
+    return Kernel(name, tuple(arguments), positional if positional >= 0 else len(arguments), results, listed)

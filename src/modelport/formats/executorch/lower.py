@@ -17,11 +17,12 @@ from ...ir.types import STRING, dtype_name
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
-from ..torch.elements import to_c10
 from .from_onnx import from_onnx
 from .raw import Calls
 
 TARGET = "ExecuTorch"
+_TYPES = frozenset("bool uint8 int8 int16 int32 int64 float16 float32 float64".split())
+"""Element types that the portable kernels compute."""
 simpler = Rules("the hub", "what ExecuTorch has")
 simpler.update(kernels.rules)
 simpler["Range"] = general["Range"]
@@ -56,10 +57,8 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
         if v is not None:
             if not v.type.static:
                 raise Unsupported(f"a tensor of {v.type}: memory is planned for sizes that are known")
-            try:
-                to_c10(v.dtype)
-            except Unsupported:
-                raise Unsupported(f"element type {dtype_name(v.dtype)}") from None
+            if v.dtype.name not in _TYPES:
+                raise Unsupported(f"element type {dtype_name(v.dtype)}")
     try:
         made: Made = apply(rule, op, node)
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as e:

@@ -13,7 +13,8 @@ from ..torch.to_onnx import aten
 from .container import Call, Places, Program
 from .kernels import Kernel, kernels
 
-_PLAIN = {"convolution": "convolution", "where": "where", "dim_order_ops::_to_dim_order_copy": "clone",
+_NOWHERE = frozenset("memory_format non_blocking sparse_grad dim_order".split())
+_PLAIN = {"dim_order_ops::_to_dim_order_copy": "clone",
           "dim_order_ops::_clone_dim_order": "clone"}
 
 
@@ -32,6 +33,8 @@ def to_hub(raw: Graph) -> Graph:
     for number, call in enumerate(program.calls):
         try:
             _run(machine, program, env, call, f"{call.kernel.rpartition('::')[2]} {number}")
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as e:  # arguments of the wrong kind
+            raise CorruptFile(f"a call of {printable(call.kernel, 80)} that makes no sense: {printable(e, 100)}") from e
         except Unsupported as e:
             e.node = e.node if e.node is not None and e.node.label else Node(call.kernel, (), {}, (), name=str(number))
             raise UnsupportedModel([e], "ONNX") from None
@@ -79,18 +82,15 @@ def _named(kernel: Kernel, given: list[Any], program: Program, places: list[int]
     """The operator of ATen, its arguments, and its overload."""
     name = kernel.name.removeprefix("aten::")
     plain, _, overload = name.partition(".")
-    arguments = {n: v for (n, _), v in zip(kernel.arguments, given, strict=True)
-                 if n not in ("memory_format", "non_blocking", "sparse_grad", "implicit", "dim_order", "compute_mode")}
+    positional, named = list(given[:kernel.positional]), {
+        n: v for (n, _), v in zip(kernel.arguments[kernel.positional:], given[kernel.positional:], strict=True)
+        if n not in _NOWHERE and v is not None}
     if plain in ("_to_copy", "dim_order_ops::_to_dim_order_copy"):
-        stated = program.values[places[0]]
-        return "to", [next(iter(arguments.values()))], {"dtype": stated.dtype}, ""
+        return "to", positional[:1], {"dtype": program.values[places[0]].dtype}, ""
     plain = _PLAIN.get(plain, plain)
     short = overload.removesuffix("_out").removesuffix("out")
     if plain in ("full", "zeros", "ones", "arange", "scalar_tensor", "full_like"):
-        arguments["dtype"] = program.values[places[0]].dtype
-    first = next(iter(arguments), "")
-    positional = [arguments.pop(first)] if first in ("self", "input", "x", "x1", "tensors", "weight") else []
+        named["dtype"] = program.values[places[0]].dtype
     if plain.endswith("_copy") and plain.removesuffix("_copy") in aten:
         plain = plain.removesuffix("_copy")
-    return plain, positional, {k: v for k, v in arguments.items() if v is not None}, {"unary": "", "all": ""}.get(
-        short, short)
+    return plain, positional, named, {"unary": "", "all": ""}.get(short, short)

@@ -149,7 +149,7 @@ def save(raw: Graph, file: BinaryIO) -> None:
     for v in constants:
         at = -(-at // _ALIGN) * _ALIGN
         offsets.append(at)
-        at += _bytes(v)
+        at += max(_bytes(v), 1)  # also of nothing the runtime wants to see a place
     root = {"version": 0, "execution_plan": [plan], "constant_buffer": [], "backend_delegate_data": [],
             "segments": [{"offset": 0, "size": at}], "constant_segment": {"segment_index": 0, "offsets": offsets}}
     buffer = io.BytesIO()
@@ -169,3 +169,4 @@ def save(raw: Graph, file: BinaryIO) -> None:
         file.write(bytes(offset - done))
         v.data.copy_to(file)
         done = offset + _bytes(v)
+    file.write(bytes(at - done))

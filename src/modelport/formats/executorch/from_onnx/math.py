@@ -69,9 +69,12 @@ def pow_(op: Calls, a: Value, b: Value) -> Any:
 @from_onnx("Mod")
 def mod(op: Calls, a: Value, b: Value, *, fmod: int = 0) -> Any:
     only(a, "fiu", "Mod")
-    if not fmod and is_float(a.dtype):
+    if fmod:
+        return op.call("fmod.Tensor_out", a, b)
+    if is_float(a.dtype):
         raise Unsupported("Mod of reals without fmod")
-    return op.call("fmod.Tensor_out" if fmod else "remainder.Tensor_out", a, b)
+    # the kernel of remainder has the sign of the dividend
+    return op.call("sub.out", a, op.call("mul.out", b, op.call("div.out_mode", a, b, "floor")), 1)
 
 
 @from_onnx("Max")

@@ -29,7 +29,7 @@ def _reduction(name: str, kernel: str, kinds: str, *more: Any) -> None:
 
 
 _reduction("ReduceMean", "mean.out", "f", None)
-_reduction("ReduceSum", "sum.IntList_out", "f", None)
+_reduction("ReduceSum", "sum.IntList_out", "fi", None)
 _reduction("ReduceMax", "amax.out", "fiu")
 _reduction("ReduceMin", "amin.out", "fiu")
 

@@ -23,9 +23,14 @@ def transpose(op: Calls, x: Value, *, perm: Any = None) -> Any:
     return permuted(op, x, perm if perm is not None else range(len(sizes(x)))[::-1])
 
 
-@from_onnx("Shape", "Size", "ConstantOfShape")
-def counted(op: Calls, x: Value, *, start: int = 0, end: int | None = None, value: Any = None) -> Any:
-    raise Unsupported("a size at run time")
+@from_onnx("Shape")
+def shape(op: Calls, x: Value, *, start: int = 0, end: int | None = None) -> Any:
+    return constant(np.array(sizes(x)[start:end], np.int64))
+
+
+@from_onnx("Size")
+def size(op: Calls, x: Value) -> Any:
+    return constant(np.array(x.type.size, np.int64))
 
 
 @from_onnx("Concat")
