@@ -113,6 +113,8 @@ class Archive:
         info = self._members.get(name)
         if not isinstance(info, zipfile.ZipInfo) or info.compress_type != zipfile.ZIP_STORED:
             return None
+        if not 0 <= info.header_offset <= self._size:
+            raise CorruptFile(f"member '{printable(name)}' lies outside of the archive", path=self.path)
         self._file.seek(info.header_offset)
         head = self._file.read(30)
         if len(head) < 30 or head[:4] != b"PK\x03\x04" or info.compress_size != info.file_size:

@@ -70,6 +70,8 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), mo
         if "data.pkl" in records:
             return pickled(path, limits, inputs)
         raise _unreadable("no program of torch.export, TorchScript or pickle is in the archive")
+    except (LookupError, TypeError, ValueError, AttributeError) as e:  # a description that lacks something
+        raise CorruptFile(f"no program of PyTorch: {type(e).__name__}: {printable(e, 100)}", path=path) from e
     finally:
         records.close()
 
@@ -192,7 +194,9 @@ def _saved(records: Records, name: str) -> dict[str, Tensor]:
         path = Path(folder) / "inner"
         path.write_bytes(data)
         inner = Records(path, records.limits)
-        root = inner.unpickled("data.pkl", "data").root
-        inner.close()
+        try:
+            root = inner.unpickled("data.pkl", "data").root
+        finally:
+            inner.close()
     items = root.items() if isinstance(root, dict) else root.entries.items() if hasattr(root, "entries") else ()
     return {str(k): t for k, v in items if (t := as_tensor(v)) is not None}

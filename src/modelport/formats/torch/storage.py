@@ -30,12 +30,16 @@ class Records:
     def __init__(self, path: Path, limits: Limits = DEFAULT) -> None:
         self.path, self.limits = path, limits
         self._archive = Archive(path, limits)
-        names = self._archive.names()
+        try:
+            names = self._archive.names()
+            self._map = Mapped(path, limits)
+        except BaseException:
+            self._archive.close()
+            raise
         first = names[0].partition("/")[0] if names else ""
         self.root = f"{first}/" if first and all(n.startswith(f"{first}/") for n in names) else ""
         self.names = tuple(n.removeprefix(self.root) for n in names)
         self._have = frozenset(self.names)
-        self._map = Mapped(path, limits)
 
     def __contains__(self, name: str) -> bool:
         return name in self._have
@@ -109,7 +113,10 @@ class Storage:
 def tensor(storage: Storage, dtype: DType, offset: int, shape: Sequence[int], strides: Sequence[int]) -> Tensor:
     """The view of a storage: ``offset`` and ``strides`` in elements.  Raises :class:`CorruptFile` where it reaches
     outside."""
-    shape, strides = tuple(int(n) for n in shape), tuple(int(n) for n in strides)
+    said = (shape, strides, (offset,))
+    if not all(isinstance(x, (list, tuple)) and all(isinstance(n, int) for n in x) for x in said):
+        raise CorruptFile("a tensor whose sizes are no whole numbers")
+    shape, strides = tuple(shape), tuple(strides)
     if len(shape) != len(strides) or offset < 0 or any(n < 0 for n in (*shape, *strides)):
         raise CorruptFile(f"a tensor of shape {list(shape)} with strides {list(strides)} at {offset}")
     count = math.prod(shape)
@@ -189,7 +196,9 @@ class Legacy:
         if not (isinstance(view, tuple) and len(view) == 3):
             return storage
         part = Storage(memoryview(b""), kind)
-        self._views.append((part, own, int(view[1]), int(view[2])))
+        if not all(isinstance(n, int) for n in view[1:]):
+            raise CorruptFile("a part of a storage whose places are no whole numbers")
+        self._views.append((part, own, *view[1:]))
         return part
 
     def _filled(self, keys: Sequence[Any], at: int, big: bool) -> None:
@@ -229,7 +238,7 @@ def as_tensor(x: Any) -> Tensor | None:
             kind = next((of_name(a) for a in args[4:] if isinstance(a, Name)), kind)
         elif isinstance(args[0].dtype, np.dtype) and len(args) > 4 and isinstance(args[-1], Name):
             kind = of_name(args[-1])
-        return tensor(args[0], kind, int(args[1]), args[2], args[3])
+        return tensor(args[0], kind, args[1], args[2], args[3])
     if x.path in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state") and args:
         return as_tensor(args[0])
     if x.path == "torch._tensor._rebuild_from_type_v2" and len(args) >= 3 and isinstance(args[2], tuple):

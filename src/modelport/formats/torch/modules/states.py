@@ -7,21 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ....codecs import safetensors
 from ....codecs.limits import DEFAULT, Limits
-from ....codecs.mapped import Mapped
 from ....codecs.pickle import Name
 from ....errors import CorruptFile, Unsupported, UnsupportedModel, UsageError, printable
 from ....ir.graph import Graph, Node
 from ....ir.tensor import Tensor
-from ..elements import dtype as element
-from ..storage import Legacy, Records, Storage, is_safetensors, refused, suspicious, tensor
+from ..storage import Legacy, Records, is_safetensors, refused, suspicious
 from .translate import chosen, graph
 from .tree import weights
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")
-_SHORT = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
-          "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
-          "BOOL": "bool", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
 
 
 @dataclass
@@ -95,7 +91,7 @@ def tensors(path: Path, limits: Limits = DEFAULT) -> dict[str, Tensor]:
         path = path / name
     if path.name.endswith(".index.json"):
         return _parts(path, limits)
-    return safetensors(path, limits) if _safe(path) else weights(opened(path, limits).root)
+    return safetensors.read(path, limits)[0] if _safe(path) else weights(opened(path, limits).root)
 
 
 def _parts(index: Path, limits: Limits) -> dict[str, Tensor]:
@@ -111,27 +107,4 @@ def _parts(index: Path, limits: Limits) -> dict[str, Tensor]:
         if not part.is_file():
             raise CorruptFile(f"lists the file '{printable(name)}', which is not there", path=index)
         found.update(tensors(part, limits))
-    return found
-
-
-def safetensors(path: Path, limits: Limits = DEFAULT) -> dict[str, Tensor]:
-    """The tensors of a file of safetensors, as views of the mapped file."""
-    mapped = Mapped(path, limits)
-    size = int.from_bytes(mapped.slice(0, 8).view, "little")
-    try:
-        head = json.loads(bytes(mapped.slice(8, 8 + size).view))
-        items = [(str(k), v["dtype"], [int(n) for n in v["shape"]], *map(int, v["data_offsets"]))
-                 for k, v in head.items() if k != "__metadata__"]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as e:
-        raise CorruptFile(f"the head of safetensors makes no sense: {printable(e, 100)}", path=path) from None
-    limits.check("tensors", len(items))
-    found: dict[str, Tensor] = {}
-    for name, kind, shape, start, end in items:
-        if kind not in _SHORT:
-            continue
-        storage = Storage(mapped.slice(8 + size + start, 8 + size + end), element(_SHORT[kind]))
-        strides = [1] * len(shape)
-        for k in range(len(shape) - 2, -1, -1):
-            strides[k] = strides[k + 1] * shape[k + 1]
-        found[name] = tensor(storage, storage.dtype, 0, shape, strides)
     return found
