@@ -1,7 +1,8 @@
 """ONNX -> hub -> PyTorch over every case of the onnx package, as programs and as source, compared with the tables on
 record.
 
-``MODELPORT_UPDATE=1`` and ``-m oracle`` write them anew; a change is a diff in review.  wrong, crash and error are 0."""
+``MODELPORT_UPDATE=1`` and ``-m oracle`` write them anew; a change is a diff in review.  wrong, crash and error are
+0."""
 from __future__ import annotations
 
 import sys

@@ -1,6 +1,7 @@
 """ONNX -> hub -> .pt2, source or TorchScript -> PyTorch over the cases of the onnx package (see :mod:`onnx_target`).
 
-``python tests/conformance/torch_target.py [pt2|source|script] [PATTERN]`` prints the verdicts of the cases whose name matches."""
+``python tests/conformance/torch_target.py [pt2|source|script] [PATTERN]`` prints the verdicts of the cases whose name
+matches."""
 from __future__ import annotations
 
 import re

@@ -8,6 +8,7 @@ import math
 import os
 import struct
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ _HEADER = 100_000_000
 """The longest header that other readers take."""
 
 
-def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor],
+          metadata: Mapping[str, str] | None = None) -> None:
     """Writes tensors by their names, one after the other, the header padded to a multiple of eight bytes.
 
     Raises :class:`Unsupported` for an element type that the format lacks."""
@@ -83,7 +85,7 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT) -> tuple[dict[s
         spans.append((start, end))
         out[name] = _tensor(file.slice(8 + size + start, 8 + size + end), dtype, shape)
     spans.sort()
-    if any(b[0] < a[1] for a, b in zip(spans, spans[1:], strict=False)):
+    if any(b[0] < a[1] for a, b in pairwise(spans)):
         raise CorruptFile("two tensors share bytes", path=Path(path))
     return out, said
 

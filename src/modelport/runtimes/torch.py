@@ -194,7 +194,8 @@ def tensor(torch: Any, a: Array) -> Any:
     """An array as a tensor of PyTorch."""
     if a.dtype.name == "bfloat16" or a.dtype.name.startswith("float8"):  # which numpy has from elsewhere
         kind = getattr(torch, a.dtype.name)
-        return torch.from_numpy(np.array(a, order="C").view(np.uint16 if a.dtype.itemsize == 2 else np.uint8)).view(kind)
+        bits = np.uint16 if a.dtype.itemsize == 2 else np.uint8
+        return torch.from_numpy(np.array(a, order="C").view(bits)).view(kind)
     return torch.from_numpy(np.array(a))
 
 

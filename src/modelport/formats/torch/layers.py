@@ -86,7 +86,7 @@ def _where(plan: Plan, node: Node, found: _Found, taken: set[str], numbered: Nam
                             for t in taken - mine):
             return path
     while True:
-        path = numbered.new(f"{found.kind}1") if False else numbered.new(found.kind, "layer")
+        path = numbered.new(found.kind, "layer")
         if not any(t == path or t.startswith(path + ".") for t in taken - mine):
             return path
 

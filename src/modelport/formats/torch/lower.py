@@ -17,7 +17,7 @@ from ...hub.decompose import decompose, kernels
 from ...ir.graph import Graph, Made, Node, Value, rebuild
 from ...ir.rewrite import Rewrites, Site
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import STRING, Type, dtype_name, is_float
+from ...ir.types import STRING, DType, Type, dtype_name, is_float
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
@@ -31,7 +31,7 @@ simpler.update(kernels.rules)
 simpler["Range"] = general.rules["Range"]
 rewrite = Rewrites(infer.site)
 
-_WIDER = {np.dtype("u2"): np.dtype("i4"), np.dtype("u4"): np.dtype("i8")}
+_WIDER: dict[DType, DType] = {np.dtype("u2"): np.dtype("i4"), np.dtype("u4"): np.dtype("i8")}
 """Unsigned types that most kernels lack are computed in wider ones, and cast back, which wraps as they do."""
 _MOVES = frozenset("Identity Reshape Flatten Squeeze Unsqueeze Transpose Cast If Expand Slice Shape Size Loop".split())
 
@@ -51,7 +51,7 @@ def from_hub(hub: Graph) -> Graph:
 
 def shared(graph: Graph) -> Graph:
     """The graph that computes the same thing once, and takes sizes from its inputs where these have them."""
-    first = {}
+    first: dict[str, tuple[Value, int]] = {}
     for v in graph.inputs.values():
         for axis, d in enumerate(v.shape or ()):
             if isinstance(d, str):
@@ -65,7 +65,7 @@ def shared(graph: Graph) -> Graph:
         if node.op == "aten.sym_size.int":
             x = node.inputs[0]
             d = x.shape[node.attrs["dim"]] if x is not None and x.shape is not None else None
-            if d in first and first[d][0] is not x:
+            if isinstance(d, str) and d in first and first[d][0] is not x:
                 v, axis = first[d]
                 node = Node(node.op, [v], {**node.attrs, "dim": axis}, [node.outputs[0].type], origin=node.origin)
         key = (node.op, tuple(map(id, node.inputs)), repr(node.attrs))
@@ -120,8 +120,9 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
                     node.attrs, types, [o.name for o in node.outputs], node.name, node.origin)
         for new, old in zip(here.outputs, node.outputs, strict=True):
             new.elements = old.elements
-        at = op.at(here)
-        assert isinstance(at, At)
+        again = op.at(here)
+        assert isinstance(again, At)
+        at = again
     try:
         made = apply(rule, at, here)
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as e:

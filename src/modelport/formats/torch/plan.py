@@ -1,5 +1,5 @@
-"""What every writer of PyTorch's files has to decide about a raw graph: the order of its calls, the names of its values,
-of its weights and of its sizes."""
+"""What every writer of PyTorch's files has to decide about a raw graph: the names of its values and of its weights, and
+which of them are trained."""
 from __future__ import annotations
 
 import keyword
@@ -12,9 +12,12 @@ from ...ir.types import is_float
 from .raw import In, is_number
 
 _LONG = 40
-_BUILTINS = frozenset("torch nn F self math functools operator os sys Path load_file int float bool len range super "
-                      "print open exec eval str list dict tuple Tensor Module Model load forward annotate training "
-                      "max min slice sum abs all any type id Group weights inputs device None True False aten prim ops uninitialized CONSTANTS".split())
+_BUILTINS = frozenset("""
+torch nn F self math functools operator os sys Path load_file int float bool len range super print open exec eval
+str list dict tuple Tensor Module Model load forward annotate training max min slice sum abs all any type id Group
+weights inputs device None True False aten prim ops uninitialized CONSTANTS
+""".split())
+"""Names that generated code uses, or that mean something in it."""
 _STATISTICS = frozenset({"running_mean", "running_var"})
 _WEIGHTS = frozenset({"weight", "bias", "params"})
 
@@ -109,14 +112,14 @@ def plan(graph: Graph) -> Plan:
 
 def _reads(graph: Graph) -> Iterator[tuple[Node | None, str, Value]]:
     for node in graph.nodes:
-        places = {}
+        places: dict[int, str] = {}
         for k, a in node.attrs.items():
             for x in (a if isinstance(a, tuple) else (a,)):
                 if isinstance(x, In):
                     places.setdefault(x.place, k)
-        for k, v in enumerate(node.inputs):
+        for place, v in enumerate(node.inputs):
             if v is not None:
-                yield node, places.get(k, ""), v
+                yield node, places.get(place, ""), v
         for body in node.bodies.values():
             yield from _reads(body)
             for v in body.outputs.values():

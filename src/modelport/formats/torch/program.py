@@ -132,7 +132,8 @@ def _parsed(data: Mapping[str, Any], fetch: Fetch) -> Program:
     ranges = {}
     for name, r in (data.get("range_constraints") or {}).items():
         low, high = (r.get(k) for k in ("min_val", "max_val"))
-        ranges[str(name).removeprefix("s_")] = (low if isinstance(low, int) else None, high if isinstance(high, int) else None)
+        own = str(name).removeprefix("s_")  # as our writer names the sizes of inputs
+        ranges[own] = (low if isinstance(low, int) else None, high if isinstance(high, int) else None)
     return Program(block, constants, fixed, tuple(inputs), tuple(outputs),
                    tuple(k == "user_output" for k, _ in kinds), tuple(mutated), ranges,
                    str(data.get("torch_version") or ""))

@@ -101,7 +101,7 @@ class _Program:
         self.unbacked = self.bodies = 0
         self.bound: set[str] = set()
         for v in self.graph.inputs.values():
-            for k, d in enumerate(v.shape or ()):
+            for d in v.shape or ():
                 if isinstance(d, str) and d not in self.symbols and _alone(d):
                     self._symbol(d)
         self._anonymous: dict[tuple[Value, int], str] = {}
@@ -239,7 +239,7 @@ class _Program:
                 outer.add(out, names[0], "output")
         block.run(graph)
         outputs = [outer.of[v] for v in graph.outputs.values()]
-        leaf = {"type": None, "context": None, "children_spec": []}
+        leaf: dict[str, Any] = {"type": None, "context": None, "children_spec": []}
         single = len(names) == 1
         out_spec = leaf if single else {"type": "builtins.dict", "context": json.dumps(names),
                                         "children_spec": [leaf] * len(names)}
@@ -289,8 +289,8 @@ class _Block:
         inputs = [{"name": k if not k.isdigit() else "", "arg": self.argument(node, a) if k not in bodies
                    else bodies[k], "kind": 1 + (k in by_name)} for k, a in {**by_place, **by_name}.items()]
         if node.bodies and read:
-            inputs[-1]["arg"] = {"as_tensors": [*inputs[-1]["arg"]["as_tensors"], *(
-                {"name": self.scope.of[v]} for v in read)]}
+            captured: Any = inputs[-1]["arg"]
+            captured["as_tensors"] += [{"name": self.scope.of[v]} for v in read]
         outputs: list[Any] = []
         # a call of several results has a name of its own
         names = [self.scope.names.new(node.op.split(".")[1])] if len(node.outputs) > 1 or node.op in LISTS \
@@ -327,7 +327,7 @@ class _Block:
             return cast("dict[str, Any]", known)
         if node.op == "aten.item.default":
             return self.program.size(None)
-        parts = []
+        parts: list[tuple[str, int | None]] = []
         for k in ("a", "b"):
             a = node.attrs[k]
             if isinstance(a, int):
@@ -421,7 +421,9 @@ def _alone(d: str) -> bool:
 def _calculate(name: str, parts: Sequence[Any]) -> int:
     if name == "FloorDiv":
         return int(parts[0] // parts[1])
-    return int({"int": lambda p: p[0], "Add": sum, "Mul": math.prod, "Min": min, "Max": max}[name](parts))
+    ways: dict[str, Callable[[Any], Any]] = {"int": lambda p: p[0], "Add": sum, "Mul": math.prod, "Min": min,
+                                             "Max": max}
+    return int(ways[name](parts))
 
 
 def _spell(name: str, parts: Sequence[Any]) -> str:

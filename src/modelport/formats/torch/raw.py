@@ -49,7 +49,7 @@ def full(name: str) -> str:
 
 def names(op: str) -> Sequence[str]:
     """The names of an operator's arguments, in order; those after "|" are given by name only."""
-    if op.startswith("_operator.") or op.startswith("torch."):
+    if op.startswith(("_operator.", "torch.")):
         return ("a",) if op == "_operator.neg" else ("a", "b")
     if op.startswith("higher_order."):
         return ()
@@ -219,10 +219,10 @@ def _opaque(at: At, symbol: str, near: Sequence[Value | None]) -> Any:
     except (SyntaxError, ValueError, RecursionError):
         return None
     if isinstance(e, ast.BinOp) and isinstance(e.op, ast.FloorDiv) and isinstance(e.right, ast.Constant):
-        a = expression(at, ast.unparse(e.left), near)
-        return None if a is None else number(at, "floordiv", a, int(e.right.value))
+        a, b = expression(at, ast.unparse(e.left), near), ast.literal_eval(e.right)
+        return number(at, "floordiv", a, b) if a is not None and isinstance(b, int) else None
     if isinstance(e, ast.Call) and isinstance(e.func, ast.Name) and e.func.id in ("min", "max") and len(e.args) == 2:
-        a, b = ((int(x.value) if isinstance(x, ast.Constant) else expression(at, ast.unparse(x), near))
+        a, b = (ast.literal_eval(x) if isinstance(x, ast.Constant) else expression(at, ast.unparse(x), near)
                 for x in e.args)
         return None if a is None or b is None else at(f"torch.sym_{e.func.id}", a, b, type=Type(I64, ()))
     return None

@@ -53,8 +53,7 @@ class Source:
         self.spell = Spelling(self)
         self.device = False
         inside = {v for layer in self.layers.values() for v in layer.tensors.values()}
-        for layer in self.layers.values():
-            self._layer(layer)
+        self.where = {node: self._layer(layer) for node, layer in self.layers.items()}
         self.loose: dict[Value, str] = {}
         for w in self.plan.weights:
             if w.value in inside:
@@ -67,13 +66,16 @@ class Source:
             self.tree.add(path, f"nn.Parameter({empty})" if w.trained else empty)
             self.loose[w.value] = path
 
-    def _layer(self, layer: Layer) -> None:
-        self.tree.add(layer.path, layer.make)
+    def _layer(self, layer: Layer) -> str:
+        """Puts a layer into the tree; its path there."""
+        path = self.tree.free(layer.path)
+        self.tree.add(path, layer.make)
         for name, v in layer.tensors.items():
             assert v.data is not None
-            self.tensors[f"{layer.path}.{name}"] = v.data
+            self.tensors[f"{path}.{name}"] = v.data
         if layer.make.startswith("nn.BatchNorm"):
-            self.tensors[f"{layer.path}.num_batches_tracked"] = Tensor(np.zeros((), np.int64))
+            self.tensors[f"{path}.num_batches_tracked"] = Tensor(np.zeros((), np.int64))
+        return path
 
     def reference(self, v: Value) -> str:
         """How a value is named in the code."""
@@ -138,7 +140,7 @@ class Source:
             if len(layer.called) > 1:
                 first = [self.reference(v) for v in layer.called[1:]]
                 called += f", {first[0]}" if len(first) == 1 else f", ({', '.join(first)})"
-            said = f"self.{self.tree.access(layer.path)}({called})"
+            said = f"self.{self.tree.access(self.where[node])}({called})"
         else:
             said = self.spell(node)
         targets = [self.scope.result(node, k) for k in range(len(node.outputs))]
@@ -148,8 +150,8 @@ class Source:
         elif len(targets) == 1 and node.op.endswith((".split_with_sizes.default", ".unbind.int")):
             left += ","
         line = f"{indent}{left} = {said}"
-        first = node.outputs[0]
-        return [line if is_number(first) else _commented(line, first.type)]
+        result = node.outputs[0]
+        return [line if is_number(result) else _commented(line, result.type)]
 
     def _branches(self, node: Node, indent: str) -> list[str]:
         """An if: what a branch makes is given the names of the results at its end."""
@@ -223,9 +225,10 @@ def _LOAD(name: str) -> list[str]:
 
 
 _GROUP = ["class Group(nn.Module):", '    """Layers and tensors under names of their own."""', "",
-          "    def __init__(self, /, **parts):", "        super().__init__()", "        for name, part in parts.items():",
+          "    def __init__(self, /, **parts):", "        super().__init__()",
+          "        for name, part in parts.items():",
           "            if isinstance(part, nn.Module):", "                self.add_module(name, part)",
           "            elif isinstance(part, nn.Parameter):", "                self.register_parameter(name, part)",
           "            else:", "                self.register_buffer(name, part)", "", ""]
 
-__all__ = ["In", "Any", "Source", "identifier", "write"]
+__all__ = ["Any", "In", "Source", "identifier", "write"]

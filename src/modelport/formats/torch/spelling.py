@@ -20,20 +20,22 @@ _INFIX = {"add.Tensor": "+", "sub.Tensor": "-", "mul.Tensor": "*", "div.Tensor":
           "bitwise_xor.Tensor": "^"}
 _NUMBERS = {"_operator.add": "+", "_operator.sub": "-", "_operator.mul": "*", "_operator.floordiv": "//"}
 _TORCH = frozenset("""
-abs neg ceil floor round sign exp log sqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf
-logical_not isnan isinf sigmoid relu clamp clamp_min clamp_max selu celu threshold prelu remainder.Tensor fmod.Tensor
-pow.Tensor_Tensor logical_and logical_or logical_xor bitwise_not bitwise_left_shift.Tensor bitwise_right_shift.Tensor
-maximum minimum where.self where.ScalarOther where.ScalarSelf rsub.Scalar div.Tensor_mode sum.dim_IntList mean.dim amax amin prod.dim_int any.dims all.dims
-logsumexp argmax argmin cumsum cumprod matmul einsum conv1d conv2d conv3d conv_transpose1d
-conv_transpose2d.input conv_transpose3d.input max_pool1d max_pool2d max_pool3d batch_norm instance_norm
-softmax.int log_softmax.int embedding flip index_select gather tril triu nonzero masked_select pixel_shuffle
-grid_sampler cat stack lstm.input gru.input rnn_tanh.input rnn_relu.input clone full arange.start_step scalar_tensor
-layer_norm group_norm rms_norm split_with_sizes unbind.int transpose.int index_put sort.stable
+abs neg ceil floor round sign exp log sqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+erf logical_not isnan isinf sigmoid relu clamp clamp_min clamp_max selu celu threshold prelu remainder.Tensor
+fmod.Tensor pow.Tensor_Tensor logical_and logical_or logical_xor bitwise_not bitwise_left_shift.Tensor
+bitwise_right_shift.Tensor maximum minimum where.self where.ScalarOther where.ScalarSelf rsub.Scalar div.Tensor_mode
+sum.dim_IntList mean.dim amax amin prod.dim_int any.dims all.dims logsumexp argmax argmin cumsum cumprod matmul
+einsum conv1d conv2d conv3d conv_transpose1d conv_transpose2d.input conv_transpose3d.input max_pool1d max_pool2d
+max_pool3d batch_norm instance_norm softmax.int log_softmax.int embedding flip index_select gather tril triu nonzero
+masked_select pixel_shuffle grid_sampler cat stack lstm.input gru.input rnn_tanh.input rnn_relu.input clone full
+arange.start_step scalar_tensor layer_norm group_norm rms_norm split_with_sizes unbind.int transpose.int index_put
+sort.stable
 """.split())
 """Operators that torch has under their own name, with the arguments of the schema."""
-_FUNCTIONAL = frozenset("linear gelu hardsigmoid hardswish elu leaky_relu softplus silu mish scaled_dot_product_attention"
-                        " avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
-                        .split())
+_FUNCTIONAL = frozenset("""
+linear gelu hardsigmoid hardswish elu leaky_relu softplus silu mish scaled_dot_product_attention avg_pool1d
+avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+""".split())
 _METHODS = frozenset("reshape permute expand repeat unsqueeze squeeze.dim squeeze.dims to.dtype view.dtype contiguous "
                      "flatten.using_ints".split())
 _MADE = frozenset({"full", "arange.start_step", "scalar_tensor"})
@@ -59,7 +61,7 @@ class Spelling:
             return f"{a} {_INFIX[name]} {b}"
         special = _SPECIAL.get(name)
         if special is not None:
-            return special(self, node, node.attrs)
+            return special(self, node, dict(node.attrs))
         args = [self.value(node, v) for v in by_place.values()]
         named = [f"{k}={self.value(node, v)}" for k, v in by_name.items()]
         if name in _MADE and self._source.graph.inputs:

@@ -22,8 +22,8 @@ class Tree:
 
     def free(self, path: str) -> str:
         """The path, or one like it that nothing is at, above or beneath."""
-        path = ".".join(f"{p}_" if p in _RESERVED or keyword.iskeyword(p) or p.startswith("_") else p
-                        for p in path.split("."))
+        path = ".".join(f"{p}_" if p in _RESERVED or keyword.iskeyword(p) or keyword.issoftkeyword(p) else p or "x"
+                        for p in (part.lstrip("_") for part in path.split(".")))
         if any(path.startswith(p + ".") for p in self._paths):
             path = path.replace(".", "_")
         base, k = path, 1
@@ -56,8 +56,10 @@ class Tree:
             elif p.isidentifier() and not keyword.iskeyword(p):
                 out += f".{p}" if out else p
             else:  # a name that only getattr takes
-                out = f"get_submodule({'.'.join([p])!r})" if not out else f"{out}.get_submodule({p!r})" \
-                    if isinstance(here.get(p), dict) or str(here.get(p)).startswith("nn.") else f"{out}.get_buffer({p!r})"
+                made = here.get(p)
+                what = "get_buffer" if isinstance(made, str) and made.startswith("torch.") else "get_parameter" \
+                    if isinstance(made, str) and made.startswith("nn.Parameter(") else "get_submodule"
+                out = f"{out}.{what}({p!r})" if out else f"{what}({p!r})"
             here = here[p]
         return out
 

@@ -19,7 +19,7 @@ from .common import BOOL, I64, At, cast, from_onnx, reshape
 
 def _own(at: At, body: Graph, types: Sequence[Type]) -> Graph:
     """The body with outputs of these types, each a tensor of its own: PyTorch takes no input for one."""
-    outs = {}
+    outs: dict[str, Value] = {}
     for (k, v), t in zip(body.outputs.items(), types, strict=True):
         v = cast(at, v, t.dtype)
         if v.rank != t.rank or v.rank is None:

@@ -91,7 +91,7 @@ def pow_(at: At, a: Value, b: Value) -> Any:
         return at("pow.Tensor_Tensor", a, cast(at, b, a.dtype), type=at.out)
     if b.dtype in INTS and k is not None and 0 <= k < 64:
         return at("pow.Tensor_Scalar", a, int(k), type=at.out)
-    if b.dtype in INTS and (b.data is not None and (b.numpy() >= 0).all() or b.dtype == U8):
+    if b.dtype in INTS and ((b.data is not None and (b.numpy() >= 0).all()) or b.dtype == U8):
         return at("pow.Tensor_Tensor", a, cast(at, b, a.dtype), type=at.out)
     wide = at("pow.Tensor_Tensor", cast(at, a, np.float64), cast(at, b, np.float64), type=Type(np.dtype("f8"),
                                                                                           at.out.shape))

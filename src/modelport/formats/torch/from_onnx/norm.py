@@ -57,7 +57,7 @@ def rms_normalization(at: At, x: Value, scale: Value, *, axis: int = -1, epsilon
 def instance_normalization(at: At, x: Value, scale: Value, bias: Value, *, epsilon: float = 1e-5) -> Any:
     """One element a channel has no deviation, which the kernel refuses."""
     held([x], FLOATS)
-    if any(d == 1 for d in (x.shape or ())[2:]) and all(d == 1 for d in (x.shape or ())[2:]) or rank(x) < 3:
+    if (any(d == 1 for d in (x.shape or ())[2:]) and all(d == 1 for d in (x.shape or ())[2:])) or rank(x) < 3:
         raise Unsupported("of one element")
     return at.instance_norm(x, scale, bias, None, None, True, 0.1, _short(epsilon), False, type=at.out)
 

@@ -29,7 +29,7 @@ def max_pool(at: At, x: Value, *, kernel_shape: Ints, strides: Ints = (), pads: 
     """Pads are at most half of the window in PyTorch; what ceil_mode adds is padded where it is known."""
     assert at.node is not None
     n = _plain(x)
-    held([x], FLOATS if n > 1 or len(at.node.outputs) > 1 else FLOATS)
+    held([x], FLOATS)
     strides, dilations = list(strides or (1,) * n), list(dilations or (1,) * n)
     pads = list(pads or (0,) * (2 * n))
     same = pads[:n] == pads[n:] and all(2 * p <= k for p, k in zip(pads[:n], kernel_shape, strict=True))

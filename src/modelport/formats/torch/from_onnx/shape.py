@@ -164,7 +164,7 @@ def expand(at: At, x: Value, shape: Value) -> Any:
         return at.expand(x, wanted, type=at.out)
     if shape.shape is None or len(shape.shape) != 1 or not isinstance(shape.shape[0], int):
         raise Unsupported("a rank that is only known at run time")
-    ones = at.full([d if isinstance(d, int) else d for d in ints(at, shape, x)], True, dtype=BOOL,
+    ones = at.full(ints(at, shape, x), True, dtype=BOOL,
                    type=Type(BOOL, (None,) * shape.shape[0]))
     held([x])  # broadcast by a condition that is always true
     return at("where.self", ones, x, x, type=at.out)
@@ -237,7 +237,7 @@ def _backwards(at: At, x: Value, axis: int, d: Any, a: int, b: int, step: int, t
     begin = 0 if a >= 0 else -a - 1
     end = (1 << 63) - 1 if b < -far + 1 else -b - 1
     made = at("slice.Tensor", turned, axis, begin, end, -step, type=type)
-    return made
+    return made  # noqa: RET504
 
 
 @from_onnx("Pad")
@@ -257,15 +257,11 @@ def pad(at: At, x: Value, pads: Value, value: Value | None = None, axes: Value |
     if mode == "constant":
         fill = 0 if value is None else scalar(value)
         if fill is None:
-            if value is None or value.dtype not in INTS:
-                raise Unsupported("a fill that is only known at run time")
             raise Unsupported("a fill that is only known at run time")
-        if isinstance(fill, float) and not np.isfinite(fill) and False:
-            raise Unsupported("a fill that is not finite")
         return at.constant_pad_nd(x, flat, float(fill) if x.dtype.kind in "fV" else fill, type=at.out)
     spatial = len(flat) // 2
     sure = all(isinstance(p, int) and p >= 0 for p in flat)
-    if mode not in ("reflect", "edge") or not sure or x.dtype.kind not in "f" or n not in (spatial + 1, spatial + 2) \
+    if mode not in ("reflect", "edge") or not sure or x.dtype.kind != "f" or n not in (spatial + 1, spatial + 2) \
             or spatial > 3:
         raise Unsupported(f"mode '{mode}' here")
     lengths = (x.shape or ())[-spatial:]

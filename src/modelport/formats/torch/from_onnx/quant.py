@@ -1,1 +1,0 @@
-"""What is quantized is said by arithmetic (:mod:`modelport.hub.decompose.simpler`)."""
