@@ -161,7 +161,8 @@ def main() -> int:
         mobilenet(folder / "mobilenet.onnx")
         ok &= line("MobileNetV2 .onnx (3.5 M float32) to .tflite, CPU",
                    best(3, *convert, str(folder / "mobilenet.onnx"), str(folder / "m.tflite")), "s", 1.0)
-        for name, more, bound in (("m.keras", (), 0.8), ("m.h5", (), 0.8), ("saved", ("--to", "tensorflow"), 1.0)):
+        for name, more, bound in (("m.keras", (), 0.8), ("m.h5", (), 0.8), ("saved", ("--to", "tensorflow"), 1.0),
+                                  ("m.pt2", (), 1.0)):
             run(*convert, str(folder / "mobilenet.onnx"), str(folder / name), *more)
             ok &= line(f"MobileNetV2 {name} to .onnx, CPU",
                        best(3, *convert, str(folder / name), str(folder / "m.onnx")), "s", bound)
