@@ -82,7 +82,7 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
     Format("keras", "Keras", (".keras", ".h5", ".hdf5"), "modelport.formats.keras",
            magic=((0, b"\x89HDF\r\n\x1a\n"), (0, b"PK\x03\x04")), folder=("model.weights.h5",), writes=True,
            framework="keras", read_options=("weights", "state")),
-    Format("torch", "PyTorch", (".pt2", ".pt", ".pth", ".ptl", ".jit", ".th", ".bin", ".ckpt", ".safetensors"),
+    Format("torch", "PyTorch", (".pt2", ".pt", ".pth", ".ptl", ".jit", ".th", ".safetensors"),
            "modelport.formats.torch", layout="first", framework="torch", writes=True,
            magic=((0, b"PK\x03\x04"), (2, b"\x8a\nl\xfc\x9cF"), (11, b"\x8a\nl\xfc\x9cF"), (8, b"{")),
            folder=("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json",

@@ -45,6 +45,8 @@ class Config:
 
 @dataclass(frozen=True)
 class Architecture:
+    """What a model type computes, and the names and types of its inputs by the configuration."""
+
     forward: Callable[..., Any]
     names: Callable[[Config], list[str]]
     inputs: Callable[[Config], list[Type]]
