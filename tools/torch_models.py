@@ -58,7 +58,7 @@ def settle(module: Any) -> None:
 def asked(inputs: Callable[..., Any], dynamic: str) -> list[Any]:
     """Inputs of two sizes of the batch and three lengths; the first are those of the export."""
     if dynamic == "length":
-        return [inputs(2, LENGTHS[0]), inputs(3, LENGTHS[1]), inputs(2, LENGTHS[2])]
+        return [inputs(2, LENGTHS[0]), inputs(3, LENGTHS[1]), inputs(2, LENGTHS[2]), inputs(3, LENGTHS[0])]
     return [inputs(2, LENGTHS[0]), inputs(3, LENGTHS[0])]
 
 
@@ -79,7 +79,7 @@ def exported(module: Any, xs: list[Any], path: Path) -> list[tuple[bool, ...]]:
                 raise
     torch.export.save(program, path)
     made = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder"][-len(xs[0]):]
-    return [tuple(isinstance(n, torch.SymInt) for n in v.shape) for v in made]
+    return [tuple(isinstance(n, torch.SymInt) and n.node.maybe_as_int() is None for n in v.shape) for v in made]
 
 
 def takes_any(module: Any) -> bool:
@@ -213,6 +213,12 @@ def rows(names: list[str], seconds: int) -> Iterator[tuple[str, ...]]:
         process.join()
 
 
+def cells(line: str) -> tuple[str, ...]:
+    """The cells of a printed row; empty for what is none."""
+    made = tuple(line.strip().strip("|").strip().split(" | "))
+    return made if line.startswith("| ") and len(made) == len(HEADER) else ()
+
+
 def kind(verdict: str) -> str:
     return verdict.partition(":")[0]
 
@@ -222,18 +228,18 @@ def page(found: list[tuple[str, ...]]) -> str:
     import torch
     import transformers
     counted = Counter(kind(r[-1]) for r in found)
-    versions = [f"PyTorch {torch.__version__.partition('+')[0]}", f"transformers {transformers.__version__}"]
-    for other in ("torchvision", "timm"):
-        if other in sys.modules:
-            versions.append(f"{other} {sys.modules[other].__version__.partition('+')[0]}")
+    versions = [f"PyTorch {torch.__version__.partition('+')[0]}", f"transformers {transformers.__version__}",
+                *(f"{other} {sys.modules[other].__version__.partition('+')[0]}"
+                  for other in ("torchvision", "timm") if other in sys.modules)]
     asked = [r for r in found if kind(r[-1]) not in ("no export", "not made")]
     good = sum(kind(r[-1]) in ("equal", "rounding") for r in asked)
     head = f"""# Models of PyTorch, measured
 
-`python tools/torch_models.py --page` made this page with {', '.join(versions)}: {len(asked)} models with random weights, exported by
-`torch.export`, read by modelport and run by ONNX Runtime, for two sizes of the batch and, where lengths are dynamic, three lengths.
-{good} of them ({100 * good / len(asked):.1f} %) answer as PyTorch does: {counted['equal']} within 1e-5 of the range of the output,
-{counted['rounding']} within what rounding in float32 does (no farther from the answer in float64 than four times PyTorch's own).
+`python tools/torch_models.py --page` made this page with {', '.join(versions)}:
+{len(asked)} models with random weights, exported by `torch.export`, read by modelport and run by ONNX Runtime, for two
+sizes of the batch and, where lengths are dynamic, three lengths. {good} of them ({100 * good / len(asked):.1f} %)
+answer as PyTorch does: {counted['equal']} within 1e-5 of the range of the output, {counted['rounding']} within what
+rounding in float32 does (no farther from the answer in float64 than four times PyTorch's own answer is).
 
 """
     others = [r for r in asked if kind(r[-1]) not in ("equal", "rounding")]
@@ -253,9 +259,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("patterns", nargs="*", help="parts of names; all models if there is none")
     parser.add_argument("--page", action="store_true", help="write docs/torch-models.md")
+    parser.add_argument("--rows", nargs="+", type=Path, default=[], metavar="FILE",
+                        help="for --page: rows that were printed before, later ones in the place of earlier ones")
     parser.add_argument("--list", action="store_true", help="print the names only")
     parser.add_argument("--seconds", type=int, default=300, help="the most that a model may take")
     options = parser.parse_args()
+    if options.rows:
+        held = {r[0]: r for path in options.rows for r in map(cells, path.read_text().splitlines()) if r}
+        (ROOT / "docs/torch-models.md").write_text(page([held[n] for n in models() if n in held]))
+        return 0
     names = [n for n in models() if not options.patterns or any(p in n for p in options.patterns)]
     if options.list:
         print("\n".join(names))

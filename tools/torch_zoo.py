@@ -209,18 +209,19 @@ def _combinations() -> dict[str, Any]:
     for name in ("ReLU", "GELU", "SiLU", "Mish", "ELU", "SELU", "CELU", "Softplus", "Hardswish", "Hardsigmoid",
                  "LeakyReLU", "PReLU", "Tanh", "LogSigmoid", "Softsign", "Tanhshrink", "GLU"):
         act = getattr(nn, name)
-        out[f"nn/mlp {name}"] = (lambda a: lambda: (
-            nn.Sequential(nn.Linear(12, 24), a(), nn.Linear(12, 5)) if a is nn.GLU else mlp(a()), rows(12), "fixed"))(act)
+        out[f"nn/mlp {name}"] = (lambda a: lambda: (nn.Sequential(nn.Linear(12, 24), a(), nn.Linear(12, 5))
+                                                    if a is nn.GLU else mlp(a()), rows(12), "fixed"))(act)
     for kind in ("LSTM", "GRU", "RNN"):
-        for label, how in {"": {}, " bidirectional": dict(bidirectional=True, num_layers=2),
-                           " no bias": dict(bias=False)}.items():
+        for label, how in {"": {}, " bidirectional": {"bidirectional": True, "num_layers": 2},
+                           " no bias": {"bias": False}}.items():
             out[f"nn/{kind}{label}"] = (lambda k, h: lambda: (Recurrent(k, **h), words, "length"))(kind, how)
     out["nn/LSTM projected"] = lambda: (Recurrent("LSTM", proj_size=6, num_layers=2), words, "length")
     out["nn/RNN relu"] = lambda: (Recurrent("RNN", nonlinearity="relu"), words, "length")
     for mode in ("transpose", "nearest", "bilinear", "bicubic"):
         out[f"nn/UNet {mode}"] = (lambda m: lambda: (UNet(m), image(32), "fixed"))(mode)
     norms: dict[str, Any] = {"BatchNorm": nn.BatchNorm2d, "InstanceNorm": lambda c: nn.InstanceNorm2d(c, affine=True),
-                             "GroupNorm": lambda c: nn.GroupNorm(4, c), "LocalResponseNorm": lambda c: nn.LocalResponseNorm(5)}
+                             "GroupNorm": lambda c: nn.GroupNorm(4, c),
+                             "LocalResponseNorm": lambda c: nn.LocalResponseNorm(5)}
     for label, norm in norms.items():
         out[f"nn/residual {label}"] = (lambda n: lambda: (Residual(n, nn.ReLU()), image(24), "fixed"))(norm)
     out["nn/Transformer"] = lambda: (Translator(), words, "length")
@@ -246,30 +247,31 @@ def _combinations() -> dict[str, Any]:
     return out
 
 
-VISION = """alexnet convnext_tiny densenet121 efficientnet_b0 efficientnet_v2_s googlenet inception_v3 mnasnet0_5
-    mnasnet1_0 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large regnet_x_400mf regnet_y_400mf resnet18 resnet34
-    resnet50 resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 squeezenet1_0 squeezenet1_1 swin_t swin_v2_t
-    vgg11_bn vit_b_32 maxvit_t wide_resnet50_2""".split()
+VISION = """alexnet convnext_tiny densenet121 efficientnet_b0 efficientnet_v2_s googlenet inception_v3
+    mnasnet0_5 mnasnet1_0 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large regnet_x_400mf regnet_y_400mf
+    resnet18 resnet34 resnet50 resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 squeezenet1_0 squeezenet1_1
+    swin_t swin_v2_t vgg11_bn vit_b_32 maxvit_t wide_resnet50_2""".split()
 SIDES = {"inception_v3": 96, "vit_b_32": 224, "maxvit_t": 224}
 SEGMENTATION = "deeplabv3_mobilenet_v3_large fcn_resnet50 lraspp_mobilenet_v3_large".split()
-VIDEO = {"r3d_18": (32, 4), "mc3_18": (32, 4), "r2plus1d_18": (32, 4), "s3d": (64, 16), "mvit_v2_s": (224, 16),
-         "swin3d_t": (32, 4)}
+VIDEO = {"r3d_18": (32, 4), "mc3_18": (32, 4), "r2plus1d_18": (32, 4), "mvit_v2_s": (224, 16), "swin3d_t": (32, 4)}
 TIMM = """test_vit test_vit2 test_vit3 test_vit4 test_resnet test_efficientnet test_efficientnet_ln
-    test_efficientnet_gn test_efficientnet_evos test_convnext test_convnext2 test_convnext3 test_byobnet test_mambaout
-    test_nfnet tf_efficientnet_lite0 mobilenetv4_conv_small efficientvit_b0 efficientvit_m0 mobileone_s0 repvgg_a0
-    fastvit_t8 ghostnet_050 ghostnetv2_100 lcnet_050 tinynet_e mixnet_s hardcorenas_a fbnetc_100 semnasnet_075
-    spnasnet_100 rexnet_100 resnet10t resnetv2_50d_gn skresnet18 seresnet18 ecaresnet26t res2net50_14w_8s resnest14d
-    gcresnext26ts botnet26t_256 halonet26t lambda_resnet26t convnext_atto convnextv2_atto edgenext_xx_small
-    mobilevit_xxs mobilevitv2_050 poolformer_s12 poolformerv2_s12 convformer_s18 caformer_s18 pvt_v2_b0 twins_pcpvt_small
-    twins_svt_small cait_xxs24_224 xcit_nano_12_p16_224 deit_tiny_patch16_224 vit_tiny_patch16_224 mixer_s32_224
-    gmlp_ti16_224 resmlp_12_224 convmixer_768_32 crossvit_tiny_240 coat_lite_tiny levit_128s pit_ti_224
-    tiny_vit_5m_224 efficientformer_l1 efficientformerv2_s0 swin_tiny_patch4_window7_224 swinv2_cr_tiny_ns_224
-    maxvit_nano_rw_256 coatnet_nano_rw_224 nest_tiny visformer_tiny volo_d1_224 sequencer2d_s beit_base_patch16_224
+    test_efficientnet_gn test_efficientnet_evos test_convnext test_convnext2 test_convnext3 test_byobnet
+    test_mambaout test_nfnet tf_efficientnet_lite0 mobilenetv4_conv_small efficientvit_b0 efficientvit_m0
+    mobileone_s0 repvgg_a0 fastvit_t8 ghostnet_050 ghostnetv2_100 lcnet_050 tinynet_e mixnet_s hardcorenas_a
+    fbnetc_100 semnasnet_075 spnasnet_100 rexnet_100 resnet10t resnetv2_50d_gn skresnet18 seresnet18
+    ecaresnet26t res2net50_14w_8s resnest14d gcresnext26ts botnet26t_256 halonet26t lambda_resnet26t
+    convnext_atto convnextv2_atto edgenext_xx_small mobilevit_xxs mobilevitv2_050 poolformer_s12
+    poolformerv2_s12 convformer_s18 caformer_s18 pvt_v2_b0 twins_pcpvt_small twins_svt_small cait_xxs24_224
+    xcit_nano_12_p16_224 deit_tiny_patch16_224 vit_tiny_patch16_224 mixer_s32_224 gmlp_ti16_224 resmlp_12_224
+    convmixer_768_32 crossvit_tiny_240 coat_lite_tiny levit_128s pit_ti_224 tiny_vit_5m_224 efficientformer_l1
+    efficientformerv2_s0 swin_tiny_patch4_window7_224 swinv2_cr_tiny_ns_224 maxvit_nano_rw_256
+    coatnet_nano_rw_224 nest_tiny visformer_tiny volo_d1_224 sequencer2d_s beit_base_patch16_224
     eva02_tiny_patch14_224 focalnet_tiny_srf davit_tiny gcvit_xxtiny hrnet_w18_small dla34 dpn48b vovnet39a
     selecsls42b cspresnet50 darknet53 nf_regnet_b0 inception_next_atto repghostnet_050 repvit_m0_9 starnet_s1
-    hgnetv2_b0 mambaout_femto rdnet_tiny inception_v4 xception41 densenet121 regnety_002 regnetz_b16 vgg11 legacy_seresnet18
-    tresnet_m ese_vovnet19b_dw pnasnet5large hiera_tiny_224 swiftformer_xs shvit_s1 tnt_s_patch16_224 mvitv2_tiny
-    naflexvit_base_patch16_gap crossvit_9_240 convit_tiny resnet18d resnet26 resnext26ts""".split()
+    hgnetv2_b0 mambaout_femto rdnet_tiny inception_v4 xception41 densenet121 regnety_002 regnetz_b16 vgg11
+    legacy_seresnet18 tresnet_m ese_vovnet19b_dw pnasnet5large hiera_tiny_224 swiftformer_xs shvit_s1
+    tnt_s_patch16_224 mvitv2_tiny naflexvit_base_patch16_gap crossvit_9_240 convit_tiny resnet18d resnet26
+    resnext26ts""".split()
 LARGE = frozenset("pnasnet5large beit_base_patch16_224 naflexvit_base_patch16_gap".split())
 """Over a minute each."""
 
@@ -318,33 +320,34 @@ def _timm(name: str) -> Any:
 
 
 def _there(name: str) -> bool:
-    """Whether a library can be imported.  A build of torchvision for another device lacks its own operators here,
-    which none of these models calls: they get a declaration."""
+    """Whether a library can be imported."""
     try:
         __import__(name)
-        return True
-    except ImportError:
+    except (ImportError, RuntimeError):
         return False
-    except RuntimeError:
-        return False
+    return True
 
 
-def _declared() -> None:
+def _declared() -> Any:
+    """A build of torchvision for another device lacks its own operators here, which none of these models calls: they
+    get a declaration, for as long as the result lives."""
     from importlib.util import find_spec
     if find_spec("torchvision") is None:
-        return
-    global _LIBRARY
-    _LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms", "roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool", "deform_conv2d",
-                 *(f"_{n}_backward" for n in ("roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool", "deform_conv2d"))):
+        return None
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    names = ("roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool", "deform_conv2d")
+    for name in ("nms", "qnms", *names, *(f"_{n}_backward" for n in names)):
         if not hasattr(torch.ops.torchvision, name):
-            _LIBRARY.define(f"{name}(Tensor x) -> Tensor")
+            library.define(f"{name}(Tensor x) -> Tensor")
+    return library
+
+
+_LIBRARY = _declared()
 
 
 def models() -> dict[str, Any]:
     """Name -> a function that makes the module, its inputs by batch and length, and what is dynamic."""
     out = _combinations()
-    _declared()
     if _there("torchvision"):
         for names, make in ((VISION, _torchvision), (SEGMENTATION, _segmentation), (VIDEO, _video)):
             for n in names:

@@ -27,6 +27,12 @@ def sym_numel(op: Builder, self: Value) -> Any:
     return self.type.size if self.type.static else known(Sym(op.Size(self)))
 
 
+@aten("sym_storage_offset", "storage_offset")
+def storage_offset(op: Builder, self: Value) -> int:
+    """Programs only assert that it is not below zero; what has another one is never taken by its strides."""
+    return 0
+
+
 @aten("dim")
 def dim(op: Builder, self: Value) -> int:
     if self.rank is None:

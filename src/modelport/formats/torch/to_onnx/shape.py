@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,15 @@ def unsqueeze(op: Builder, self: Value, dim: int) -> Any:
 
 @aten("squeeze", "squeeze.dim", "squeeze.dims", "squeeze_copy")
 def squeeze(op: Builder, self: Value, dim: Any = None) -> Any:
-    """Axes of one; others stay, so which are has to be known."""
+    """Axes of one; others stay, so which are has to be known.  A size that has a name is taken to be another: so does
+    torch.export, which would have made it one."""
     axes = [a for a in axes_of(self, dim) if a < rank(self)]
     shape = self.shape or ()
     found = [a for a in axes if shape[a] == 1]
-    if dim is None and not all(isinstance(shape[a], int) for a in axes):
+    if dim is None and any(shape[a] is None for a in axes):
         raise Unsupported("squeeze of all axes of one, where sizes are known at run time only")
+    if dim is None and not all(isinstance(shape[a], int) for a in axes):
+        op.note("info", "squeeze() keeps axes whose size is dynamic, also when it is one")
     return op.Squeeze(self, np.array(found)) if found else self
 
 
@@ -225,11 +229,24 @@ def chunk(op: Builder, self: Value, chunks: int, dim: int = 0) -> Any:
     return _parts(op, self, [min(each, n - k) for k in range(0, n, each)] or [0], axis)
 
 
-@aten("tensor_split", "tensor_split.sections")
-def tensor_split(op: Builder, self: Value, sections: int, dim: int = 0) -> Any:
+@aten("tensor_split", "tensor_split.sections", "tensor_split.indices")
+def tensor_split(op: Builder, self: Value, sections: Any = None, dim: int = 0, indices: Any = None) -> Any:
+    """So many parts, the first ones longer by one if need be; or parts that begin at some places."""
     axis = axis_of(self, dim)
     n = whole(size(op, self, axis), "the size to split")
-    return _parts(op, self, [n // sections + (k < n % sections) for k in range(sections)], axis)
+    places = sections if indices is None else indices
+    if isinstance(places, (list, tuple)):
+        cuts = [0, *(min(max(k + n if k < 0 else k, 0), n) for k in map(whole, places)), n]
+        return [op.Slice(self, np.array([a]), np.array([b]), np.array([axis]))
+                for a, b in pairwise(cuts)]
+    return _parts(op, self, [n // places + (k < n % places) for k in range(places)], axis)
+
+
+@aten("hsplit", "vsplit", "dsplit", "hsplit.array", "vsplit.array", "dsplit.array")
+def named_split(op: Builder, self: Value, sections: Any = None, indices: Any = None) -> Any:
+    name = "" if op.node is None else op.node.op
+    axis = 2 if "dsplit" in name else 0 if "vsplit" in name or rank(self) == 1 else 1
+    return tensor_split(op, self, sections if indices is None else indices, axis)
 
 
 @aten("cat", "concat", "concatenate")
@@ -298,14 +315,14 @@ def pad(op: Builder, self: Value, pad: Any, mode: Any = None, value: Any = None)
     if not isinstance(mode, str):
         value, mode = mode if mode is not None else value, "reflect" if "reflection" in name else \
             "replicate" if "replication" in name else "circular" if "circular" in name else "constant"
-    count = len(pad) // 2
-    axes = [rank(self) - 1 - k for k in range(count)]
-    pads = ints(op, [*pad[0::2], *pad[1::2]])
+    count, n = len(pad) // 2, rank(self)
+    # of all axes: ONNX Runtime moves transpositions through a Pad of some, and forgets which (1.31)
+    pads = ints(op, [*[0] * (n - count), *pad[0::2][::-1], *[0] * (n - count), *pad[1::2][::-1]])
     onnx = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
     if mode not in onnx:
         raise Unsupported(f"padding by '{mode}'")
     fill = tensor(op, 0 if value is None else value, self.dtype) if mode == "constant" else None
-    return op.Pad(self, pads, fill, np.array(axes), mode=onnx[mode])
+    return op.Pad(self, pads, fill, mode=onnx[mode])
 
 
 @aten("tril")
@@ -420,7 +437,7 @@ def im2col(op: Builder, self: Value, kernel_size: Any, dilation: Any, padding: A
     x = op.Unsqueeze(self, np.array([0])) if alone else self
     (kh, kw), (dh, dw), (ph, pw), (sh, sw) = (wholes(v, 2) for v in (kernel_size, dilation, padding, stride))
     if ph or pw:
-        x = op.Pad(x, np.array([ph, pw, ph, pw]), np.asarray(0, x.dtype), np.array([2, 3]))
+        x = op.Pad(x, np.array([0, 0, ph, pw, 0, 0, ph, pw]), np.asarray(0, x.dtype))
     rows, columns = (_windows(op, size(op, x, a), k, d, s) for a, k, d, s in ((2, kh, dh, sh), (3, kw, dw, sw)))
     y = op.Gather(op.Gather(x, rows, axis=2), columns, axis=4)  # n, c, kh, oh, kw, ow
     y = op.Transpose(y, perm=[0, 1, 2, 4, 3, 5])

@@ -262,7 +262,9 @@ def _sized(op: Builder, x: Any, axis: int, n: Any) -> Any:
         raise Unsupported("a transform of another size than its tensor's, which is known at run time only")
     if have > n:
         return op.Slice(x, np.array([0]), np.array([n]), np.array([axis]))
-    return op.Pad(x, np.array([0, n - have]), number(x, 0), np.array([axis])) if n > have else x
+    pads = np.zeros(2 * rank(x), np.int64)
+    pads[rank(x) + axis] = n - have
+    return op.Pad(x, pads, number(x, 0)) if n > have else x
 
 
 NORMS = {None: (0.0, -1.0), "backward": (0.0, -1.0), "ortho": (-0.5, -0.5), "forward": (-1.0, 0.0)}
