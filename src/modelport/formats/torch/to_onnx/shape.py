@@ -456,10 +456,13 @@ def _windows(op: Builder, n: int | Sym, kernel: int, dilation: int, stride: int)
 @aten("diagonal", "linalg_diagonal", "diagonal_copy")
 def diagonal(op: Builder, self: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     a, b = axis_of(self, dim1), axis_of(self, dim2)
-    n, m = (whole(size(op, self, d), "the size of a matrix") for d in (a, b))
-    length = max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m))
-    rows = np.arange(length) + max(0, -offset)
+    down, right = max(0, -offset), max(0, offset)
+    n, m = (aten["py.sub"](op, size(op, self, d), by) for d, by in ((a, down), (b, right)))
+    length = aten["py.max"](op, aten["py.min"](op, n, m), 0)
+    turns = np.arange(length) if isinstance(length, int) else op.Range(np.int64(0), length.value, np.int64(1))
     rest = [d for d in range(rank(self)) if d not in (a, b)]
     x = op.Transpose(self, perm=[a, b, *rest])
-    y = op.GatherND(x, np.stack([rows, rows + offset], 1))
+    places = np.stack([turns + down, turns + right], 1) if isinstance(length, int) else \
+        op.Add(op.Unsqueeze(turns, np.array([1])), np.array([[down, right]]))
+    y = op.GatherND(x, places)
     return op.Transpose(y, perm=[*range(1, len(rest) + 1), 0]) if rest else y
