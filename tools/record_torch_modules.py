@@ -1,8 +1,8 @@
 """Records modules and folders of Hugging Face with their answers: ``python tools/record_torch_modules.py FOLDER``.
 
 Runs where PyTorch 2.13 is, with torchvision and transformers for what needs them; nothing of modelport is imported.
-Weights are of a short period, so that megabytes of them are kilobytes of xz; FOLDER gets nn.tar.xz, vision.tar.xz and
-huggingface.tar.xz (tests/recorded/torch_files)."""
+Weights are of a short period, so that megabytes of them are kilobytes of xz; FOLDER gets nn.tar.xz, vision.tar.xz,
+source.tar.xz and huggingface.tar.xz (tests/recorded/torch_files)."""
 from __future__ import annotations
 
 import io
@@ -29,14 +29,15 @@ class Recording:
         np.savez_compressed(buffer, **arrays)
         self.files[name] = buffer.getvalue()
 
-    def module(self, name: str, model: nn.Module, *xs: torch.Tensor) -> None:
+    def module(self, name: str, model: nn.Module, *xs: torch.Tensor, legacy: bool = False) -> None:
         patterned(model)
         name = f"{len(self.files) // 2:02d}-{name}"
         buffer = io.BytesIO()
-        torch.save(model, buffer)
-        self.files[f"{name}.pt"] = buffer.getvalue()
+        torch.save(model, buffer, _use_new_zipfile_serialization=not legacy)
+        self.files[f"{name}.pt"] = clean(buffer.getvalue())
         with torch.no_grad():
-            ys = [y for y in torch.utils._pytree.tree_leaves(model(*xs)) if isinstance(y, torch.Tensor)]
+            made = torch.utils._pytree.tree_leaves(model(*(x.clone() for x in xs)))
+        ys = [y for y in made if isinstance(y, torch.Tensor)]
         self.arrays(f"{name}.npz", **{f"x{k}": x.numpy() for k, x in enumerate(xs)},
                     **{f"y{k}": y.numpy() for k, y in enumerate(ys)})
 
@@ -47,6 +48,13 @@ class Recording:
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
         print(path.name, len(self.files), path.stat().st_size)
+
+
+def clean(data: bytes) -> bytes:
+    """The same without the folders of this machine, which files before 1.6 tell of each class."""
+    for place in (str(Path(__file__).resolve().parent), str(Path(torch.__file__).parent)):
+        data = data.replace(place.encode(), b"?" * len(place))
+    return data
 
 
 def patterned(model: nn.Module) -> None:
@@ -160,6 +168,15 @@ def vision(out: Recording) -> None:
     keep("mnasnet", models.MNASNet(0.25, **few), x)
 
 
+def sources(out: Recording) -> None:
+    import torch_nets as nets
+    inputs = {"LeNet": r(2, 1, 32, 32), "Res": r(2, 3, 8, 8), "UNet": r(2, 3, 10, 12), "SE": r(2, 3, 5, 6),
+              "RNNNet": torch.randint(0, 20, (2, 6)), "Attn": r(2, 5, 8), "Ops": r(3, 4), "Inherits": r(3, 4),
+              "Many": r(4, 6)}
+    for name, x in inputs.items():
+        out.module(name, getattr(nets, name)(), x, legacy=True)
+
+
 def hugging_face(out: Recording) -> None:
     import transformers as t
     small = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -216,7 +233,8 @@ def folder(out: Recording, name: str, model: nn.Module, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    for file, make in (("nn", layers), ("vision", vision), ("huggingface", hugging_face)):
+    for file, make in (("nn", layers), ("vision", vision), ("source", sources),
+                       ("huggingface", hugging_face)):
         if not sys.argv[2:] or file in sys.argv[2:]:
             recording = Recording()
             make(recording)

@@ -49,6 +49,23 @@ def test_modules(name: str, tmp_path: Path) -> None:
         close(a, b)
 
 
+@pytest.mark.parametrize("name", [m for m in files("source") if not m.endswith(".npz")])
+def test_code_of_ones_own(name: str, tmp_path: Path) -> None:
+    """Classes whose text the file holds."""
+    path = tmp_path / "m.pt"
+    path.write_bytes(files("source")[name])
+    case = arrays(files("source")[name.replace(".pt", ".npz")])
+    x = case["x0"]
+    sizes = ",".join(map(str, x.shape[1:]))
+    made = list(modelport.load(path, inputs=(f"{x.dtype}[batch,{sizes}]",)).run(x).values())
+    ys = [a for k, a in case.items() if k[0] == "y"]
+    assert len(made) == len(ys)
+    for a, b in zip(made, ys, strict=True):
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * max(np.abs(b).max(), 1))
+
+
 @pytest.mark.parametrize("name", sorted({n.partition("/")[0] for n in files("huggingface")}))
 def test_hugging_face(name: str, tmp_path: Path) -> None:
     for file in ("model.safetensors", "config.json"):

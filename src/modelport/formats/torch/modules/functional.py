@@ -111,6 +111,20 @@ def normalize(run: Run, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12
     return run.call("div", x, length)
 
 
+def _gathered(name: str, first: int) -> None:
+    """Functions that take their tensors one by one, or as a list."""
+    @_function(name)
+    def rule(run: Run, *args: Any, **named: Any) -> Any:
+        head, rest = args[:first], args[first:]
+        tensors = list(rest[0]) if len(rest) == 1 and isinstance(rest[0], (list, tuple)) else list(rest)
+        return run.call(name, *head, tensors, **named)
+
+
+_gathered("einsum", 1)
+_gathered("meshgrid", 0)
+_gathered("broadcast_tensors", 0)
+
+
 @_function("logsigmoid")
 def logsigmoid(run: Run, x: Any) -> Any:
     return run.call("log_sigmoid", x)

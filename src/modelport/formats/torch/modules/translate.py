@@ -12,6 +12,7 @@ from ....errors import CorruptFile, ModelportError, Unsupported, UnsupportedMode
 from ....hub.infer import builder
 from ....ir.graph import Graph, Node, Value
 from ....ir.types import Dim, Type
+from ....notes import Note
 from .. import inputs as described
 from ..machine import Box, Machine
 from ..to_onnx import aten
@@ -71,7 +72,12 @@ def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[s
         own = (types for choice in likely(root) if len(choice) == len(names)
                and _any_size(types := dict(zip(names, choice, strict=True)), run))
         types = described.first(_both(own, described.guesses([(n, "Tensor") for n in names])), run, "a pickled module")
-    return described.held("torch.Module", run(types))
+    hub = run(types)
+    if not given and not certain:
+        shapes = ", ".join(f"{n} {t}" for n, t in types.items())
+        hub = hub.noted(Note("info", f"the file does not say the shapes of inputs; taken are {shapes} (--inputs says "
+                             "others)"))
+    return described.held("torch.Module", hub)
 
 
 def _any_size(types: dict[str, Type], run: Callable[[dict[str, Type]], Graph]) -> bool:
