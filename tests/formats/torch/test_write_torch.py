@@ -87,7 +87,7 @@ def test_layers_of_a_module(tmp_path: Path) -> None:
 
 def test_recurrent_layers_of_a_module(tmp_path: Path) -> None:
     text = text_of(sequence(tmp_path / "m.onnx"), tmp_path / "m.py")
-    assert "nn.Embedding(20, 6)" in text and "nn.LSTM(6, 5, bidirectional=True)" in text
+    assert "self.embedding.weight[ids]" in text and "nn.Embedding(20, 6)" in text and "nn.LSTM(6, 5, bidirectional=True)" in text
     assert "nn.GRU(10, 3)" in text and "torch.full" not in text
     tensors, _ = safetensors.read(tmp_path / "m.safetensors")
     assert "lstm.weight_hh_l0_reverse" in tensors

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph, Node, Value
-from ...ir.types import DType
+from ...ir.types import DType, is_float
 from .plan import Names, Plan, module_path
 from .raw import In
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
-    """A layer: the text that makes it, its tensors by their names in it, and the inputs that it is called with."""
+    """A layer: the text that makes it, its tensors by their names in it, and the inputs that it is called with.
+
+    ``indexed``: its weight is indexed by the input, which counts from the end too, as the layer itself does not."""
 
     path: str
     make: str
     tensors: Mapping[str, Value]
     called: tuple[Value, ...]
+    indexed: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class _Found:
     make: str
     tensors: Mapping[str, Value]
     called: tuple[Value, ...]
+    indexed: bool = False
 
 
 Finder = Callable[[Node, dict[str, Any]], "_Found | None"]
@@ -70,7 +74,7 @@ def layers(plan: Plan) -> dict[Node, Layer]:
             continue
         path = _where(plan, node, found, taken, numbered)
         taken.add(path)
-        out[node] = Layer(path, found.make, found.tensors, found.called)
+        out[node] = Layer(path, found.make, found.tensors, found.called, found.indexed)
     return out
 
 
@@ -226,6 +230,18 @@ def _embedding(node: Node, a: dict[str, Any]) -> _Found | None:
     assert shape is not None
     return _Found("embedding", f"nn.Embedding({', '.join([str(shape[0]), str(shape[1]), *_typed(t['weight'].dtype)])})",
                   t, (a["indices"],))
+
+
+@_finds("index.Tensor")
+def _indexed(node: Node, a: dict[str, Any]) -> _Found | None:
+    t = _tensors(a, weight="self")
+    where = a["indices"]
+    if not t or t["weight"].rank != 2 or len(where) != 1 or where[0].data is not None or not is_float(t["weight"].dtype):
+        return None
+    shape = t["weight"].shape
+    assert shape is not None
+    return _Found("embedding", f"nn.Embedding({', '.join([str(shape[0]), str(shape[1]), *_typed(t['weight'].dtype)])})",
+                  t, where, indexed=True)
 
 
 @_finds("prelu")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import Unsupported, UnsupportedModel
 from ...hub import decompose as general
-from ...hub import infer
+from ...hub import infer, ranges
 from ...hub.bodies import shaped, trimmed
 from ...hub.branches import ranked
 from ...hub.canonical import canonical
@@ -46,7 +46,12 @@ def from_hub(hub: Graph) -> Graph:
             raise UnsupportedModel([Unsupported(f"the input '{k}' of unknown rank")], TARGET)
         if v.dtype == STRING:
             raise UnsupportedModel([Unsupported(f"the input '{k}' of text")], TARGET)
-    return tied(shared(translate(graph, from_onnx, At(), _around)))
+    inputs = {k: Value(v.type, v.name) for k, v in graph.inputs.items()}
+    for v, old in zip(inputs.values(), graph.inputs.values(), strict=True):
+        v.elements = old.elements
+        if v.dtype.kind in "iu":
+            ranges.state(v, ranges.of(old))
+    return tied(shared(translate(graph, from_onnx, At(), _around, inputs)))
 
 
 def shared(graph: Graph) -> Graph:
@@ -78,8 +83,8 @@ def shared(graph: Graph) -> Graph:
 
 def tied(graph: Graph) -> Graph:
     """The graph in which a table of embeddings that is also the matrix of a linear layer is one weight."""
-    tables = {v for n in graph.walk() if n.op == "aten.embedding.default" and (v := n.inputs[0]) is not None
-              and v.data is not None}
+    tables = {v for n in graph.walk() if n.op in ("aten.embedding.default", "aten.index.Tensor")
+              and (v := n.inputs[0]) is not None and v.data is not None and v.rank == 2}
 
     def rule(node: Node) -> Made:
         if node.op != "aten.linear.default":
@@ -133,6 +138,9 @@ def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
                                                             "float8_e4m3fnuz", "float8_e5m2fnuz"):
             raise Unsupported(f"element type {dtype_name(old.dtype)}")
         outs.append(cast(op, v, old.dtype))
+    for v, old in zip(outs, node.outputs, strict=False):
+        if v.data is None and v.dtype.kind in "iu":
+            ranges.state(v, ranges.of(old))
     return tuple(outs)
 
 
@@ -143,6 +151,8 @@ def _why(node: Node) -> str:
     probe = Node(node.op, node.inputs, node.attrs, [o.type for o in node.outputs], origin=node.label)
     for new, old in zip(probe.outputs, node.outputs, strict=True):
         new.elements = old.elements
+        if old.dtype.kind in "iu":
+            ranges.state(new, ranges.of(old))
     try:
         _around(At().at(probe), probe, from_onnx[node.op])
     except Unsupported as e:

@@ -140,7 +140,8 @@ class Source:
             if len(layer.called) > 1:
                 first = [self.reference(v) for v in layer.called[1:]]
                 called += f", {first[0]}" if len(first) == 1 else f", ({', '.join(first)})"
-            said = f"self.{self.tree.access(self.where[node])}({called})"
+            said = f"self.{self.tree.access(self.where[node])}" + (f".weight[{called}]" if layer.indexed else
+                                                                  f"({called})")
         else:
             said = self.spell(node)
         targets = [self.scope.result(node, k) for k in range(len(node.outputs))]

@@ -10,6 +10,7 @@ from . import (
     matmul,
     norm,
     pool,
+    quant,
     recurrent,
     reduce,
     shape,
@@ -17,4 +18,4 @@ from . import (
 from .common import from_onnx
 
 __all__ = ["activation", "attention", "control", "conv", "detection", "from_onnx", "index", "math", "matmul", "norm",
-           "pool", "recurrent", "reduce", "shape"]
+           "pool", "quant", "recurrent", "reduce", "shape"]

@@ -43,7 +43,8 @@ def gather(at: At, x: Value, where: Value, *, axis: int = 0) -> Any:
             return at("select.int", x, axis, k, type=at.out)
         if k >= 0:
             return at("slice.Tensor", x, axis, k, k + 1, 1, type=at.out)
-    if axis == 0 and x.data is not None and rank(x) == 2 and x.dtype in FLOATS and where.data is None:
+    if axis == 0 and x.data is not None and rank(x) == 2 and x.dtype in FLOATS and where.data is None \
+            and ranges.of(where)[0] >= 0:  # it does not count from the end
         return at.embedding(x, where if where.dtype in (I32, I64) else cast(at, where, I64), type=at.out)
     if where.shape is not None and len(where.shape) == 1 and (
             (where.data is not None and not (where.numpy() < 0).any()) or ranges.of(where)[0] >= 0):
