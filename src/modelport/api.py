@@ -198,7 +198,7 @@ def prepare(graph: Graph, target: registry.Format, *, passes: str = "default",
 
     ``shapes`` gives inputs new shapes, ``batch`` the first dimension of every input (a number, or a name that makes
     it dynamic), ``perms`` the order of the axes of inputs and outputs (see :mod:`.passes.interface`)."""
-    steps = pass_list.named(passes)
+    steps = pass_list.named(target.passes if passes == "default" else passes)
     if shapes or batch is not None:
         graph = dimensions.with_dimensions(graph, shapes or {}, batch)
     if perms:

@@ -61,6 +61,8 @@ class Format:
     doubles: bool = False
     read_options: tuple[str, ...] = ()
     write_options: tuple[str, ...] = ()
+    passes: str = "default"
+    """What is done to a graph before it is written, unless other passes are asked for."""
 
     def load(self) -> FormatModule:
         """The format's package."""
@@ -91,7 +93,8 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
     Format("torchscript", "TorchScript", (), "modelport.formats.torch.torchscript", layout="first", reads=False,
            writes=True, framework="torch"),
     Format("torch-source", "PyTorch source", (".py",), "modelport.formats.torch.source", layout="first", reads=False,
-           writes=True, framework="torch"),
+           writes=True, framework="torch",  # norms stay layers of their own
+           passes="fold,clean,fuse_matmul,fuse_blocks,fuse_attention,fold,clean"),
     Format("executorch", "ExecuTorch", (".pte",), "modelport.formats.executorch", magic=((4, b"ET"),), layout="first",
            writes=True, framework="executorch"),
     Format("sklearn", "scikit-learn", (".pkl", ".pickle", ".joblib", ".sav", ".skops"), "modelport.formats.sklearn",

@@ -80,14 +80,17 @@ def test_layers_of_a_module(tmp_path: Path) -> None:
     text = text_of(image(tmp_path / "m.onnx"), tmp_path / "m.py")
     tensors, _ = safetensors.read(tmp_path / "m.safetensors")
     assert "nn.Conv2d(4, 4, 3, padding=1, groups=2)" in text and "nn.Linear(4, 5)" in text
-    assert "self.blocks[0].conv(" in text and "self.head(" in text
-    assert {"blocks.0.conv.weight", "blocks.0.conv.bias", "head.weight", "head.bias"} <= tensors.keys()
+    assert "self.blocks[0].conv(" in text and "self.head(" in text and "self.stem.bn(self" not in text
+    assert "nn.BatchNorm2d(4)" in text and "F.adaptive_avg_pool2d(" in text
+    assert {"blocks.0.conv.weight", "blocks.0.conv.bias", "head.weight", "head.bias",
+            "stem.bn.running_mean"} <= tensors.keys()
     assert "# [batch, 5]" in text
 
 
 def test_recurrent_layers_of_a_module(tmp_path: Path) -> None:
     text = text_of(sequence(tmp_path / "m.onnx"), tmp_path / "m.py")
-    assert "self.embedding.weight[ids]" in text and "nn.Embedding(20, 6)" in text and "nn.LSTM(6, 5, bidirectional=True)" in text
+    assert "self.embedding.weight[ids]" in text and "nn.Embedding(20, 6)" in text
+    assert "nn.LSTM(6, 5, bidirectional=True)" in text
     assert "nn.GRU(10, 3)" in text and "torch.full" not in text
     tensors, _ = safetensors.read(tmp_path / "m.safetensors")
     assert "lstm.weight_hh_l0_reverse" in tensors

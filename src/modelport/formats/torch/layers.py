@@ -236,7 +236,8 @@ def _embedding(node: Node, a: dict[str, Any]) -> _Found | None:
 def _indexed(node: Node, a: dict[str, Any]) -> _Found | None:
     t = _tensors(a, weight="self")
     where = a["indices"]
-    if not t or t["weight"].rank != 2 or len(where) != 1 or where[0].data is not None or not is_float(t["weight"].dtype):
+    if not t or t["weight"].rank != 2 or len(where) != 1 or where[0].data is not None \
+            or not is_float(t["weight"].dtype):
         return None
     shape = t["weight"].shape
     assert shape is not None

@@ -112,6 +112,16 @@ def biased(op: Site, a: Value, b: Value) -> Made:
     return None
 
 
+@rewrite("Mul")
+def gated(op: Site, a: Value, b: Value) -> Made:
+    """A value times its sigmoid."""
+    for x, gate in ((a, b), (b, a)):
+        if gate.node is not None and gate.node.op == "Sigmoid" and gate.node.inputs[0] is x and op.once(gate):
+            made: Value = op.add("torch.Silu", x, type=op.out)
+            return made
+    return None
+
+
 def _around(op: Builder, node: Node, rule: Callable[..., Any]) -> Made:
     """Calls a rule, and casts what it makes to the element types of the node's outputs."""
     assert isinstance(op, At)

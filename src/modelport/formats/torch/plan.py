@@ -155,8 +155,8 @@ def _trained(value: Value, node: Node | None, argument: str) -> bool:
     if argument in _WEIGHTS:
         return True
     name = node.op.split(".")[1]
-    return name == "matmul" or (name == "index" and value.rank == 2) or (name in ("mul", "add") and value.type.size > 1 and
-                                sum(d != 1 for d in value.shape or ()) == 1)
+    vector = name in ("mul", "add") and value.type.size > 1 and sum(d != 1 for d in value.shape or ()) == 1
+    return name == "matmul" or (name == "index" and value.rank == 2) or vector
 
 
 class Scope:

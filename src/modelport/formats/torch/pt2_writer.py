@@ -156,8 +156,7 @@ class _Program:
         terms = []
         for monomial, factor in poly(text).items():
             parts: list[Any] = [join("int", [factor])] if factor != 1 or not monomial else []
-            for symbol in monomial:
-                parts.append(leaf(self.symbols[symbol]) if symbol in self.symbols else self._opaque(symbol, leaf, join))
+            parts += [leaf(self.symbols[s]) if s in self.symbols else self._opaque(s, leaf, join) for s in monomial]
             terms.append(parts[0] if len(parts) == 1 else join("Mul", parts))
         return terms[0] if len(terms) == 1 else join("Add", terms) if terms else join("int", [0])
 

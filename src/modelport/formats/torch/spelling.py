@@ -125,6 +125,31 @@ def _size(s: Spelling, node: Node, a: dict[str, Any]) -> str:
     return f"{s.value(node, a['self'])}.size({a['dim']})"
 
 
+def _several(s: Spelling, node: Node, a: dict[str, Any]) -> str:
+    """A method whose list may be given as arguments."""
+    own, many = (s.value(node, v) for v in a.values())
+    return f"{own}.{node.op.split('.')[1]}({many[1:-1]})"
+
+
+def _flatten(s: Spelling, node: Node, a: dict[str, Any]) -> str:
+    return f"{s.value(node, a['self'])}.flatten({a['start_dim']})"
+
+
+def _pool(s: Spelling, node: Node, a: dict[str, Any]) -> str:
+    """A window of equal sizes as one number, and what is not the default."""
+    name, kernel = node.op.split(".")[1], _short(a.get("kernel_size", a.get("output_size")))
+    said = [s.value(node, a["self"]), kernel]
+    if "stride" in a and _short(a["stride"]) != kernel:
+        said.append(f"stride={_short(a['stride'])}")
+    said += [f"{k}={_short(a[k])}" for k, d in (("padding", 0), ("dilation", 1)) if k in a and set(a[k]) != {d}]
+    said += [f"{k}={a[k]}" for k, d in (("ceil_mode", False), ("count_include_pad", True)) if a.get(k, d) != d]
+    return f"F.{name}({', '.join(said)})"
+
+
+def _short(values: Any) -> str:
+    return str(values[0]) if len(set(values)) == 1 else str(tuple(values))
+
+
 def _item(s: Spelling, node: Node, a: dict[str, Any]) -> str:
     return f"int({s.value(node, a['self'])})"
 
@@ -135,6 +160,8 @@ def _layer_norm(s: Spelling, node: Node, a: dict[str, Any]) -> str:
 
 _SPECIAL: dict[str, Callable[[Spelling, Node, dict[str, Any]], str]] = {
     "slice.Tensor": _slice, "select.int": _select, "index.Tensor": _index, "index_put": _put, "constant_pad_nd": _pad,
-    "pad": _pad, "sym_size.int": _size, "item": _item, "layer_norm": _layer_norm}
+    "pad": _pad, "sym_size.int": _size, "item": _item, "layer_norm": _layer_norm,
+    "flatten.using_ints": _flatten, **dict.fromkeys(("reshape", "permute", "expand", "repeat"), _several),
+    **{f"{k}{n}d": _pool for k in ("max_pool", "avg_pool", "adaptive_avg_pool") for n in (1, 2, 3)}}
 
 __all__ = ["Spelling", "is_number", "keywords"]

@@ -113,6 +113,13 @@ def swish(at: At, x: Value, *, alpha: float = 1.0) -> Any:
     return at.silu(x, type=x.type)
 
 
+@from_onnx("torch.Silu")
+def silu(at: At, x: Value) -> Any:
+    """A value times its sigmoid (:mod:`..lower`)."""
+    held([x], FLOATS)
+    return at.silu(x, type=x.type)
+
+
 @from_onnx("PRelu")
 def prelu(at: At, x: Value, slope: Value) -> Any:
     """What is below zero times the slope; one slope for each channel is PyTorch's own."""
