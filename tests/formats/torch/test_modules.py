@@ -3,6 +3,7 @@ made, against the answers of PyTorch."""
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 import modelport
-from modelport.errors import UnsupportedModel
+from modelport.codecs import safetensors
+from modelport.errors import ModelportError, UnsupportedModel
 
 FOLDER = Path(__file__).parents[2] / "recorded" / "torch_files"
 
@@ -80,6 +82,27 @@ def test_hugging_face(name: str, tmp_path: Path) -> None:
             assert wanted.keys() <= made.keys()
             for n, want in wanted.items():
                 close(made[n], want)
+
+
+def test_weights_in_several_files(tmp_path: Path) -> None:
+    """An index and two files of safetensors, one of the names being one that leads elsewhere."""
+    whole = tmp_path / "whole.safetensors"
+    whole.write_bytes(files("huggingface")["BertModel/model.safetensors"])
+    tensors, _ = safetensors.read(whole)
+    halves = [dict(list(tensors.items())[k::2]) for k in range(2)]
+    folder = tmp_path / "bert"
+    folder.mkdir()
+    for k, half in enumerate(halves):
+        safetensors.write(folder / f"model-{k}.safetensors", half)
+    index = {n: f"model-{k}.safetensors" for k, half in enumerate(halves) for n in half}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    (folder / "config.json").write_bytes(files("huggingface")["BertModel/config.json"])
+    case = arrays(files("huggingface")["BertModel/case.npz"])
+    made = modelport.load(folder).run({n.split("/")[2]: a for n, a in case.items() if n.startswith("1/in/")})
+    close(made["last_hidden_state"], case["1/out/last_hidden_state"])
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../whole.safetensors"}}))
+    with pytest.raises(ModelportError):
+        modelport.load(folder)
 
 
 def test_weights_that_the_architecture_lacks(tmp_path: Path) -> None:

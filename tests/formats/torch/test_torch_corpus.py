@@ -60,6 +60,49 @@ def test_silero_in_torch() -> None:
         np.testing.assert_allclose(next(iter(model.run(x).values())), want, atol=1e-6)
 
 
+NET = """
+import torch.nn.functional as F
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, inner, outer, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(inner, outer, 3, stride, 1, bias=False), nn.BatchNorm2d(outer)
+        self.conv2, self.bn2 = nn.Conv2d(outer, outer, 3, 1, 1, bias=False), nn.BatchNorm2d(outer)
+        self.more = outer - inner
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.more:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.more // 2, self.more // 2))
+        return F.relu(y + x)
+
+class ResNet20(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        for k, (a, b) in enumerate(((16, 16), (16, 32), (32, 64))):
+            blocks = [Block(a, b, 1 + (k > 0)), Block(b, b, 1), Block(b, b, 1)]
+            setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.linear(x.mean((2, 3)))
+"""
+
+
+def test_weights_with_a_class(tmp_path: Path) -> None:
+    """A checkpoint of CIFAR-10 with a class of the same names, against the answers of its own exports."""
+    pytest.importorskip("torch")
+    (tmp_path / "net.py").write_text(NET)
+    path = CORPUS / "torch_state/akamaster__pytorch_resnet_cifar10/pretrained_models/resnet20-12fca82f.th"
+    model = modelport.load(path, module=f"{tmp_path / 'net.py'}:ResNet20", inputs=("float32[batch,3,32,32]",))
+    with np.load(CORPUS / "derived/resnet20_cifar10/io.npz") as z:
+        np.testing.assert_allclose(next(iter(model.run(z["x"]).values())), z["y0"], atol=1e-4)
+
+
 @pytest.mark.parametrize("path", WEIGHTS, ids=_name)
 def test_weights(path: Path) -> None:
     """All are weights without code: recognised whatever their suffix, listed, and refused with what is missing."""

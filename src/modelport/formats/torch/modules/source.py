@@ -285,8 +285,11 @@ class Source(Interpreter):
                 isinstance(known(a), (int, float)) or (name == "prod" and isinstance(a, (list, tuple))) for a in args):
             found: Any = _SAFE[name]
             return found(*map(known, args))
-        if space in ("torch", "torch.nn.functional", "torch.functional"):
+        if space in ("torch", "torch.nn.functional", "torch.functional", "torch._C._nn"):
             return called(self.run, space, name, args, kwargs)
+        if space.startswith("torch.ops.aten."):
+            overload = "" if name == "default" else name
+            return self.machine.call(space.rpartition(".")[2], args, kwargs, overload, self.run.label)
         raise Unsupported(f"the function {printable(path, 80)}: its code is not in the file")
 
     def plain(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -301,6 +304,9 @@ class Source(Interpreter):
             return slice(*xs)
         if name == "print":
             return None
+        if name == "torchvision_ops_stochastic_depth_stochastic_depth" and \
+                (kwargs.get("training") is False or args[3:] == [False]):
+            return args[0]  # as torch.fx names a function of a module
         if name in ("enumerate", "zip", "reversed"):
             return list({"enumerate": enumerate, "zip": zip, "reversed": reversed}[name](*xs))
         if name in ("list", "tuple"):
