@@ -305,10 +305,58 @@ around them and far off, and each threshold of a tree with the numbers beside it
 """
 
 
+def torch_page() -> str:
+    families = sorted(p.stem for p in (ROOT / "tests/cases/torch").glob("[a-z]*.py"))
+    verdicts = {f"{family}:{line[:56].strip()}": line[56:].strip()  # names have spaces
+                for family in families for line in (EXPECTED / f"torch-{family}.txt").read_text().splitlines() if line}
+    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for case in verdicts:
+        family, _, rest = case.partition(":")
+        groups[family][rest.partition("~")[0].partition("/")[0]].append(case)
+    parts = []
+    for family, names in sorted(groups.items()):
+        lines = []
+        for name, cases in sorted(names.items()):
+            passed = sum(verdicts[c] == "pass" for c in cases)
+            why = "; ".join(sorted({verdicts[c].removeprefix("unsupported: ").replace("|", "/") for c in cases
+                                    if verdicts[c] != "pass"}))
+            lines.append([f"`{name}`", f"{passed} of {len(cases)}", why])
+        parts.append(f"### {family}\n\n{rows(['function or module', 'cases that pass', 'what does not'], lines)}\n")
+    sys.path.insert(0, str(ROOT / "src"))
+    from modelport.formats.torch.to_onnx import aten
+    refusals = {"random", "packed", "iterated", "erfc", "ndtr", "gcd", "backward"}  # rules that say why there is none
+    named = sorted({n.partition(".")[0] for n, rule in aten.items() if rule.__name__ not in refusals
+                    and not n.startswith(("py.", "prims.", "complex.")) and "::" not in n})
+    held = sorted({n.split(".")[1] for n in aten if n.startswith("complex.")})
+    return f"""# PyTorch
+
+Programs of `torch.export` (`.pt2`) and TorchScript are read; PyTorch is not needed, and nothing of a file is unpickled or run.
+[Models, measured](../torch-models.md).
+
+Sizes that are dynamic stay so. Writes in place and views become what they compute. Higher-order operators: `cond`, `while_loop`,
+`scan`, `map` and the blocks that only say how gradients are kept. Complex numbers are two tensors of reals, and an output that is
+complex is one tensor with both along a new last axis. PT2E quantization becomes QuantizeLinear and DequantizeLinear.
+
+## Reading, measured
+
+{len(verdicts)} cases, exported or traced by PyTorch 2.13 and answered by it and, through the hub, by ONNX Runtime: {kinds(verdicts)}.
+Each function and module is asked as a program of fixed sizes, as one whose sizes are dynamic at other sizes, and as TorchScript. Real
+numbers agree to 1e-5 of the range, whole numbers and truth values exactly. *refused* means that PyTorch does not export the case.
+
+{chr(10).join(parts)}
+## Operators
+
+{len(named)} operators of ATen have a translation (writes in place, such as `add_`, count with theirs): {", ".join(f"`{n}`" for n in named)}.
+
+Of complex numbers: {", ".join(f"`{n}`" for n in held)}, and those that only move elements.
+"""
+
+
 def main() -> int:
     stale = []
     for name, make in (("onnx.md", onnx_page), ("tflite.md", tflite_page), ("keras.md", keras_page),
-                       ("tensorflow.md", tensorflow_page), ("tfjs.md", tfjs_page), ("sklearn.md", sklearn_page)):
+                       ("tensorflow.md", tensorflow_page), ("tfjs.md", tfjs_page), ("sklearn.md", sklearn_page),
+                       ("torch.md", torch_page)):
         page = make()
         path = PAGES / name
         if not path.exists() or path.read_text() != page:
