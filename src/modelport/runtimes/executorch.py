@@ -55,10 +55,14 @@ class ExecuTorch(Session):
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         arrays = self.checked(feeds)
         try:
-            made = self._method.execute([self._torch.from_numpy(np.array(a)) for a in arrays.values()])
+            made = self._method.execute([self._tensor(a) for a in arrays.values()])
         except Exception as e:
             raise RuntimeFailed(f"ExecuTorch failed: {_message(e)}") from None
         return {k: np.array(v.detach().numpy()) for k, v in zip(self.outputs, made, strict=True)}
+
+    def _tensor(self, a: Array) -> Any:
+        made = self._torch.from_numpy(np.array(a))
+        return made if a.size else self._torch.empty(a.shape, dtype=made.dtype)  # numpy's strides of nothing are zero
 
     def close(self) -> None:
         self._method = self._program = None
