@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,8 @@ class _Script:
             said = args[0]  # older versions know one axis only
             for a in sorted(node.attrs["dim"], reverse=True):
                 said = f"torch.{name}({', '.join([said, str(a), *args[2:]])})"
+        elif name in _YOUNG:
+            said = _YOUNG[name](self, node)
         else:
             said = f"torch.{name}({', '.join([*args, *(f'{k}={self.value(node, v)}' for k, v in by_name.items())])})"
         left = targets[0] if len(targets) == 1 and name not in ("split_with_sizes", "unbind") else \
@@ -169,6 +171,36 @@ class _Script:
         held = [self.scope.names.new("next") for _ in targets]
         return [*(f"{indent}{h} = {v}" for h, v in zip(held, values, strict=True)),
                 *(f"{indent}{t} = {h}" for t, h in zip(targets, held, strict=True))]
+
+
+def _attention(s: _Script, node: Node) -> str:
+    """Attention in the operators that older versions have."""
+    a = node.attrs
+    q, k, v = (s.value(node, a[n]) for n in ("query", "key", "value"))
+    x = node.inputs[a["query"].place]
+    width = x.shape[-1] if x is not None and x.shape is not None else None
+    scale = a.get("scale")
+    if scale is None:
+        if not isinstance(width, int):
+            raise UnsupportedModel([Unsupported("heads of a size that is only known at run time", node)], "TorchScript")
+        scale = 1 / math.sqrt(width)
+    said = f"torch.mul(torch.matmul({q}, torch.transpose({k}, -2, -1)), {scale!r})"
+    if a.get("attn_mask") is not None:
+        said = f"torch.add({said}, {s.value(node, a['attn_mask'])})"
+    return f"torch.matmul(torch.softmax({said}, -1), {v})"
+
+
+def _rms_norm(s: _Script, node: Node) -> str:
+    """The same, for the norm by the root of the mean square."""
+    a = node.attrs
+    x, weight = s.value(node, a["input"]), s.value(node, a["weight"])
+    axes = [-k for k in range(len(a["normalized_shape"]), 0, -1)]
+    mean = f"torch.mean(torch.mul({x}, {x}), {axes}, True)"
+    return f"torch.mul(torch.mul({x}, torch.rsqrt(torch.add({mean}, {a['eps']!r}))), {weight})"
+
+
+_YOUNG: dict[str, Callable[[_Script, Node], str]] = {"scaled_dot_product_attention": _attention, "rms_norm": _rms_norm}
+"""Operators that torch 1.12 does not have yet."""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -87,7 +87,7 @@ class _While(While[_Rows]):
             return _Rows(element.type, start, True, not known)
         turns = ints(at, bound)[0]
         turns = max(turns, 0) if isinstance(turns, int) else at("torch.sym_max", turns, 0, type=Type(I64, ()))
-        fill = False if element.dtype == BOOL else 0.0 if element.dtype.kind in "fV" else 0
+        fill = 0.0 if element.dtype.kind in "fV" else 0
         whole = Type(element.dtype, (turns if isinstance(turns, int) else None, *sizes))
         return _Rows(element.type, [at.full([turns, *sizes], fill, dtype=element.dtype, type=whole)], False, False)
 
@@ -98,7 +98,7 @@ class _While(While[_Rows]):
             whole = at.cat([before[0], flat], 0, type=Type(v.dtype, (None,)))
             shape = [stack(at, [size(at, v, k) for k in range(v.rank or 0)])] if row.lengths else []
             return [whole, *shape]
-        return [at.index_put(before[0], [turn], v, False, type=before[0].type)]
+        return [at.index_put(before[0], [cast(at, turn, I64)], v, False, type=before[0].type)]
 
     def finished(self, row: _Rows, ends: Sequence[Value], turns: Value, whole: bool) -> Value:
         at, shape = self.at, row.element.shape or ()

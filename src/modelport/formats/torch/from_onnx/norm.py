@@ -20,7 +20,8 @@ def batch_normalization(at: At, x: Value, scale: Value, bias: Value, mean: Value
     held([x, scale, bias, mean, var], FLOATS)
     if rank(x) < 2 or len({v.dtype for v in (scale, bias, mean, var)}) > 1 or scale.dtype != x.dtype:
         raise Unsupported("element types that differ, or no channels")
-    return at.batch_norm(x, scale, bias, mean, var, False, _short(1 - _short(momentum)), _short(epsilon), False, type=at.out)
+    share = _short(1 - _short(momentum))  # PyTorch's is that of what is new
+    return at.batch_norm(x, scale, bias, mean, var, False, share, _short(epsilon), False, type=at.out)
 
 
 @from_onnx("LayerNormalization")

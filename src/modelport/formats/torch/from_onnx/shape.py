@@ -164,7 +164,7 @@ def expand(at: At, x: Value, shape: Value) -> Any:
         return at.expand(x, wanted, type=at.out)
     if shape.shape is None or len(shape.shape) != 1 or not isinstance(shape.shape[0], int):
         raise Unsupported("a rank that is only known at run time")
-    ones = at.full(ints(at, shape, x), True, dtype=BOOL,
+    ones = at.full(ints(at, shape, x), 1, dtype=BOOL,
                    type=Type(BOOL, (None,) * shape.shape[0]))
     held([x])  # broadcast by a condition that is always true
     return at("where.self", ones, x, x, type=at.out)
@@ -180,7 +180,9 @@ def constant_of_shape(at: At, shape: Value, *, value: Tensor | None = None) -> A
     fill = np.zeros(1, np.float32) if value is None else value.numpy()
     if fill.dtype.kind == "V" or (fill.dtype.kind == "f" and not np.isfinite(fill).all()):
         return at.expand(constant(fill.reshape(())), ints(at, shape), type=at.out)
-    return at.full(ints(at, shape), plain(fill.reshape(())), dtype=at.out.dtype, type=at.out)
+    number = plain(fill.reshape(()))
+    return at.full(ints(at, shape), int(number) if isinstance(number, bool) else number, dtype=at.out.dtype,
+                   type=at.out)
 
 
 @from_onnx("Range")
