@@ -253,7 +253,7 @@ VISION = """alexnet convnext_tiny densenet121 efficientnet_b0 efficientnet_v2_s 
     swin_t swin_v2_t vgg11_bn vit_b_32 maxvit_t wide_resnet50_2""".split()
 SIDES = {"inception_v3": 96, "vit_b_32": 224, "maxvit_t": 224}
 SEGMENTATION = "deeplabv3_mobilenet_v3_large fcn_resnet50 lraspp_mobilenet_v3_large".split()
-VIDEO = {"r3d_18": (32, 4), "mc3_18": (32, 4), "r2plus1d_18": (32, 4), "mvit_v2_s": (224, 16), "swin3d_t": (32, 4)}
+VIDEO = {"r3d_18": (32, 4), "mc3_18": (32, 4), "r2plus1d_18": (32, 4), "swin3d_t": (32, 4)}
 TIMM = """test_vit test_vit2 test_vit3 test_vit4 test_resnet test_efficientnet test_efficientnet_ln
     test_efficientnet_gn test_efficientnet_evos test_convnext test_convnext2 test_convnext3 test_byobnet
     test_mambaout test_nfnet tf_efficientnet_lite0 mobilenetv4_conv_small efficientvit_b0 efficientvit_m0

@@ -32,6 +32,8 @@ for mode in ("bilinear", "bicubic"):
     for size in ("(3, 4)", "(8, 11)"):
         F(f"interpolate/antialias {mode} {size}",
           f"F.interpolate(x, {size}, mode='{mode}', antialias=True)", "f[1,2,6,9]", forms=("pt2", "ts"))
+F("interpolate/nearest 41", "F.interpolate(x, scale_factor=41)", "f[1,1,3]", forms=("pt2",))
+F("interpolate/nearest 55", "F.interpolate(x, (3 * 55,))", "f[1,1,3]", forms=("pt2",))
 F("interpolate/area", "F.interpolate(x, (3, 4), mode='area')", "f[2,3,6,8]", forms=("pt2", "ts"))
 F("interpolate/two factors", "F.interpolate(x, scale_factor=(2, 1.5), mode='bilinear')", "f[2,3,5,6]")
 F("interpolate/like", "F.interpolate(x, y.shape[-2:], mode='bilinear')", "f[2,3,5,6] f[2,3,8,9]")

@@ -13,6 +13,7 @@ F("median/axis", "tuple(torch.median(x, 1))", "f[3,6]")
 F("median/keep", "tuple(torch.median(x, 0, keepdim=True))", "f[5,3]")
 F("median/nan", "torch.median(x, 0).values", "f[5]=1,nan,2,3,4")
 F("kthvalue", "tuple(torch.kthvalue(x, 2, 1))", "f[3,6]")
+F("kthvalue/nan", "tuple(torch.kthvalue(x, 4, 0))", "f[6]=1,nan,2,0,nan,3", forms=STATIC)
 F("mode", "tuple(torch.mode(x, 1))", "i[3,9]0:4")
 for how in ("linear", "lower", "higher", "nearest", "midpoint"):
     F(f"quantile/{how}", f"torch.quantile(x, 0.3, dim=1, interpolation='{how}')", "f[3,6]")
@@ -89,6 +90,7 @@ F("svd", "torch.linalg.svdvals(x)", "f[3,4]", forms=("pt2",))
 Z = "z = torch.view_as_complex(x)\n"
 PAIR = "f[3,4,2]"
 F("complex/abs", f"{Z}z.abs()", PAIR)
+F("complex/abs inf", f"{Z}z.abs()", "f[3,2]=inf,inf,-inf,1,0,0", forms=("pt2",))
 F("complex/angle", f"{Z}z.angle()", PAIR)
 F("complex/mul", f"{Z}torch.view_as_real(z * torch.view_as_complex(y))", f"{PAIR} {PAIR}")
 F("complex/div", f"{Z}torch.view_as_real(z / torch.view_as_complex(y))", f"{PAIR} {PAIR}")

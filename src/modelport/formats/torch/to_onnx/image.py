@@ -44,10 +44,11 @@ def _nearest(op: Builder, x: Value, count: int, output_size: Any, factors: Any, 
     """Element floor(i * scale) of each axis, or floor((i + 1/2) * scale), in float32."""
     sizes, factors = _sizes(op, x, count, output_size, factors)
     have = [size(op, x, k + 2) for k in range(count)]
-    if all(isinstance(f, float) and f == int(f) for f in factors):  # both round the same
+    if all(isinstance(f, float) and _whole_steps(f, exact) for f in factors):
         return op.Resize(x, None, constant(np.array(factors, np.float32)), axes=list(range(2, count + 2)),
                          mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
-    if all(isinstance(n, int) for n in (*sizes, *have)) and all(o % n == 0 for n, o in zip(have, sizes, strict=True)):
+    if all(isinstance(n, int) for n in (*sizes, *have)) and factors == [None] * count and all(
+            o % n == 0 and _whole_steps(o / n, exact) for n, o in zip(have, sizes, strict=True)):
         return op.Resize(x, None, None, ints(op, sizes), axes=list(range(2, count + 2)),
                          mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
     for k, (n, out, f) in enumerate(zip(have, sizes, factors, strict=True)):
@@ -59,6 +60,13 @@ def _nearest(op: Builder, x: Value, count: int, output_size: Any, factors: Any, 
             continue
         x = op.Gather(x, _places(op, n, out, f, exact), axis=k + 2)
     return x
+
+
+def _whole_steps(f: float, exact: bool) -> bool:
+    """Whether each element is repeated ``f`` times, which ONNX says: 1 / f may round down, and the kernel with it."""
+    i = np.arange(1 << 16)
+    at = (i.astype(np.float32) + np.float32(0.5 if exact else 0)) * np.float32(1 / f)
+    return f == int(f) and bool((np.floor(at).astype(np.int64) == i // int(f)).all())
 
 
 def _places(op: Builder, n: Any, out: Any, f: Any, exact: bool) -> Value:

@@ -86,7 +86,7 @@ def _imitated(op: Builder, x: Value, scale: Any, zero: Any, low: Any, high: Any,
     if axis is not None:
         shape = np.array([-1 if a == axis else 1 for a in range(x.rank or 0)])
         s, z = op.Reshape(s, shape), op.Reshape(z, shape)
-    steps = op.Round(op.Add(op.Div(x, s), z))
+    steps = op.Round(op.Add(op.Mul(x, op.Reciprocal(s)), z))
     held = op.Min(op.Max(steps, number(x, low)), number(x, high))
     made: Value = op.Mul(op.Sub(held, z), s)
     return made

@@ -103,7 +103,8 @@ def abs_complex(op: Builder, self: Complex) -> Any:
     top = op.Max(a, b)
     safe = op.Where(op.Equal(top, number(top, 0)), number(top, 1), top)
     low = op.Div(op.Min(a, b), safe)
-    return op.Mul(top, op.Sqrt(op.Add(op.Mul(low, low), number(low, 1))))
+    made = op.Mul(top, op.Sqrt(op.Add(op.Mul(low, low), number(low, 1))))
+    return op.Where(op.IsInf(top), top, made)
 
 
 @aten("complex.angle")

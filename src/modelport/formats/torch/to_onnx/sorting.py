@@ -23,10 +23,16 @@ FLAT = np.array([-1])
 
 
 def _chosen(op: Builder, x: Value, axis: int, at: Any, keepdim: bool) -> list[Value]:
-    """The element that is at a place when its row is in order, and where it was; NaN where there is one."""
+    """The element that is at a place when its row is in order, and where it was."""
     values, places = sort(op, x, axis)
     where = ints(op, [at])
     found = [op.Gather(v, where, axis=axis) for v in (values, places)]
+    return found if keepdim else [op.Squeeze(v, np.array([axis])) for v in found]
+
+
+def _median(op: Builder, x: Value, axis: int, keepdim: bool) -> list[Value]:
+    """NaN where there is one."""
+    found = _chosen(op, x, axis, _middle(op, x, axis), True)
     if is_float(x.dtype):
         nan = op.IsNaN(x)
         some = op.ReduceMax(cast(op, nan, _I32), np.array([axis]), keepdims=1)
@@ -48,16 +54,23 @@ def median(op: Builder, self: Value, dim: Any = None, keepdim: bool = False) -> 
     """The lower one of two."""
     if dim is None:
         flat = op.Reshape(self, FLAT)
-        return _chosen(op, flat, 0, _middle(op, flat, 0), False)[0]
+        return _median(op, flat, 0, False)[0]
     if not rank(self):
         return [self, op.Expand(np.int64(0), op.Shape(self))]
     axis = axis_of(self, dim)
-    return _chosen(op, self, axis, _middle(op, self, axis), keepdim)
+    return _median(op, self, axis, keepdim)
 
 
 @aten("kthvalue")
 def kthvalue(op: Builder, self: Value, k: Any, dim: int = -1, keepdim: bool = False) -> Any:
-    return _chosen(op, self, axis_of(self, dim), whole(k, "k") - 1, keepdim)
+    """NaN counts as the greatest."""
+    axis = axis_of(self, dim)
+    if not is_float(self.dtype):
+        return _chosen(op, self, axis, whole(k, "k") - 1, keepdim)
+    key = op.Where(op.IsNaN(self), number(self, np.inf), self)
+    place = _chosen(op, key, axis, whole(k, "k") - 1, True)[1]
+    found = [op.GatherElements(self, place, axis=axis), place]
+    return found if keepdim else [op.Squeeze(v, np.array([axis])) for v in found]
 
 
 @aten("mode")
