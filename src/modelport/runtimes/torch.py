@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
+from ..errors import MissingDependency, ModelportError, RuntimeFailed, UsageError, printable
 from ..ir.tensor import Array
 from ..ir.types import Type
 from .session import Session
@@ -128,7 +128,8 @@ class Called(Session):
         if device != "cpu":
             raise UsageError(f"PyTorch runs on the device 'cpu' here, not on '{printable(device)}'")
         source = path.suffix == ".py"
-        if not source:
+        pickled = not source and _pickled(path)
+        if not source and not pickled:
             from ..formats.torch import container
             container.harmless(path)
         try:
@@ -142,10 +143,11 @@ class Called(Session):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._module = _made(path) if source else torch.jit.load(str(path)).eval()
+                self._module = _made(path) if source else _unpickled(torch, path) if pickled \
+                    else torch.jit.load(str(path)).eval()
         except Exception as e:
             raise RuntimeFailed(f"PyTorch refuses the file: {_message(e)}") from None
-        self._keeps = not source and "prim::SetAttr" in str(self._module.inlined_graph)
+        self._keeps = not source and not pickled and "prim::SetAttr" in str(self._module.inlined_graph)
         self._arguments: dict[str, Any] = json.loads(fixed) if fixed else {}
         said = [i.rpartition(":") for i in inputs if i]
         self.inputs = {name: _type(type) for name, _, type in said}
@@ -178,6 +180,40 @@ def _made(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.load()
+
+
+_NAMED = ("torch.nn.modules.", "torch.nn.parallel.", "torch.nn.parameter.", "torchvision.models.", "torchvision.ops.",
+          "torch._utils._rebuild_", "collections.OrderedDict", "torch.nn.functional.", "torch._C._nn.")
+"""What a pickle may name that is opened for a proof: classes of layers, and what makes tensors."""
+
+
+def _pickled(path: Path) -> bool:
+    """Whether a file holds a module of a pickle; raises :class:`RuntimeFailed` if it names more than layers."""
+    from ..formats.torch.modules.states import opened
+    from ..formats.torch.modules.translate import chosen
+    try:
+        found = opened(path)
+    except ModelportError:
+        return False
+    if chosen(found.root) is None:
+        return False
+    plain = {f"{n.module}.{n.name}" for n in found.names if n.module == "torch" and
+             (n.name.endswith("Storage") or n.name in ("Size", *_TYPES))} | {"builtins.set", "__builtin__.set"}
+    more = [str(n) for n in found.names if not str(n).startswith(_NAMED) and str(n) not in plain]
+    if more:
+        raise RuntimeFailed(f"PyTorch does not open a pickle that names {printable(more[0], 80)} for the proof")
+    return True
+
+
+_TYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+
+
+def _unpickled(torch: Any, path: Path) -> Any:
+    found = torch.load(path, map_location="cpu", weights_only=False)
+    if isinstance(found, dict):
+        modules = {k: v for k, v in found.items() if isinstance(v, torch.nn.Module)}
+        found = modules["model"] if len(modules) > 1 else next(iter(modules.values()))
+    return found.eval()
 
 
 def _type(text: str) -> Type:

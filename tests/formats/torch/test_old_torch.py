@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -100,3 +101,18 @@ def test_views(version: str, tmp_path: Path) -> None:
         got = found[f"tensors.{k}"].numpy()
         assert got.shape == a.shape
         np.testing.assert_array_equal(got.astype(np.float32), a)
+
+
+def test_a_part_without_its_code(tmp_path: Path) -> None:
+    """A class within others that are known, located by its path."""
+    data = files("2.13")["layers.pth"]
+    old, new = b"torch.nn.modules.activation\nLeakyReLU", b"somewhere.else.of.mine.all\nLeakyReLU"
+    assert data.count(old) == 1
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(io.BytesIO(data)) as z, zipfile.ZipFile(path, "w") as made:
+        for n in z.namelist():
+            made.writestr(n, z.read(n).replace(old, new))
+    with pytest.raises(UnsupportedModel, match="the code of somewhere.else.of.mine.all.LeakyReLU") as e:
+        modelport.load(path)
+    assert e.value.problems[0].where == "5"
+    assert "--module" in e.value.hint

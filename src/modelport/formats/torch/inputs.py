@@ -87,6 +87,11 @@ def guesses(names: Sequence[tuple[str, str]]) -> Iterator[dict[str, Type]]:
         yield {n: made.get(n) or fixed[n] for n, _ in names}
 
 
+def hopeless(e: UnsupportedModel) -> bool:
+    """Whether it fails with inputs of any shape."""
+    return any(text in str(e) for text in ("no translation", "is not in the file"))
+
+
 def first(choices: Iterable[dict[str, Type]], run: Callable[[dict[str, Type]], Graph], what: str) -> dict[str, Type]:
     """The first types with which ``run`` succeeds; ``what`` does not say them ("TorchScript")."""
     problem: ModelportError | None = None
@@ -94,10 +99,10 @@ def first(choices: Iterable[dict[str, Type]], run: Callable[[dict[str, Type]], G
     for made in choices:
         names = ", ".join(made)
         try:
-            return _narrowed(made, run(made), run)
+            return narrowed(made, run(made), run)
         except UnsupportedModel as e:
             problem = problem or e
-            if "no translation" in str(e):
+            if hopeless(e):
                 raise
         except ModelportError as e:
             problem = problem or e
@@ -106,7 +111,7 @@ def first(choices: Iterable[dict[str, Type]], run: Callable[[dict[str, Type]], G
                      hint="say them: --inputs 'float32[batch,3,224,224]'")
 
 
-def _narrowed(types: dict[str, Type], graph: Graph, run: Callable[[dict[str, Type]], Graph]) -> dict[str, Type]:
+def narrowed(types: dict[str, Type], graph: Graph, run: Callable[[dict[str, Type]], Graph]) -> dict[str, Type]:
     """The types with the sizes that weights ask of an input: the channels of a convolution, the width of a product."""
     sizes: dict[tuple[str, int], set[int]] = {}
     names = {v: n for n, v in graph.inputs.items()}

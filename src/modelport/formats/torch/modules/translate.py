@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ __all__ = ["attention", "chosen", "graph", "layers", "recurrent", "vision"]
 
 WAYS = ("save it with torch.export.save or torch.jit.save, or name the file with its class: --module net.py:Net "
         "(runs that file)")
-_SIDES = (224, 32, 28, 64, 96, 128, 299, 227, 256, 384, 16, 48, 160)
+_SIDES = (224, 32, 28, 64, 96, 128, 299, 227, 256, 384, 16, 48, 160, 8, 12, 20, 24, 36, 40, 80, 84, 100, 112, 144, 192,
+          240, 288, 300, 320, 416, 448, 512)
 """Sizes of images that are tried where the model takes no other."""
 
 
@@ -69,9 +71,10 @@ def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[s
     elif certain:
         types = dict(zip(names, next(likely(root)), strict=True))
     else:
-        own = (types for choice in likely(root) if len(choice) == len(names)
-               and _any_size(types := dict(zip(names, choice, strict=True)), run))
-        types = described.first(_both(own, described.guesses([(n, "Tensor") for n in names])), run, "a pickled module")
+        own = [dict(zip(names, choice, strict=True)) for choice in likely(root) if len(choice) == len(names)]
+        free = described.guesses([(n, "Tensor") for n in names])
+        choices = chain((c for c in own if _any_size(c, run)), _of_some_size(free, run))
+        types = described.first(choices, run, "a pickled module")
     hub = run(types)
     if not given and not certain:
         shapes = ", ".join(f"{n} {t}" for n, t in types.items())
@@ -93,9 +96,27 @@ def _any_size(types: dict[str, Type], run: Callable[[dict[str, Type]], Graph]) -
     return True
 
 
-def _both(a: Any, b: Any) -> Iterator[dict[str, Type]]:
-    yield from a
-    yield from b
+def _of_some_size(choices: Iterator[dict[str, Type]], run: Callable[[dict[str, Type]], Graph]
+                  ) -> Iterator[dict[str, Type]]:
+    """Those that hold for some sizes, too, which with names for them is no more than not refused."""
+    for choice in choices:
+        try:
+            found = described.narrowed(choice, run(choice), run)
+        except UnsupportedModel as e:
+            if described.hopeless(e):
+                raise
+            continue
+        except ModelportError:
+            continue
+        for side in (64, 48):
+            sizes = {n: t.with_shape(tuple(d if isinstance(d, int) else 2 if k == 0 else side for k, d in enumerate(
+                t.shape or ()))) for n, t in found.items()}
+            try:
+                run(sizes)
+            except ModelportError:
+                continue
+            yield found
+            break
 
 
 def _run(m: Any, call: Callable[..., Any], types: dict[str, Type], fixed: dict[str, Any]) -> Graph:
