@@ -243,6 +243,15 @@ def sided(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequen
     return label, made
 
 
+def chances(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str]) -> tuple[Value, Value]:
+    """The second label where the one output, which is the chance of it, is above a half, else the first; and (rows, 2)
+    one less the chance, and the chance.  The operator does that by itself if no leaf is negative."""
+    key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
+    attrs: dict[str, Any] = {**_old(trees, "class"), key: tuple(labels), "post_transform": "NONE"}
+    label, made = op.add("ai.onnx.ml.TreeEnsembleClassifier", x, outputs=2, **attrs)
+    return label, made
+
+
 def stumps(trees: Ensemble) -> Array:
     """The trees that are one leaf."""
     return np.flatnonzero(trees.left[trees.roots] < 0)

@@ -101,6 +101,8 @@ def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], o
     if len(classes) == 1 or x.dtype == np.float64:  # as others need it who go on with the numbers
         made = ensemble.scores(op, x, grown)
         label: Value = labelled(op, op.ArgMax(made, axis=1, keepdims=0), classes)
+    elif len(classes) == 2 and count == 1 and not len(ensemble.stumps(grown)) and _halved(grown.value[grown.leaves]):
+        return ensemble.chances(op, x, replace(grown, value=grown.value[:, 1:], outputs=1), classes)
     elif len(classes) == 2 and pure and len(ensemble.stumps(grown)) == 0:
         votes = replace(grown, value=grown.value[:, 1:] - grown.value[:, :1], outputs=1, target=grown.target * 0)
         label, made = ensemble.sided(op, x, votes, classes)
@@ -109,6 +111,12 @@ def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], o
     else:
         label, made = ensemble.classified(op, x, grown, classes, wide=not pure and count > 1)
     return label, op.Div(made, like(made, count)) if count > 1 else made
+
+
+def _halved(value: Array) -> bool:
+    """Whether the second of two proportions is above a half in float32 where it is the greater one."""
+    narrow = value.astype(np.float32)
+    return bool(((narrow[:, 1] > 0.5) == (value[:, 1] > value[:, 0])).all() and (narrow >= 0).all())
 
 
 @method("classify", *CLASSIFIERS)
