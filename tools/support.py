@@ -328,10 +328,12 @@ def torch_page() -> str:
     named = sorted({n.partition(".")[0] for n, rule in aten.items() if rule.__name__ not in refusals
                     and not n.startswith(("py.", "prims.", "complex.")) and "::" not in n})
     held = sorted({n.split(".")[1] for n in aten if n.startswith("complex.")})
+    forms = {form: sum(v == "pass" for v in table(f"{form}-target.txt").values())
+             for form in ("torch-source", "torch-script")}
     return f"""# PyTorch
 
 Programs of `torch.export` (`.pt2`) and TorchScript are read; PyTorch is not needed, and nothing of a file is unpickled or run.
-[Models, measured](../torch-models.md).
+[Models, measured](../torch-models.md). Programs, TorchScript and source are [written](../torch.md).
 
 Sizes that are dynamic stay so. Writes in place and views become what they compute. Higher-order operators: `cond`, `while_loop`,
 `scan`, `map` and the blocks that only say how gradients are kept. Complex numbers are two tensors of reals, and an output that is
@@ -344,6 +346,9 @@ Each function and module is asked as a program of fixed sizes, as one whose size
 numbers agree to 1e-5 of the range, whole numbers and truth values exactly. *refused* means that PyTorch does not export the case.
 
 {chr(10).join(parts)}
+{writing("torch", "as `.pt2` and run by PyTorch 2.13")}
+As source {forms["torch-source"]:,} of the cases pass, as TorchScript {forms["torch-script"]:,}.
+
 ## Operators
 
 {len(named)} operators of ATen have a translation (writes in place, such as `add_`, count with theirs): {", ".join(f"`{n}`" for n in named)}.
