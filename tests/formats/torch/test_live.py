@@ -124,3 +124,30 @@ def test_a_class_that_does_not_fit(tmp_path: Path) -> None:
         modelport.load(tmp_path / "w.pth", module=f"{file}:Net")
     with pytest.raises(UsageError, match="expected a file"):
         modelport.load(tmp_path / "w.pth", module="nowhere.py:Net", inputs=shape)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("zipped", [True, False])
+def test_quantized_tensors(zipped: bool, tmp_path: Path) -> None:
+    """They are read as the reals that they stand for; sparse ones are said to be left out."""
+    from modelport.formats.torch.modules.states import tensors
+    x = torch.randn(4, 3)
+    scales, zeros = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0, 1, 2])
+    state = {"all": torch.quantize_per_tensor(x, 0.1, 3, torch.qint8),
+             "channels": torch.quantize_per_channel(x, scales, zeros, 1, torch.quint8),
+             "wide": torch.quantize_per_tensor(x, 0.01, 0, torch.qint32), "sparse": x.to_sparse()}
+    torch.save(state, tmp_path / "q.pt", _use_new_zipfile_serialization=zipped)
+    found = tensors(tmp_path / "q.pt")
+    assert sorted(found) == ["all", "channels", "wide"]
+    for name, t in found.items():
+        np.testing.assert_array_equal(t.numpy(), state[name].dequantize().numpy())
+    assert modelport.inspect(tmp_path / "q.pt").meta["torch:tensors of other kinds"] == "sparse"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_pickled_module_is_proven_in_torch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 2)), tmp_path / "m.pt")
+    done = modelport.convert(tmp_path / "m.pt", tmp_path / "m.onnx", verify="prove")
+    assert done.report is not None
+    assert "proven (L3)" in done.report.text()

@@ -112,7 +112,7 @@ def test_a_part_without_its_code(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as z, zipfile.ZipFile(path, "w") as made:
         for n in z.namelist():
             made.writestr(n, z.read(n).replace(old, new))
-    with pytest.raises(UnsupportedModel, match="the code of somewhere.else.of.mine.all.LeakyReLU") as e:
+    with pytest.raises(UnsupportedModel, match="the code of somewhere") as e:
         modelport.load(path)
     assert e.value.problems[0].where == "5"
     assert "--module" in e.value.hint

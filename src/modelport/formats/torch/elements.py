@@ -58,6 +58,7 @@ def of_any(x: Any) -> DType | None:
 def of_storage(name: str) -> DType:
     """The element type of a class such as "FloatStorage"; of an untyped storage bytes."""
     short = name.removesuffix("Storage").lower()
+    short = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}.get(short, short)
     if short == "untyped":
         return np.dtype(np.uint8)
     known = _NAMES.get(short, short)

@@ -43,7 +43,11 @@ def contents(path: Path, limits: Limits = DEFAULT) -> dict[str, str]:
         out["torch:SUSPICIOUS"] = ", ".join(printable(n, 120) for n in bad[:40])
     found = chosen(saved.root)
     if found is None:
-        return {**out, **_extras(saved.root), **_listed(weights(saved.root))}
+        left: list[str] = []
+        listed = _listed(weights(saved.root, left))
+        if left:
+            out["torch:tensors of other kinds"] = printable(", ".join(left[:20]), 300)
+        return {**out, **_extras(saved.root), **listed}
     return {**out, **_tree(Tree(saved.sources).module(found))}
 
 

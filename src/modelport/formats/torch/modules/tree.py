@@ -153,8 +153,9 @@ def _box(x: Any, name: str) -> Box | Unsupported | None:
     return Box(Value(found.type, name, data=found))
 
 
-def weights(root: Any) -> dict[str, Tensor]:
-    """The tensors of a state dict, or of what a checkpoint holds, by their paths."""
+def weights(root: Any, left: list[str] | None = None) -> dict[str, Tensor]:
+    """The tensors of a state dict, or of what a checkpoint holds, by their paths; ``left`` gets the paths of those of a
+    kind that is not known."""
     found: dict[str, Tensor] = {}
     stack: list[tuple[str, Any, int]] = [("", root, 0)]
     seen = set[int]()
@@ -170,6 +171,8 @@ def weights(root: Any) -> dict[str, Tensor]:
             try:
                 t = as_tensor(x)
             except Unsupported:
+                if left is not None:
+                    left.append(name)
                 continue
             if t is not None:
                 found[name] = t
