@@ -215,9 +215,10 @@ def formats(options: Namespace) -> int:
                            "writes": f.writes, "runtime": f.runtime} for f in known], indent=2, sort_keys=True))
         return 0
     from ..runtimes.isolated import TITLES
-    print(f"{'format':<10} {'files':<28} {'reads':<6} {'writes':<7} proven with")
+    wide = max(len(" ".join(f.suffixes)) for f in known)
+    print(f"{'format':<12} {'files':<{wide}} {'reads':<6} {'writes':<7} proven with")
     for f in known:
-        print(f"{f.name:<10} {' '.join(f.suffixes):<28} {'yes' if f.reads else 'no':<6} "
+        print(f"{f.name:<12} {' '.join(f.suffixes):<{wide}} {'yes' if f.reads else 'no':<6} "
               f"{'yes' if f.writes else 'no':<7} "
               f"{', '.join(TITLES.get(r, r) for r in (f.runtime, f.framework) if r)}")
     print("docs/formats/ says which operators of each are supported, measured case by case.")
