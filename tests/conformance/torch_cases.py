@@ -173,6 +173,8 @@ def fitting(data: bytes, small: list[np.ndarray], large: list[np.ndarray]) -> li
 def scripted(case: Case) -> Any:
     """A module that torch.jit.script compiles: its code has to be in a file."""
     import torch
+    if case.module:
+        return torch.jit.script(built(case))
     count = len(arrays(case.inputs, np.random.default_rng(0)))
     lines = case.expression.strip("\n").splitlines()
     body = "\n".join(f"        {line}" for line in lines[:-1]) + f"\n        return {lines[-1]}"

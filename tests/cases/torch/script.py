@@ -49,3 +49,26 @@ F("interpolate", "F.interpolate(x, scale_factor=2.0, mode='nearest')", "f[1,2,3,
 F("pad", "F.pad(x, [1, 2])", "f[3,4]")
 F("cast", "x.to(torch.int64).to(torch.float32)", "f[3,4]-9:9")
 F("type", "if x.dtype == torch.float32:\n    z = x * 2\nelse:\n    z = x\nz", "f[3,4]")
+
+
+def M(name: str, expression: str, inputs: str) -> None:
+    FAMILY.module(f"nn/{name}", expression, inputs, forms=("script",))
+
+
+M("Sequential", "nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),"
+  " nn.Linear(36, 5), nn.Softmax(1))", "f[2,3,6,6]=" + ",".join(str(k % 17 / 7) for k in range(216)))
+M("TransformerEncoder", "nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2)", "f[2,5,8]="
+  + ",".join(str(k % 13 / 5) for k in range(80)))
+M("MultiheadAttention", "nn.MultiheadAttention(8, 2)", "f[5,2,8]=" + ",".join(str(k % 13 / 5) for k in range(80)) +
+  " f[5,2,8]=" + ",".join(str(k % 11 / 5) for k in range(80)) + " f[5,2,8]=" + ",".join(
+      str(k % 7 / 5) for k in range(80)))
+M("LSTM", "nn.Sequential(nn.LSTM(4, 3, 2, batch_first=True, bidirectional=True))", "f[2,5,4]=" + ",".join(
+    str(k % 13 / 5) for k in range(40)))
+M("GRU", "nn.Sequential(nn.GRU(4, 3))", "f[5,2,4]=" + ",".join(str(k % 13 / 5) for k in range(40)))
+M("LayerNorm", "nn.LayerNorm(4)", "f[2,4]=1,2,3,4,5,6,7,9")
+M("AdaptiveAvgPool2d", "nn.AdaptiveAvgPool2d(1)", "f[2,3,4,5]")
+M("Upsample", "nn.Upsample(scale_factor=2, mode='bilinear')", "f[1,2,3,4]")
+M("Dropout", "nn.Sequential(nn.Linear(4, 3), nn.Dropout(), nn.GELU())", "f[2,4]=1,2,3,4,5,6,7,9")
+M("Embedding", "nn.Embedding(9, 4)", "i[2,3]0:9")
+M("GroupNorm", "nn.GroupNorm(2, 4)", "f[2,4,3]=" + ",".join(str(k % 13 / 5) for k in range(24)))
+M("ConvTranspose2d", "nn.ConvTranspose2d(2, 3, 3, stride=2)", "f[1,2,3,3]=" + ",".join(str(k / 5) for k in range(18)))

@@ -123,6 +123,22 @@ def getitem(m: Machine, of: Any, key: Any) -> Any:
     return m.call("select", [of, 0, key], {}) if isinstance(of, Box) else NotImplemented
 
 
+def _list(name: str, test: Callable[[Any], bool]) -> None:
+    """Of a list of truth values; of a tensor it is another operator."""
+    def rule(m: Machine, xs: Any, *how: Any, **named: Any) -> Any:
+        if not isinstance(xs, list) or how or named:
+            return NotImplemented
+        found = [decided(x) for x in xs]
+        if not all(isinstance(x, bool) for x in found):
+            raise Unsupported(f"{name} of values that are known at run time only")
+        return test(found)
+    BUILTINS[name] = rule
+
+
+_list("any", any)
+_list("all", all)
+
+
 @builtin("slice")
 def slice_(m: Machine, of: Any, *key: Any) -> Any:
     return of[slice(*map(known, key)) if len(key) > 1 else slice(known(key[0]) if key else None, None)] \
@@ -348,7 +364,9 @@ def ndim(m: Machine, x: Any) -> Any:
 
 
 @builtin("type")
-def type_(m: Machine, *x: Any) -> Any:
+def type_(m: Machine, x: Any, *to: Any) -> Any:
+    if isinstance(x, str):  # of a device
+        return x
     raise Unsupported("the name of a type")
 
 

@@ -87,7 +87,7 @@ def rms_norm(op: Builder, input: Value, normalized_shape: list[int], weight: Val
 @aten("group_norm")
 def group_norm(op: Builder, input: Value, num_groups: int, weight: Value | None = None, bias: Value | None = None,
                eps: float = 1e-5, cudnn_enabled: bool = True) -> Any:
-    count = _channels(input)
+    count = 0 if weight is not None and bias is not None else _channels(input)
     scale = weight if weight is not None else np.ones(count, input.dtype)
     shift = bias if bias is not None else np.zeros(count, input.dtype)
     return op.GroupNormalization(input, scale, shift, num_groups=num_groups, epsilon=eps)
@@ -105,7 +105,7 @@ def instance_norm(op: Builder, input: Value, weight: Value | None, bias: Value |
                   cudnn_enabled: bool = True) -> Any:
     if not use_input_stats:
         return batch_norm(op, input, weight, bias, running_mean, running_var, False, momentum, eps)
-    count = _channels(input)
+    count = 0 if weight is not None and bias is not None else _channels(input)
     scale = weight if weight is not None else np.ones(count, input.dtype)
     shift = bias if bias is not None else np.zeros(count, input.dtype)
     return op.InstanceNormalization(input, scale, shift, epsilon=eps)
