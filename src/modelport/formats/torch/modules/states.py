@@ -32,7 +32,10 @@ class Saved:
 def opened(path: Path, limits: Limits = DEFAULT) -> Saved:
     """The objects of a file of torch.save, tensors as records."""
     with open(path, "rb") as f:
-        head = f.read(4)
+        head = f.read(262)
+    if head[257:] == b"ustar":
+        raise UnsupportedModel([Unsupported("a tar archive, as torch.save wrote before PyTorch 0.1.10")], "ONNX",
+                               hint="open it with torch.load of an older PyTorch and save it anew")
     if head.startswith(b"PK"):
         records = Records(path, limits)
         try:

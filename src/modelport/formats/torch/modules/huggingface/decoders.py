@@ -56,6 +56,8 @@ def _language(run: Run, c: Config, w: Weights, x: Any, table: Box, classes: tupl
 def llama(run: Run, c: Config, w: Weights, input_ids: Any, attention_mask: Any) -> Any:
     if c.get("sliding_window") is not None and c.get("use_sliding_window", c.type == "mistral"):
         raise Unsupported("attention within a window (sliding_window)")
+    if set(c.get("layer_types", ())) - {"full_attention"}:
+        raise Unsupported("layers with attention of several kinds (layer_types)")
     root = w("model") if w.has("model") else w
     table = root("embed_tokens")["weight"]
     x = run.call("embedding", table, input_ids)
