@@ -355,6 +355,7 @@ class Interpreter:
             made = python(self.machine, name, list(args), dict(kwargs))
             if made is not NotImplemented:
                 return made
+        self.steps += 9  # an operator is more work than a statement
         # a list of factors tells the overload, whose name the code does not give
         vector = any(isinstance(a, list) and a and isinstance(a[0], float) for a in args)
         overload = "vec" if vector and f"{name}.vec" in self.machine.table else ""
