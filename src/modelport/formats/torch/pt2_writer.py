@@ -39,12 +39,15 @@ class Records:
     def __init__(self, file: IO[bytes], root: str = _ROOT) -> None:
         self._zip, self._file, self._root = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED), file, root
 
-    def add(self, name: str, data: str | bytes | Tensor) -> None:
-        """A record: text, bytes, or the elements of a tensor, which are copied a piece at a time."""
+    def add(self, name: str, data: str | bytes | Tensor, packed: bool = False) -> None:
+        """A record: text, bytes, or the elements of a tensor, which are copied a piece at a time; ``packed``:
+        compressed, which takes from it that it can be mapped."""
         data = data.encode() if isinstance(data, str) else data
         size = data.nbytes if isinstance(data, Tensor) else len(data)
         info = zipfile.ZipInfo(f"{self._root}/{name}", _EPOCH)
         info.file_size = size
+        if packed:
+            info.compress_type = zipfile.ZIP_DEFLATED
         head = self._file.tell() + 30 + len(info.filename.encode()) + 4 + 20 * (size * 1.05 > zipfile.ZIP64_LIMIT)
         pad = -head % _ALIGNED
         info.extra = b"FB" + struct.pack("<H", pad) + b"Z" * pad

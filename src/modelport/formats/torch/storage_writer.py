@@ -81,7 +81,7 @@ def sample(types: Sequence[Type]) -> bytes:
     records.add("data.pkl", p.end())
     records.add("byteorder", "little")
     for k, t in enumerate(types):
-        records.add(f"data/{k}", bytes((t.size or 0) * t.dtype.itemsize))
+        records.add(f"data/{k}", bytes((t.size or 0) * t.dtype.itemsize), packed=True)
     records.add("version", "3\n")
     records.close()
     return out.getvalue()
