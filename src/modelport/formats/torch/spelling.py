@@ -128,7 +128,7 @@ def _size(s: Spelling, node: Node, a: dict[str, Any]) -> str:
 def _several(s: Spelling, node: Node, a: dict[str, Any]) -> str:
     """A method whose list may be given as arguments."""
     own, many = (s.value(node, v) for v in a.values())
-    return f"{own}.{node.op.split('.')[1]}({many[1:-1]})"
+    return f"{own}.{node.op.split('.')[1]}({many if many == '[]' else many[1:-1]})"
 
 
 def _flatten(s: Spelling, node: Node, a: dict[str, Any]) -> str:

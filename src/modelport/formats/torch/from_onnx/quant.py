@@ -21,7 +21,7 @@ def dequantize_linear(at: At, x: Value, scale: Value, zero: Value | None = None,
     if (x.dtype.kind not in "iu" and x.dtype not in BITS) or at.out.dtype != F32:
         raise Unsupported(f"element type {x.dtype}")
     if x.data is None and x.dtype != I32:
-        raise Unsupported("numbers of 8 bits that are computed")
+        raise Unsupported(f"element type {x.dtype}")
     s = _along(static(scale, "the scale"), x, axis, block_size).astype(F32)
     z = np.zeros((), np.int64) if zero is None else _along(static(zero), x, axis, block_size).astype(np.int64)
     if x.data is not None:
