@@ -81,9 +81,15 @@ class Source(Interpreter):
     def inherited(self, m: Module, name: str, bases: Sequence[str], args: Sequence[Any],
                   kwargs: Mapping[str, Any]) -> Any:
         """A method of a base class that has a rule, such as nn.Sequential."""
-        found = [forward.get(f"torch.nn.{b.rpartition('.')[2]}") for b in bases if b.startswith(("nn.", "torch.nn."))]
-        if name == "forward" and len(bases) == 1 and found and found[0] is not None:
-            return found[0](self.run, m, *args, **kwargs)
+        base = f"torch.nn.{bases[0].rpartition('.')[2]}" if len(bases) == 1 and bases[0].startswith(
+            ("nn.", "torch.nn.")) else ""
+        rule = forward.get(base) if name == "forward" else None
+        if rule is not None:
+            own, m.kind = m.kind, base  # rules look at the class, such as for the number of axes
+            try:
+                return rule(self.run, m, *args, **kwargs)
+            finally:
+                m.kind = own
         raise Unsupported(f"the method {printable(name, 40)} of {printable(m.cls, 80)} is not in the file", m.node)
 
     def function(self, f: ast.FunctionDef, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -219,10 +225,18 @@ class Source(Interpreter):
                 return math.inf
             return Path(full)
         if isinstance(of, Module):
-            return False if name == "training" else getattr(of, name)
+            return False if name == "training" else getattr(of, name) if name in of else self.of_class(of, name)
         if isinstance(of, Box):
             return method(self.run, of, name)
         return super().attribute(of, name)
+
+    def of_class(self, m: Module, name: str) -> Any:
+        """An attribute that the text of the class sets."""
+        for s in ast.parse(textwrap.dedent(m.source)).body if m.source else ():
+            for part in s.body if isinstance(s, ast.ClassDef) else ():
+                if isinstance(part, ast.Assign) and [ast.unparse(t) for t in part.targets] == [name]:
+                    return self.value(part.value, {})
+        return getattr(m, name)
 
     def call(self, e: ast.Call, env: Env) -> Any:
         self.count()
