@@ -121,6 +121,19 @@ def layers(out: Recording) -> None:
     keep(torch.nn.utils.weight_norm(nn.Linear(4, 6)), r(3, 4))
     keep(torch.nn.utils.spectral_norm(nn.Conv2d(4, 6, 3)), r(3, 4, 5, 5))
     keep(nn.DataParallel(nn.Linear(4, 4)), r(3, 4))
+    keep(nn.Sequential(nn.ConvTranspose1d(3, 4, 3, stride=2), nn.BatchNorm1d(4), nn.MaxPool1d(2), nn.CircularPad1d(1),
+                       nn.ReplicationPad1d(1), nn.ReflectionPad1d(2), nn.ConstantPad1d(1, 0.5), nn.ZeroPad1d(1),
+                       nn.LPPool1d(2, 2), nn.AdaptiveMaxPool1d(1)), r(2, 3, 8))
+    keep(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, padding_mode="circular"), nn.ChannelShuffle(2),
+                       nn.CircularPad2d(1), nn.InstanceNorm2d(8), nn.UpsamplingNearest2d(scale_factor=2),
+                       nn.AdaptiveMaxPool2d(1), nn.Softmax2d()), r(2, 3, 6, 6))
+    keep(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, padding_mode="replicate"), nn.Dropout2d(),
+                       nn.UpsamplingBilinear2d(scale_factor=2), nn.AvgPool2d((1, 3), ceil_mode=True)), r(2, 3, 6, 6))
+    keep(nn.Sequential(nn.ConvTranspose3d(2, 4, 2), nn.BatchNorm3d(4), nn.AvgPool3d(2, 1), nn.MaxPool3d(2, 1),
+                       nn.ReplicationPad3d(1), nn.ReflectionPad3d(1), nn.ZeroPad3d(1), nn.ConstantPad3d(1, 2.),
+                       nn.CircularPad3d(1), nn.InstanceNorm3d(4), nn.AdaptiveMaxPool3d(1)), r(2, 2, 4, 4, 4))
+    keep(nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), 1), r(2, 5, 8), r(2, 4, 8))
+    keep(nn.GRU(4, 5, 2, bias=False, bidirectional=True, batch_first=True), r(2, 7, 4))
     keep(torch.fx.symbolic_trace(Own()), r(3, 4))
 
 
