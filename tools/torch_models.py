@@ -235,7 +235,7 @@ def page(found: list[tuple[str, ...]]) -> str:
     good = sum(kind(r[-1]) in ("equal", "rounding") for r in asked)
     head = f"""# Models of PyTorch, measured
 
-`python tools/torch_models.py --page` made this page with {', '.join(versions)}:
+`python tools/torch_models.py` printed the rows of this page, with {', '.join(versions)}:
 {len(asked)} models with random weights, exported by `torch.export`, read by modelport and run by ONNX Runtime, for two
 sizes of the batch and, where lengths are dynamic, three lengths. {good} of them ({100 * good / len(asked):.1f} %)
 answer as PyTorch does: {counted['equal']} within 1e-5 of the range of the output, {counted['rounding']} within what
