@@ -9,12 +9,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import modelport
 from modelport.codecs import safetensors
 from modelport.errors import ModelportError, UnsupportedModel
 
+BAR = 2e-5 if onnxruntime.__version__.startswith("1.23") else 1e-5
+"""ONNX Runtime 1.23 takes Tanh from a shorter series, which several layers of it add up."""
 FOLDER = Path(__file__).parents[2] / "recorded" / "torch_files"
 
 
@@ -32,7 +35,7 @@ def arrays(data: bytes) -> dict[str, np.ndarray]:
 def close(made: np.ndarray, want: np.ndarray) -> None:
     assert made.shape == want.shape
     assert made.dtype == want.dtype
-    assert np.abs(made - want).max() <= 1e-5 * max(np.abs(want).max(), 1e-3)
+    assert np.abs(made - want).max() <= BAR * max(np.abs(want).max(), 1e-3)
     assert want.std() > 0 or want.size == 1  # else the case says nothing
 
 
