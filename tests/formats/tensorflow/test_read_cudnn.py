@@ -76,7 +76,7 @@ def test_weights_tell_the_features(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(onnxruntime.__version__.startswith("1.23"),
-                    reason="the logistic function in ONNX Runtime 1.23's LSTM is off by 3e-8, which cells near zero show")
+                    reason="the logistic function of ONNX Runtime 1.23 is off by 3e-8, which cells near zero show")
 def test_a_gpu_graph_is_proven_and_reaches_a_phone(tmp_path: Path) -> None:
     path = tmp_path / "m.pb"
     path.write_bytes(graph("keras_lstm"))

@@ -154,8 +154,9 @@ def _parameters(rule: Callable[..., Any]) -> tuple[frozenset[str], bool, int]:
 class Machine:
     """Calls operators.  Tensors are given and returned as :class:`Box`; lists and tuples of anything are lists."""
 
-    def __init__(self, op: Builder, table: Aten = aten) -> None:
-        self.op, self.table = op, table
+    def __init__(self, op: Builder, table: Aten = aten, stated: bool = False) -> None:
+        """``stated``: what calls result in is stated elsewhere, and held to that."""
+        self.op, self.table, self.stated = op, table, stated
 
     def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], overload: str = "",
              label: str = "") -> Any:
@@ -183,6 +184,8 @@ class Machine:
         if rule is None:
             raise Unsupported("no translation")
         given = [a for a in (*args, *kwargs.values()) if isinstance(a, Box)]
+        if name == "squeeze" and not self.stated and len(args) + len(kwargs) == 1 and not given[0].value.type.static:
+            raise Unsupported("squeeze() of sizes that are not known: which are one is found at run time")
         made = applied(rule, op, unboxed(args), unboxed(kwargs))
         view = VIEWS.get(name)
         if view is None or not given:

@@ -102,6 +102,7 @@ class _Program:
         self.symbols: dict[str, str] = {}
         self.ranges: dict[str, dict[str, int | None]] = {}
         self.unbacked = self.bodies = 0
+        self.hint = _HINT
         self.bound: set[str] = set()
         for v in self.graph.inputs.values():
             for d in v.shape or ():
@@ -115,8 +116,16 @@ class _Program:
         self.types: dict[Value, tuple[Any, ...]] = {
             v: tuple(self._anonymous.get((v, k), d) for k, d in enumerate(v.shape or ()))
             for v in self.graph.inputs.values()}
+        self._fits()
 
     # sizes
+
+    def _fits(self) -> None:
+        """Takes a size for the symbols with which no tensor has a negative one."""
+        sizes = {d for n in self.graph.walk() for v in n.outputs for d in v.shape or ()
+                 if isinstance(d, str) and d not in self.symbols and self._says(d)}
+        while self.hint < 1 << 16 and any(self._value(d) < 1 for d in sizes):
+            self.hint *= 2
 
     def _symbol(self, name: str) -> str:
         """A new symbol; its name begins with an s, which to PyTorch means a size of an input."""
@@ -132,12 +141,12 @@ class _Program:
 
     def example(self, d: Any) -> int:
         """A number for a size."""
-        return d if isinstance(d, int) else self._value(d) if isinstance(d, str) and self._says(d) else _HINT
+        return d if isinstance(d, int) else self._value(d) if isinstance(d, str) and self._says(d) else self.hint
 
     def _hint(self, symbol: str) -> int:
         r = self.ranges.get(symbol, {})
         low, high = r.get("min_val") or 0, r.get("max_val")
-        return min(max(low, _HINT), high if high is not None else 1 << 30)
+        return min(max(low, self.hint), high if high is not None else 1 << 30)
 
     def _says(self, text: str) -> bool:
         """Whether an expression is one of symbols that are known."""

@@ -67,7 +67,7 @@ def _delivered(op: Builder, out: Any) -> Value:
 
 def run(op: Builder, block: Block, env: dict[str, Any], problems: list[Unsupported]) -> list[Any]:
     """The outputs of a block, whose inputs are in ``env``; what is in the way is added to ``problems``."""
-    machine = Machine(op)
+    machine = Machine(op, stated=True)
     for call in block.calls:
         try:
             arguments = [(a.name, resolved(a.value, env), a.keyword) for a in call.arguments]

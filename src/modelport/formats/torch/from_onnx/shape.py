@@ -97,6 +97,12 @@ def squeeze(at: At, x: Value, axes: Value | None = None) -> Any:
         return reshape(at, x, [d for k, d in enumerate(x.shape or ()) if k not in which])
     if not which:
         return x
+    if any((x.shape or ())[a] != 1 for a in which):  # PyTorch leaves an axis that is not known to be of one
+        shape = list(x.shape or ())
+        for a in sorted(which, reverse=True):
+            del shape[a]
+            x = at("select.int", x, a, 0, type=Type(x.dtype, tuple(shape)))
+        return x
     return at("squeeze.dim", x, which[0], type=at.out) if len(which) == 1 else \
         at("squeeze.dims", x, which, type=at.out)
 
