@@ -114,8 +114,8 @@ def from_fbs(source: str) -> dict[str, Any]:
     tables: dict[str, list[Any]] = {}
     for name, body in re.findall(r"\btable\s+(\w+)\s*\{(.*?)\}", text, re.DOTALL):
         fields: list[Any] = []
-        for key, vector, kind, default in re.findall(r"(\w+)\s*:\s*(\[?)(\w+)\]?\s*(?:=\s*([\w.+-]+))?\s*(?:\([^)]*\))?\s*;",
-                                                     body):
+        field = r"(\w+)\s*:\s*(\[?)(\w+)\]?\s*(?:=\s*([\w.+-]+))?\s*(?:\([^)]*\))?\s*;"
+        for key, vector, kind, default in re.findall(field, body):
             if vector:
                 fields.append([key, "[" + (FBS_LETTER.get(kind) or {"string": "s"}.get(kind) or "T:" + kind)])
             elif kind in unions:
