@@ -2,6 +2,7 @@
 which of them are trained."""
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,11 @@ from ...ir.types import is_float
 from .raw import In, is_number
 
 _LONG = 40
-_BUILTINS = frozenset("""
-torch nn F self math functools operator os sys Path load_file int float bool len range super print open exec eval
-str list dict tuple Tensor Module Model load forward annotate training max min slice sum abs all any type id Group
-weights inputs device None True False aten prim ops uninitialized CONSTANTS
+_BUILTINS = frozenset(dir(builtins)) - {"input"} | frozenset("""
+torch nn F self math functools operator os sys Path load_file Tensor Module Model load forward annotate training
+Group weights inputs device aten prim ops uninitialized CONSTANTS
 """.split())
-"""Names that generated code uses, or that mean something in it."""
+"""Names that generated code uses, or that mean something in it; torch.fx gives none of Python's own to a node."""
 _STATISTICS = frozenset({"running_mean", "running_var"})
 _WEIGHTS = frozenset({"weight", "bias", "params"})
 
