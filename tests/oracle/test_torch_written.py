@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "formats" / "torch"))
-from written import branch, image, sequence
+from torch_graphs import branch, image, sequence
 
 import modelport
 from modelport.formats.torch.signatures import SIGNATURES

@@ -334,7 +334,10 @@ class TestRounding:
 
         def wild(arrays: Any) -> Any:  # a last bit of the input becomes a tenth
             return {"y": np.sin(arrays["x"].astype(np.float64) * 1e6).astype(np.float32)}
-        assert noise.too_far(graph, feed, "y", 55.0, gentle)
-        assert noise.too_far(graph, feed, "y", 1e-3, gentle)
-        assert not noise.too_far(graph, feed, "y", 1e-6, gentle)
-        assert not noise.too_far(graph, feed, "y", 0.5, wild)
+
+        def off(by: float) -> Any:
+            return lambda arrays: {"y": gentle(arrays)["y"] + np.float32(by * 9)}  # 9: its range
+        assert noise.too_far(graph, [(feed, "y")], gentle, off(55.0))
+        assert noise.too_far(graph, [(feed, "y")], gentle, off(1e-3))
+        assert not noise.too_far(graph, [(feed, "y")], gentle, off(1e-6))
+        assert not noise.too_far(graph, [(feed, "y")], wild, off(0.01))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..ir.types import is_float
 from ..runtimes import Session
 from . import compare as cmp
 from .inputs import Feed, work
-from .precision import bounded, precision
+from .precision import precision
 from .sides import Runners, write_onnx
 
 BUDGET = 1e9
@@ -89,23 +89,30 @@ def unsettled(made: Array, other: Array, noise: Array, layers: int = 1) -> Array
     return np.asarray(np.isfinite(noise) & (cmp.row_errors(made, other, scale) <= 8 * math.sqrt(layers) * noise))
 
 
+Again = Callable[[Mapping[str, Array]], "dict[str, Array] | ModelportError"]
+"""The outputs of one side by the hub's names, for arrays by the hub's names."""
 ROUNDED = 170
 """How many last bits of float32 the bar of one layer is, 1e-5 of range."""
 
 
-def too_far(graph: Graph, feed: Feed, name: str, error: float,
-            again: Callable[[Mapping[str, Array]], dict[str, Array] | ModelportError]) -> bool:
-    """Whether an output is farther off than the roundings of its layers can carry, each within its bar, and none
-    amplified more than a last bit of the inputs is: then layers that agree do not explain it (their order may differ:
-    a variable that is read before it is written, or after)."""
-    if not smooth(graph) or bounded(graph.outputs[name]):  # which layers are held to one for, however small a row is
+def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, theirs: Again) -> bool:
+    """Whether one of these outputs of ``theirs`` is farther off from that of ``again`` than the roundings of its layers
+    can carry, each within its bar, and none amplified more than a last bit of the inputs is: then layers that agree do
+    not explain it (their order may differ: a variable that is read before it is written, or after).
+
+    Distances are shares of the whole output's range, so that rows of nearly nothing do not count."""
+    return smooth(graph) and any(_too_far(graph, feed, name, again, theirs) for feed, name in outputs)
+
+
+def _too_far(graph: Graph, feed: Feed, name: str, again: Again, theirs: Again) -> bool:
+    made = [again(feed.arrays), *(again(nudged(feed.arrays, f"{feed.name} {n}")) for n in range(NUDGES)),
+            theirs(feed.arrays)]
+    outputs = [m[name].astype(np.float64) for m in made if not isinstance(m, ModelportError) and name in m]
+    if len(outputs) < len(made) or any(o.shape != outputs[0].shape for o in outputs):
         return False
-    made = [again(feed.arrays), *(again(nudged(feed.arrays, f"{feed.name} {n}")) for n in range(NUDGES))]
-    outputs = [m[name] for m in made if not isinstance(m, ModelportError) and name in m]
-    if len(outputs) < len(made):
-        return False
-    moved = max(float(np.max(moves(outputs[0], o), initial=0)) for o in outputs[1:])
-    return error > sum(1 for _ in graph.walk()) * ROUNDED * max(moved, 2.0 ** -24)
+    here, scale = outputs[0], max(float(np.ptp(outputs[0])) if outputs[0].size else 0.0, cmp.TINY)
+    *moved, far = (float(np.nanmax(np.abs(o - here), initial=0)) / scale for o in outputs[1:])
+    return far > sum(1 for _ in graph.walk()) * ROUNDED * max(*moved, 2.0 ** -24)
 
 
 class Exact:

@@ -197,10 +197,9 @@ class _Run:
                 return self._done("inconclusive", "L0", None, None)
             return self._done("fail", reached, a, None, [f"the runtime refuses the target: {e.message}"])
         if self.target.path is not None and self.runners.unrun(self.target):
-            title = registry.named(self.target.format).title
+            title, reached = registry.named(self.target.format).title, "L1"
             self.why.append(f"{title} is not started unasked: the target was judged as read back, in {b.name} (--prove "
                             f"runs it in {title})")
-            reached = "L1"
         if a is not None and not self._compare(a, b, reached):
             a = None
         if a is not None and self._verdict() == "fail" and (other := self._default_kernels(a, b)) is not None:
@@ -282,12 +281,12 @@ class _Run:
         except ModelportError as e:
             self.notes.append(f"no comparison layer by layer: {printable(e.message, 300)}")
             return False
-        if bad := [layers.text(whose) for whose, layers in said.items() if not layers.passed]:
-            self.notes += bad
+        if not all(layers.passed for layers in said.values()):
+            self.notes += [layers.text(whose) for whose, layers in said.items() if not layers.passed]
             return False
         apart = [f"'{printable(k)}' {_apart(o)}" for k, o in self.outputs.items() if not o.passed]
-        worst = [(f, k, o.error) for k, o in self.outputs.items() if not o.passed for f in chosen if f.name == o.feed]
-        if any(too_far(self.source.graph, f, k, error, partial(self._again, a)) for f, k, error in worst):
+        failed = [(f, k) for k, o in self.outputs.items() for f in chosen if not o.passed and f.name == o.feed]
+        if too_far(self.source.graph, failed, partial(self._again, a), partial(self._again, b, b=True)):
             self.notes.append(f"layers that agree do not explain how far apart they end: {', '.join(apart)}")
             return False
         undefined = list(self.not_tested)
@@ -467,10 +466,11 @@ class _Run:
                     self.outputs[k].add(feed.name, d)
         self.feeds.append(FeedRecord(feed.name, feed.kind, feed.rows, feed.sha256, outcome))
 
-    def _again(self, a: Session, arrays: Mapping[str, Array]) -> dict[str, Array] | ModelportError:
-        """The source's outputs, by the hub's names, for arrays by the hub's names."""
-        got = attempt(a, {self.in_a[k]: v for k, v in arrays.items()})
-        return got if isinstance(got, ModelportError) else {k: got[self.out_a[k]] for k in self.outputs}
+    def _again(self, s: Session, arrays: Mapping[str, Array], b: bool = False) -> dict[str, Array] | ModelportError:
+        """The outputs of the source, or with ``b`` of the target, by the hub's names, for arrays by those."""
+        ins, outs = (self.in_b, self.out_b) if b else (self.in_a, self.out_a)
+        got = attempt(s, {ins[k]: self._cast(k, v, s) if b else v for k, v in arrays.items()})
+        return got if isinstance(got, ModelportError) else {k: got[outs[k]] for k in self.outputs}
 
     def _promised(self, feed: Feed) -> str:
         """The first value that the source promises not to be negative, and that is for this feed."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from written import branch, image, model, node, sequence, weight
+from torch_graphs import branch, image, model, node, sequence, weight
 
 import modelport
 from modelport.codecs import safetensors
