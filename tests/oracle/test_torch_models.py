@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 NAMES = """nn/mlp GELU|nn/mlp PReLU|nn/LSTM bidirectional|nn/LSTM projected|nn/GRU|nn/RNN relu|nn/UNet bilinear|
     nn/UNet transpose|nn/residual GroupNorm|nn/residual BatchNorm|nn/Transformer|nn/TransformerEncoder padded|
-    nn/MultiheadAttention extra|nn/rotary complex|nn/spectrogram|nn/spatial transformer|nn/mixture of experts|
+    nn/MultiheadAttention extra|nn/rotary complex|nn/spectrogram|nn/spatial transformer|nn/variational|
     nn/two towers|nn/convolutions 3d|nn/super resolution|transformers/Bert|transformers/DebertaV2|transformers/GPT2|
     transformers/Llama|transformers/Gemma2|transformers/Mixtral|transformers/T5|transformers/ViT|transformers/Swin|
     transformers/Wav2Vec2"""
