@@ -11,8 +11,10 @@ from ..errors import Unsupported
 from ..hub import infer
 from ..hub.layout import BOUND
 from ..hub.opset import NHWC
-from ..ir.graph import Node, Value
-from ..ir.types import DType, Type
+from ..ir.graph import Made, Node, Value
+from ..ir.rewrite import Site
+from ..ir.tensor import Array
+from ..ir.types import DType, Type, is_float
 
 Ints = Sequence[int]
 I32, I64 = np.dtype(np.int32), np.dtype(np.int64)
@@ -104,3 +106,32 @@ class Axes:
 
     def pads(self, pads: Ints) -> list[int]:
         return [0, pads[0], 0, pads[1]] if self.one else list(pads)
+
+
+def along(array: Array, x: Value, axis: int, block_size: int) -> Array:
+    """Parameters as they fit ``x``: of the whole, of slices along ``axis``, or of blocks."""
+    n = rank(x)
+    if array.size == 1:
+        return array.reshape((1,) * n)
+    axis %= n
+    if block_size:
+        length = x.shape[axis] if x.shape is not None else None
+        if not isinstance(length, int):
+            raise Unsupported("blocks along an unknown length")
+        return np.take(array, np.arange(length) // block_size, axis=axis)
+    return array.reshape([-1 if k == axis else 1 for k in range(n)])
+
+
+def with_bias(op: Site, a: Value, b: Value, layer: str) -> Made:
+    """The addition of a vector to a product with a constant matrix as the operator ``layer`` of both, or ``None``."""
+    for product, bias in ((a, b), (b, a)):
+        node = product.node
+        if node is None or node.op != "MatMul" or not op.once(product) or bias.data is None:
+            continue
+        x, w = node.inputs
+        if x is None or w is None or w.data is None or w.rank != 2 or (x.rank or 0) < 2 or bias.rank != 1 \
+                or w.shape is None or bias.shape != w.shape[1:] or not is_float(x.dtype):
+            continue
+        made: Value = op.add(layer, x, w, bias, type=op.out)
+        return made
+    return None

@@ -15,11 +15,11 @@ from ...hub.layout import channels_last
 from ...ir.graph import Graph, Made, Node, Value, constant
 from ...ir.rewrite import Rewrites, Site
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import Type, is_float, merge
+from ...ir.types import Type, merge
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
-from ..writing import last
+from ..writing import last, with_bias
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
 from .from_onnx.common import infer as raw_infer
@@ -113,17 +113,7 @@ def dequantized(op: Builder, q: Value, scale: Value, zero: Value | None = None, 
 @rewrite("Add")
 def biased(op: Site, a: Value, b: Value) -> Made:
     """A product with a constant matrix and the addition of a vector: a dense layer."""
-    for product, bias in ((a, b), (b, a)):
-        node = product.node
-        if node is None or node.op != "MatMul" or not op.once(product) or bias.data is None:
-            continue
-        x, w = node.inputs
-        if x is None or w is None or w.data is None or w.rank != 2 or (x.rank or 0) < 2 or bias.rank != 1 \
-                or w.shape is None or bias.shape != w.shape[1:] or not is_float(x.dtype):
-            continue
-        made: Value = op.add("keras.Dense", x, w, bias, type=op.out)
-        return made
-    return None
+    return with_bias(op, a, b, "keras.Dense")
 
 
 layers = Rewrites(infer.site)

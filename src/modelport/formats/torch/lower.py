@@ -17,10 +17,11 @@ from ...hub.decompose import decompose, kernels
 from ...ir.graph import Graph, Made, Node, Value, rebuild
 from ...ir.rewrite import Rewrites, Site
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import STRING, DType, Type, dtype_name, is_float
+from ...ir.types import STRING, DType, Type, dtype_name
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
+from ..writing import with_bias
 from .from_onnx import from_onnx
 from .from_onnx.common import cast
 from .raw import At
@@ -99,17 +100,7 @@ def tied(graph: Graph) -> Graph:
 @rewrite("Add")
 def biased(op: Site, a: Value, b: Value) -> Made:
     """A product with a constant matrix and the addition of a vector: a linear layer."""
-    for product, bias in ((a, b), (b, a)):
-        node = product.node
-        if node is None or node.op != "MatMul" or not op.once(product) or bias.data is None:
-            continue
-        x, w = node.inputs
-        if x is None or w is None or w.data is None or w.rank != 2 or (x.rank or 0) < 2 or bias.rank != 1 \
-                or w.shape is None or bias.shape != w.shape[1:] or not is_float(x.dtype):
-            continue
-        made: Value = op.add("torch.Linear", x, w, bias, type=op.out)
-        return made
-    return None
+    return with_bias(op, a, b, "torch.Linear")
 
 
 @rewrite("Mul")

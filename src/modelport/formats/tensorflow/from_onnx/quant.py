@@ -8,9 +8,9 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import static
-from ....ir.tensor import Array, Tensor
+from ....ir.tensor import Tensor
 from ....ir.types import BITS, Type
-from ...writing import rank
+from ...writing import along
 from .common import F32, I8, I32, TF, U8, cast, from_onnx
 
 _SMALL = 1 << 10  # elements below which integers save nothing
@@ -25,10 +25,10 @@ def dequantize_linear(tf: TF, x: Value, scale: Value, zero: Value | None = None,
     if x.data is None:
         if x.dtype != I32:
             raise Unsupported(f"element type {x.dtype}")
-        y = x if zero is None else tf.Sub(x, constant(_along(static(zero), x, axis, block_size).astype(I32)))
-        return tf.Mul(cast(tf, y, F32), constant(_along(static(scale), x, axis, block_size).astype(F32)))
-    s = _along(static(scale, "the scale"), x, axis, block_size).astype(F32)
-    z = np.zeros((), I32) if zero is None else _along(static(zero), x, axis, block_size).astype(I32)
+        y = x if zero is None else tf.Sub(x, constant(along(static(zero), x, axis, block_size).astype(I32)))
+        return tf.Mul(cast(tf, y, F32), constant(along(static(scale), x, axis, block_size).astype(F32)))
+    s = along(static(scale, "the scale"), x, axis, block_size).astype(F32)
+    z = np.zeros((), I32) if zero is None else along(static(zero), x, axis, block_size).astype(I32)
     data = x.data
     if tf.dialect.operators is not None or x.dtype == I32 or x.dtype.itemsize > 1 or (x.type.size or 0) < _SMALL:
         type = Type(F32, x.shape)
@@ -44,17 +44,3 @@ def cast_(tf: TF, x: Value, dtype: Any) -> Value:
     """A constant cast when it runs, not before."""
     made: Value = tf.Cast(x, DstT=np.dtype(dtype))
     return made
-
-
-def _along(array: Array, x: Value, axis: int, block_size: int) -> Array:
-    """Parameters as they fit ``x``: of the whole, of slices along ``axis``, or of blocks."""
-    n = rank(x)
-    if array.size == 1:
-        return array.reshape((1,) * n)
-    axis %= n
-    if block_size:
-        length = x.shape[axis] if x.shape is not None else None
-        if not isinstance(length, int):
-            raise Unsupported("blocks along an unknown length")
-        return np.take(array, np.arange(length) // block_size, axis=axis)
-    return array.reshape([-1 if k == axis else 1 for k in range(n)])
