@@ -13,26 +13,11 @@ from modelport.errors import ModelportError, Unsupported
 from modelport.formats import lightgbm, sklearn, xgboost
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "hostile"))
+from mutants import mutant
 from tabular_cases import FAMILIES, recorded
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
-
-
-def mutant(data: bytes, rng: random.Random) -> bytes:
-    made = bytearray(data)
-    for _ in range(rng.choice([1, 1, 2, 6])):
-        at, what = rng.randrange(len(made)), rng.randrange(5)
-        if what == 0:
-            made[at] = rng.randrange(256)
-        elif what == 1:
-            made[at] ^= 1 << rng.randrange(8)
-        elif what == 2:
-            made[at:at + 8] = bytes(rng.randrange(256) for _ in range(8))
-        elif what == 3 and len(made) > 16:
-            del made[at:at + rng.randrange(1, 6)]
-        else:
-            made[at:at] = made[max(0, at - 9):at]
-    return bytes(made)
 
 
 def tried(module: object, data: bytes, path: Path) -> None:

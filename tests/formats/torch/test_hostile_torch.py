@@ -9,6 +9,7 @@ import pickle
 import random
 import resource
 import struct
+import sys
 import tarfile
 import time
 import zipfile
@@ -23,6 +24,9 @@ import modelport
 from modelport.errors import CorruptFile, LimitExceeded, ModelportError, UnsafeModel, Unsupported
 from modelport.formats import torch as reader
 from modelport.formats.torch.modules.states import tensors
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "hostile"))
+from mutants import mutant
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "torch_files"
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -259,23 +263,6 @@ def test_heads_of_safetensors(tmp_path: Path) -> None:
 
 
 # -- mutants
-
-
-def mutant(data: bytes, rng: random.Random) -> bytes:
-    made = bytearray(data)
-    for _ in range(rng.choice([1, 1, 2, 6])):
-        at, what = rng.randrange(len(made)), rng.randrange(5)
-        if what == 0:
-            made[at] = rng.randrange(256)
-        elif what == 1:
-            made[at] ^= 1 << rng.randrange(8)
-        elif what == 2:
-            made[at:at + 8] = bytes(rng.randrange(256) for _ in range(8))
-        elif what == 3 and len(made) > 16:
-            del made[at:at + rng.randrange(1, 6)]
-        else:
-            made[at:at] = made[max(0, at - 9):at]
-    return bytes(made)
 
 
 def shuffled(data: bytes, rng: random.Random) -> bytes:
