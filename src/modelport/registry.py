@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from .errors import ModelportError, UnknownFormat, UsageError, printable
+from .errors import CorruptFile, ModelportError, UnknownFormat, UsageError, printable
 
 if TYPE_CHECKING:
     from .codecs.limits import Limits
@@ -157,7 +157,8 @@ def _first(test: Callable[[Format], bool]) -> Format | None:
 def detect(path: Path) -> Format:
     """The format of an existing file, by its content; the suffix only settles what the content leaves open.
 
-    Raises :class:`UnknownFormat` saying what the file looks like, or :class:`UsageError` if there is no such file."""
+    Raises :class:`UnknownFormat` saying what the file looks like, :class:`CorruptFile` if it is an archive that was cut
+    off, or :class:`UsageError` if there is no such file."""
     if not path.exists():
         raise UsageError(f"there is no file {printable(path)}")
     if path.is_dir():
@@ -179,11 +180,19 @@ def detect(path: Path) -> Format:
     found = _fitting(FORMATS, path, head, look) or _fitting(tuple(_plugins()), path, head, look)
     if found is not None:
         return found
+    if head.startswith(b"PK\x03\x04") and _cut_off(path):
+        raise CorruptFile(f"{printable(path)} is a zip archive without its end: the file is cut off",
+                          hint="copy or download it again")
     if head.startswith(b"version https://git-lfs"):
         look = "a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"
     what = f"looks like {look}" if look else f"starts with the bytes {head[:8].hex(' ')}"
     raise UnknownFormat(f"{printable(path)} {what}; modelport reads {_readable()} so far",
                         hint="if you know better, name the format with --from")
+
+
+def _cut_off(path: Path) -> bool:
+    import zipfile
+    return not zipfile.is_zipfile(path)
 
 
 def _fitting(known: tuple[Format, ...], path: Path, head: bytes, look: str | None) -> Format | None:

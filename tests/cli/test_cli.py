@@ -1,12 +1,14 @@
 """The command line as a user meets it: output, exit codes, errors without stack traces."""
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -163,8 +165,15 @@ def test_a_reader_that_stops_reading(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def zipped() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as z:
+        z.writestr("notes.txt", "no model")
+    return made.getvalue()
+
+
 @pytest.mark.parametrize(("content", "words"), [
-    (b"", "is empty"), (b"PK\x03\x04" + bytes(50), "zip archive"),
+    (b"", "is empty"), (b"PK\x03\x04" + bytes(50), "is cut off"), (zipped(), "looks like a zip archive"),
     (b"\x80\x04\x95" + bytes(50), "pickle"), (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     (b"hello, I am not a model", "starts with the bytes"), (b"{}", "JSON")])
 def test_unknown_files_are_named(run, tmp_path: Path, content: bytes, words: str) -> None:  # type: ignore[no-untyped-def]
