@@ -31,17 +31,13 @@ def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequenc
     return Torch(path, threads=threads, device=device, tensors=tensors)
 
 
-class Torch(Session):
-    """A program of torch.export."""
-
+class _OfTorch(Session):
     name = "PyTorch"
 
-    def __init__(self, path: Path, *, threads: int, device: str, tensors: Sequence[str]) -> None:
+    def _begin(self, threads: int, device: str) -> Any:
+        """The framework, with so many threads; what the session says of it."""
         if device != "cpu":
             raise UsageError(f"PyTorch runs on the device 'cpu' here, not on '{printable(device)}'")
-        from ..formats.torch import container
-        raw = container.read(path)
-        container.harmless(path)
         try:
             import torch
         except ImportError:
@@ -50,6 +46,17 @@ class Torch(Session):
         torch.set_num_threads(threads)
         self.version = torch.__version__
         self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
+        return torch
+
+
+class Torch(_OfTorch):
+    """A program of torch.export."""
+
+    def __init__(self, path: Path, *, threads: int, device: str, tensors: Sequence[str]) -> None:
+        from ..formats.torch import container
+        raw = container.read(path)
+        container.harmless(path)
+        torch = self._begin(threads, device)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -118,28 +125,17 @@ class Torch(Session):
         return Watch(self._module).run(*leaves)
 
 
-class Called(Session):
+class Called(_OfTorch):
     """A module of TorchScript, or one whose source this package wrote: ``load()`` of a .py file makes it."""
-
-    name = "PyTorch"
 
     def __init__(self, path: Path, *, threads: int, device: str, inputs: Sequence[str], outputs: Sequence[str],
                  fixed: str = "") -> None:
-        if device != "cpu":
-            raise UsageError(f"PyTorch runs on the device 'cpu' here, not on '{printable(device)}'")
         source = path.suffix == ".py"
         pickled = not source and _pickled(path)
         if not source and not pickled:
             from ..formats.torch import container
             container.harmless(path)
-        try:
-            import torch
-        except ImportError:
-            raise MissingDependency("torch", "torch", "running a PyTorch file") from None
-        self._torch = torch
-        torch.set_num_threads(threads)
-        self.version = torch.__version__
-        self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
+        torch = self._begin(threads, device)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
