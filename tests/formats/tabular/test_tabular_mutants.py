@@ -14,7 +14,7 @@ from modelport.formats import lightgbm, sklearn, xgboost
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "hostile"))
-from mutants import mutant
+from broken_files import mutant
 from tabular_cases import FAMILIES, recorded
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"

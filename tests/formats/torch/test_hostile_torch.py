@@ -26,7 +26,7 @@ from modelport.formats import torch as reader
 from modelport.formats.torch.modules.states import tensors
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "hostile"))
-from mutants import mutant
+from broken_files import mutant
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "torch_files"
 MAGIC = 0x1950A86A20F9469CFC6C
