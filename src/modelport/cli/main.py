@@ -140,6 +140,31 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("target", metavar="B")
     reading(diff)
 
+    def measuring(p: argparse.ArgumentParser) -> None:
+        p.add_argument("--threads", type=int, default=1, metavar="N", help="threads of each runtime (default: 1)")
+        p.add_argument("--seconds", type=float, default=3.0, metavar="S", help="how long each runtime is timed, "
+                       "beside its starts (default: 3)")
+        p.add_argument("--batch", default="1,8", metavar="LIST", help="rows of a run, where the model leaves them "
+                       "free: the first for the latency, the others for the throughput (default: 1,8)")
+        p.add_argument("--shape", action="append", default=[], metavar="INPUT=1,3,224,224", help="shape of an input "
+                       "whose size is free (default: images of 224, lengths of 128)")
+        p.add_argument("--sample", metavar="FILE.npz", help="inputs of your own")
+        p.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the inputs")
+        p.add_argument("--timeout", type=float, default=300.0, metavar="S", help="longest wait for one answer of a "
+                       "runtime (default: 300)")
+        p.add_argument("--report", action="append", default=[], metavar="FILE", help="write the report too: .html, "
+                       ".md, .json, .csv, or .xml for JUnit; may be repeated")
+        p.add_argument("--baseline", metavar="REPORT.json", help="compare with an earlier report")
+        p.add_argument("--fail-if-slower", metavar="10%", help="with --baseline: exit code 1 if a line is slower by "
+                       "more than this and the noise")
+        reading(p)
+
+    bench = verb("bench", "time model files in every runtime that reads them")
+    bench.add_argument("files", metavar="FILE", nargs="+")
+    bench.add_argument("--runtime", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
+    bench.add_argument("--device", default="", metavar="NAME", help="only runtimes of this device: cpu, cuda, ...")
+    measuring(bench)
+
     verb("formats", "list the formats and what is supported of each")
 
     completion = verbs.add_parser("completion", help="print a completion script for a shell")

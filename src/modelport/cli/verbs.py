@@ -208,6 +208,47 @@ def diff(options: Namespace) -> int:
     return 0 if found.same else 1
 
 
+def _how(options: Namespace) -> Any:
+    from ..bench import How
+    batches = tuple(_whole("--batch", b) for b in options.batch.split(","))
+    if options.threads < 1 or not 0 < options.seconds <= 3600:
+        raise UsageError("--threads is at least 1, --seconds more than 0 and at most 3600")
+    sample = None
+    if options.sample:
+        from ..proof.verify import arrays_of
+        sample = arrays_of(options.sample)
+    return How(threads=options.threads, seconds=options.seconds, batches=batches, shapes=_shapes(options.shape),
+               sample=sample, seed=options.seed, timeout=options.timeout)
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text.strip()) or not int(text):
+        raise UsageError(f"{name} {printable(text)}: expected whole numbers with commas between")
+    return int(text)
+
+
+def bench(options: Namespace) -> int:
+    from .. import bench as measuring
+    how, progress = _how(options), Progress()
+    try:
+        found = measuring.bench(options.files, runtimes=options.runtime, device=options.device, how=how,
+                                limits=_limits(options), progress=progress, command=_command())
+    finally:
+        progress.done()
+    return _reported(found, options)
+
+
+def _command() -> str:
+    import shlex
+    return shlex.join(["modelport", *sys.argv[1:]])
+
+
+def _reported(found: Any, options: Namespace) -> int:
+    from ..bench.text import text
+    print(found.to_json() if options.json else text(found))
+    return 0 if found.measured else 6
+
+
 def formats(options: Namespace) -> int:
     known = list(registry.formats())
     if options.json:

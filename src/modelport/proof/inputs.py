@@ -163,6 +163,20 @@ def probes(graph: Graph, plan: Plan, seed: int = 0, types: Mapping[str, Type] | 
     return list(islice(maker.all(), len(BATCHES)))
 
 
+def ordinary(graph: Graph, rows: int, image: int, length: int, seed: int = 0,
+             types: Mapping[str, Type] | None = None) -> Feed:
+    """One feed of numbers about one, with ``rows`` in the batch where that is free: symbolic sizes of images (inputs of
+    rank 4) are ``image``, all others ``length``."""
+    maker = _Maker(graph, seed, False, 1.0, PLANS[0], {}, types)
+    binding = {maker.symbol(k, axis, d): image if t.rank == 4 else length for k, t in maker.inputs.items()
+               for axis, d in enumerate(t.shape or ()) if not isinstance(d, int)}
+    if maker.batch:
+        binding[maker.batch] = rows
+    made = maker.feed("ordinary", "ordinary", binding, normal(1.0))
+    fixed = next((t.shape[0] for t in maker.inputs.values() if t.shape and isinstance(t.shape[0], int)), 1)
+    return Feed(made.name, made.kind, made.arrays, rows if maker.batch else fixed)
+
+
 def golden_feeds(graph: Graph, arrays: Mapping[str, Array]) -> list[Feed]:
     """The user's rows as feeds, in order."""
     return list(_Maker(graph, 0, False, 1.0, PLANS[0], {}).sampled(arrays))

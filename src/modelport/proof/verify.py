@@ -70,7 +70,8 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         runners = Runners(Path(folder), isolated, threads, device, timeout, optimize, level in ("prove", "L3"))
         try:
-            run = _Run(mine, other, mine.graph, hub or other.graph, runners, options, _npz(sample))
+            given = None if sample is None else dict(sample) if isinstance(sample, Mapping) else arrays_of(sample)
+            run = _Run(mine, other, mine.graph, hub or other.graph, runners, options, given)
             report = run.golden(*golden) if golden is not None and level in ("auto", "prove", "L3") else run.report()
         finally:
             runners.close()
@@ -82,10 +83,8 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     return replace(report, unsigned=unsigned)
 
 
-def _npz(sample: Mapping[str, Array] | str | Path | None) -> dict[str, Array] | None:
-    """The user's arrays; an .npz is read without pickles."""
-    if sample is None or isinstance(sample, Mapping):
-        return None if sample is None else dict(sample)
+def arrays_of(sample: str | Path) -> dict[str, Array]:
+    """The arrays of an .npz, which is read without pickles; :class:`UsageError` if it is none."""
     try:
         with np.load(sample, allow_pickle=False) as data:
             if not hasattr(data, "files"):
@@ -531,7 +530,7 @@ class _Run:
 
     def golden(self, inputs: str | Path, outputs: str | Path) -> Report:
         """The target against outputs that the user vouches for."""
-        given, wanted = _npz(inputs) or {}, _npz(outputs) or {}
+        given, wanted = arrays_of(inputs), arrays_of(outputs)
         try:
             b = self.runners.target(self.target)
         except RuntimeFailed as e:

@@ -25,7 +25,9 @@ class CatBoost(Session):
         if device != "cpu":
             raise UsageError(f"CatBoost runs on the device 'cpu' here, not on '{printable(device)}'")
         from ..formats import catboost as format_catboost
-        raw = format_catboost.read(path, outputs=outputs)
+        with self._checked_first():
+            raw = format_catboost.read(path, outputs=outputs)
+            hub = format_catboost.to_hub(raw)
         node = next(iter(raw.outputs.values())).node
         assert node is not None
         self._source = node.attrs["model"]
@@ -46,7 +48,7 @@ class CatBoost(Session):
         except Exception as e:
             raise RuntimeFailed(f"CatBoost {self.version} refuses the model: {_message(e)}") from None
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
-        self.outputs = {k: v.type for k, v in format_catboost.to_hub(raw).outputs.items()}
+        self.outputs = {k: v.type for k, v in hub.outputs.items()}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         arrays = self.checked(feeds)

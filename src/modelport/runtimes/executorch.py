@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ class ExecuTorch(Session):
         if device != "cpu":
             raise UsageError(f"ExecuTorch runs on the device 'cpu' here, not on '{printable(device)}'")
         from ..registry import named
-        raw = named("executorch").load().read(path)
+        with self._checked_first():
+            raw = named("executorch").load().read(path)
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
         try:
             with warnings.catch_warnings():
@@ -59,6 +60,10 @@ class ExecuTorch(Session):
         except Exception as e:
             raise RuntimeFailed(f"ExecuTorch failed: {_message(e)}") from None
         return {k: np.array(v.detach().numpy()) for k, v in zip(self.outputs, made, strict=True)}
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        given = [self._tensor(a) for a in self.checked(feeds).values()]
+        return lambda: self._method.execute(given)
 
     def _tensor(self, a: Array) -> Any:
         made = self._torch.from_numpy(np.array(a))

@@ -24,7 +24,7 @@ from .session import Session
 TITLES = {"onnxruntime": "ONNX Runtime", "tflite": "LiteRT", "reference": "the ONNX reference evaluator",
           "tensorflow": "TensorFlow", "keras": "Keras", "tfjs": "TensorFlow.js", "graphdef": "the GraphDef interpreter",
           "sklearn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
-          "trees": "numpy", "torch": "PyTorch", "executorch": "ExecuTorch"}
+          "trees": "numpy", "torch": "PyTorch", "executorch": "ExecuTorch", "openvino": "OpenVINO"}
 MEMORY = 32 << 30
 """Address space of a worker.  Generous: runtimes map far more than they use; it only stops what runs away."""
 
@@ -32,11 +32,13 @@ MEMORY = 32 << 30
 class Worker:
     """A child process that opens and runs models.
 
-    ``timeout`` seconds bound each request, ``cpu_seconds`` the whole life of the child, ``memory`` its address space.
+    ``timeout`` seconds bound each request, ``cpu_seconds`` the whole life of the child, ``memory`` its address space;
+    ``environment`` is added to that of this process.
     After a crash or a timeout the worker is gone; :meth:`open` starts a fresh one."""
 
-    def __init__(self, *, timeout: float = 120, memory: int = MEMORY, cpu_seconds: int = 3600) -> None:
-        self.timeout, self._memory, self._cpu = timeout, memory, cpu_seconds
+    def __init__(self, *, timeout: float = 120, memory: int = MEMORY, cpu_seconds: int = 3600,
+                 environment: Mapping[str, str] | None = None) -> None:
+        self.timeout, self._memory, self._cpu, self._environment = timeout, memory, cpu_seconds, environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._title = "the runtime"
@@ -46,7 +48,7 @@ class Worker:
         if self._process is None:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
             env = {**os.environ, "PYTHONFAULTHANDLER": "", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-                   "PYTHONIOENCODING": "utf-8", "TF_CPP_MIN_LOG_LEVEL": "3"}
+                   "PYTHONIOENCODING": "utf-8", "TF_CPP_MIN_LOG_LEVEL": "3", **self._environment}
             root = str(Path(__file__).resolve().parents[2])
             env["PYTHONPATH"] = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
             self._process = subprocess.Popen(
@@ -151,6 +153,7 @@ class IsolatedSession(Session):
         self.worker, self._how, self._number = worker, how, answer["session"]
         self._process, self._again = worker._process, 5
         self.name, self.version, self.settings = (str(answer[k]) for k in ("name", "version", "settings"))
+        self.opening = float(answer["opening"])
         self.inputs = frames.types_from_json(answer["inputs"])
         self.outputs = frames.types_from_json(answer["outputs"])
 
@@ -163,6 +166,17 @@ class IsolatedSession(Session):
             self._number = self.worker.request(self._how)[0]["session"]
             self._process = self.worker._process
         return self.worker.request({"do": "run", "session": self._number}, arrays)[1]
+
+    def measure(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
+                warm: int = 1) -> tuple[Array, float, int | None]:
+        """What :meth:`timed` says, measured in the child, and the most bytes of memory that the child has had."""
+        how = {"seconds": seconds, "most": most, "warm": warm}
+        answer, made = self.worker.request({"do": "time", "session": self._number, "how": how}, self.checked(feeds))
+        return made["taken"], float(answer["cpu"]), answer["memory"]
+
+    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
+              warm: int = 1) -> tuple[Array, float]:
+        return self.measure(feeds, seconds=seconds, most=most, warm=warm)[:2]
 
     def close(self) -> None:
         if self.worker._process is self._process and self._process is not None:

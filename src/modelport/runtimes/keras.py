@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ class Keras(Session):
             return keras.saving.load_model(str(path), compile=False, safe_mode=True)
         # the older generation knows no safe mode for .h5: what it would run is refused by our reader first
         from ..registry import named
-        named("keras").load().read(path)
+        with self._checked_first():
+            named("keras").load().read(path)
         return keras.models.load_model(str(path), compile=False, safe_mode=True)
 
     def _describe(self, tensors: Sequence[str]) -> None:
@@ -104,6 +105,11 @@ class Keras(Session):
             raise
         except Exception as e:
             raise RuntimeFailed(f"Keras failed: {_message(e)}") from None
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        given = [_fed(a) for a in self.checked(feeds).values()]
+        x = given[0] if len(given) == 1 else given
+        return lambda: self._model.predict_on_batch(x)  # compiled once; a call of the model runs layer by layer
 
     def close(self) -> None:
         self._model = None

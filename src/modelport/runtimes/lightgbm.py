@@ -1,7 +1,7 @@
 """LightGBM itself."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,9 @@ class LightGBM(Session):
         if device != "cpu":
             raise UsageError(f"LightGBM runs on the device 'cpu' here, not on '{printable(device)}'")
         from ..formats import lightgbm as format_lightgbm
-        raw = format_lightgbm.read(path, outputs=outputs)
+        with self._checked_first():
+            raw = format_lightgbm.read(path, outputs=outputs)
+            hub = format_lightgbm.to_hub(raw)
         try:
             import lightgbm
         except ImportError:
@@ -40,7 +42,7 @@ class LightGBM(Session):
         assert node is not None
         self._model = node.attrs["model"]
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
-        self.outputs = {k: v.type for k, v in format_lightgbm.to_hub(raw).outputs.items()}
+        self.outputs = {k: v.type for k, v in hub.outputs.items()}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         (x,) = self.checked(feeds).values()
@@ -60,6 +62,13 @@ class LightGBM(Session):
             return made
         except Exception as e:
             raise RuntimeFailed(f"LightGBM failed: {_message(e)}") from None
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """One prediction of each kind that the outputs need: labels come from the probabilities."""
+        (x,) = self.checked(feeds).values()
+        kinds = {(k == "margins", k == "leaves") for k in self.outputs}
+        return lambda: [self._booster.predict(x, num_threads=self._threads, raw_score=raw, pred_leaf=leaf)
+                        for raw, leaf in kinds]
 
 
 def _message(e: Exception) -> str:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,14 @@ class OnnxRuntime(Session):
         except Exception as e:
             raise RuntimeFailed(f"ONNX Runtime failed: {_message(e)}") from None
         return {k: as_text(a) for k, a in zip(self.outputs, made, strict=True)}
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        arrays = {k: np.ascontiguousarray(a).reshape(a.shape) for k, a in self.checked(feeds).items()}
+        names = list(self.outputs)
+        if self._plain:
+            return lambda: self._session.run(names, arrays)
+        values = {k: self._wrap(a) for k, a in arrays.items()}
+        return lambda: self._session.run_with_ort_values(names, values)
 
     def _maps(self, path: Path | bytes) -> dict[str, list[Any]]:
         """The classes of each output that is a sequence of maps, in the order of the numbers."""

@@ -1,9 +1,12 @@
 """The one interface of all runtimes."""
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +22,7 @@ RUNTIMES: Mapping[str, str] = {"onnxruntime": "onnx", "reference": "onnx", "tfli
                                "tensorflow": "tensorflow", "graphdef": "tensorflow", "tfjs": "tfjs",
                                "keras": "keras", "sklearn": "sklearn", "xgboost": "xgboost",
                                "lightgbm": "lightgbm", "catboost": "catboost", "trees": "xgboost",
-                               "torch": "torch", "executorch": "executorch"}
+                               "torch": "torch", "executorch": "executorch", "openvino": "onnx"}
 """Each runtime and the format of the files it runs; the modules of this package have the same names."""
 
 
@@ -27,18 +30,44 @@ class Session(ABC):
     """One model opened by one runtime.
 
     ``inputs`` and ``outputs`` are in the order of the file.  ``name`` is the runtime as people call it, ``version``
-    its version, ``settings`` what else decides its results (device, threads, kernels)."""
+    its version, ``settings`` what else decides its results (device, threads, kernels), ``checking`` the seconds that
+    opening took for our own reader to look at the file first, which a program without modelport does not spend."""
 
     name: str
     version: str
     settings: str
     inputs: Mapping[str, Type]
     outputs: Mapping[str, Type]
+    checking: float = 0.0
 
     @abstractmethod
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for ``feeds``, one array for each input.  Raises :class:`RuntimeFailed` with the runtime's
         own message if it refuses, :class:`UsageError` if a feed is missing or of another element type or rank."""
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """A call that computes the outputs for ``feeds`` as a program of this runtime's users does it again and again:
+        inputs are checked and in the runtime's own kind of array, results are left in it."""
+        arrays = self.checked(feeds)
+        return lambda: self.run(arrays)
+
+    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
+              warm: int = 1) -> tuple[Array, float]:
+        """Nanoseconds of each of at most ``most`` runs within ``seconds`` (int64, in order, one at least), after
+        ``warm`` that do not count, and the mean processor time of a run, of all threads, in seconds."""
+        call = self.prepared(feeds)
+        for _ in range(warm):
+            call()
+        return sampled(call, seconds, most)
+
+    @contextlib.contextmanager
+    def _checked_first(self) -> Iterator[None]:
+        """Around what our own reader does while opening."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.checking += time.perf_counter() - began
 
     def close(self) -> None:  # noqa: B027  (most runtimes have nothing to release)
         """Releases what the session holds; it cannot run afterwards."""
@@ -73,6 +102,27 @@ class Session(ABC):
 
 def _names(inputs: Mapping[str, Type]) -> str:
     return ", ".join(f"'{printable(k)}'" for k in inputs) or "none"
+
+
+def sampled(call: Callable[[], object], seconds: float, most: int) -> tuple[Array, float]:
+    """What :meth:`Session.timed` says, of any call."""
+    clock, taken = time.perf_counter_ns, np.empty(most, np.int64)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        busy, count = time.process_time_ns(), 0
+        end = before = clock()
+        end += int(seconds * 1e9)
+        while count < most and (before < end or not count):
+            before = clock()
+            call()
+            taken[count] = clock() - before
+            count += 1
+        busy = time.process_time_ns() - busy
+    finally:
+        if collecting:
+            gc.enable()
+    return taken[:count].copy(), busy / 1e9 / count
 
 
 def start(runtime: str, path: str | os.PathLike[str], **options: Any) -> Session:

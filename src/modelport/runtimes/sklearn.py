@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,10 @@ class Sklearn(Session):
             raise UsageError(f"scikit-learn runs on the device 'cpu', not on '{printable(device)}'")
         from ..formats.sklearn.interface import takes_texts
         from ..registry import named
-        module = named("sklearn").load()
-        raw = module.read(path, inputs=inputs, outputs=outputs, split_at=split_at)
-        hub = module.to_hub(raw)
+        with self._checked_first():
+            module = named("sklearn").load()
+            raw = module.read(path, inputs=inputs, outputs=outputs, split_at=split_at)
+            hub = module.to_hub(raw)
         node = next(iter(raw.outputs.values())).node
         assert node is not None
         self._names, self._methods = node.attrs["names"], node.attrs["methods"]
@@ -84,6 +85,11 @@ class Sklearn(Session):
                         zip(self.outputs.items(), made, strict=True)}
         except Exception as e:
             raise RuntimeFailed(f"scikit-learn failed: {_message(e)}") from None
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        x = self._rows(self.checked(feeds))
+        calls = [getattr(self._model, m) for m in self._methods]
+        return lambda: [call(x) for call in calls]
 
     def _answers(self, method: str, x: Any) -> list[Any]:
         """What a method answers: ``predict_proba`` of several outputs is a list."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class TensorFlow(Session):
             tf.config.threading.set_inter_op_parallelism_threads(1)
         self._tf, self.version = tf, str(tf.__version__)
         self._call: Callable[[Mapping[str, Array]], Mapping[str, Any]]
+        self._prepare: Callable[[Mapping[str, Array]], Callable[[], object]] | None = None
         self._state, self._reset = state, reset
         how = ""
         try:
@@ -86,8 +88,11 @@ class TensorFlow(Session):
         specs = function.structured_input_signature[1]
         self.inputs = {k: self._type(s.dtype, s.shape) for k, s in specs.items()}
         self.outputs = {k: self._type(s.dtype, s.shape) for k, s in function.structured_outputs.items()}
-        self._call = lambda feeds: function(**{k: self._tf.constant(_native(v, specs[k].dtype.as_numpy_dtype))
-                                               for k, v in feeds.items()})
+
+        def given(feeds: Mapping[str, Array]) -> dict[str, Any]:
+            return {k: self._tf.constant(_native(v, specs[k].dtype.as_numpy_dtype)) for k, v in feeds.items()}
+        self._call = lambda feeds: function(**given(feeds))
+        self._prepare = lambda feeds: partial(function, **given(feeds))
 
     def _served(self, path: Path, signature: str | None) -> None:
         v1 = self._tf.compat.v1
@@ -140,6 +145,9 @@ class TensorFlow(Session):
             out: dict[str, Any] = session.run(made, given)
             return {**out, **session.run(after)}
         self._call = call
+        if not assign:
+            self._prepare = lambda feeds: partial(session.run, made, {
+                tensors[k]: _native(v, tensors[k].dtype.as_numpy_dtype) for k, v in feeds.items()})
 
     def _variable(self, graph: Any, name: str) -> tuple[Any, Any, Any]:
         """A new value for the variable of that name, the operator that assigns it, and the variable's value."""
@@ -174,6 +182,9 @@ class TensorFlow(Session):
             raise RuntimeFailed(f"TensorFlow failed: {_message(e)}") from None
         return {k: as_text(_pairs(np.asarray(v.numpy() if hasattr(v, "numpy") else v)))
                 for k, v in ((k, made[k]) for k in self.outputs)}
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        return super().prepared(feeds) if self._prepare is None else self._prepare(self.checked(feeds))
 
     def close(self) -> None:
         self._model = None

@@ -97,6 +97,23 @@ function receive() {
   return {header, feeds};
 }
 
+async function time(model, feeds, {seconds, most, warm}) {
+  const once = async () => {
+    const made = await model.run(feeds);
+    await Promise.all(made.map((t) => t.data()));
+    tf.dispose(made);
+  };
+  for (let k = 0; k < warm; k++) await once();
+  const taken = [], busy = process.cpuUsage(), end = process.hrtime.bigint() + BigInt(Math.round(seconds * 1e9));
+  for (let before = 0n; taken.length < most && (before < end || !taken.length);) {
+    before = process.hrtime.bigint();
+    await once();
+    taken.push(Number(process.hrtime.bigint() - before));
+  }
+  const {user, system} = process.cpuUsage(busy);
+  return {taken, cpu: (user + system) / 1e6 / taken.length};
+}
+
 async function main() {
   let model;
   for (;;) {
@@ -105,6 +122,11 @@ async function main() {
       if (header.do === "open") {
         model = await open(header.path, header.backend, header.tensors);
         send({version: tf.version.tfjs, inputs: model.inputs, outputs: model.outputs});
+        continue;
+      }
+      if (header.do === "time") {
+        send(await time(model, feeds, header));
+        tf.dispose(feeds);
         continue;
       }
       const made = await model.run(feeds), arrays = [];

@@ -61,6 +61,11 @@ class TensorFlowJs(Session):
         made = self._request({"do": "run"}, self.checked(feeds))[1]
         return {k: as_text(a.astype(bool) if self.outputs[k].dtype == bool else a) for k, a in made.items()}
 
+    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
+              warm: int = 1) -> tuple[Array, float]:
+        answer = self._request({"do": "time", "seconds": seconds, "most": most, "warm": warm}, self.checked(feeds))[0]
+        return np.array(answer["taken"], np.int64), float(answer["cpu"])
+
     def _request(self, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None,
                  ) -> tuple[dict[str, Any], dict[str, Array]]:
         process = self._process

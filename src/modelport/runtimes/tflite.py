@@ -1,7 +1,7 @@
 """LiteRT, the runtime of TensorFlow Lite files."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,22 @@ class LiteRT(Session):
         except (ValueError, RuntimeError, TypeError) as e:
             raise RuntimeFailed(f"LiteRT failed: {_message(e)}") from None
         return {k: as_text(np.asarray(a)) for k, a in made.items()}
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        self.run(feeds)  # the inputs have their sizes now
+        arrays = {k: _stored(a, self.inputs[k].dtype) for k, a in self.checked(feeds).items()}
+        model, runner = self._model, self._runner
+        if runner is not None:
+            return lambda: runner(**arrays)
+        ins = [(self._ins[k]["index"], a) for k, a in arrays.items()]
+        outs = [d["index"] for d in self._outs.values()]
+
+        def call() -> object:
+            for index, array in ins:
+                model.set_tensor(index, array)
+            model.invoke()
+            return [model.get_tensor(index) for index in outs]
+        return call
 
     def _by_signature(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         # a runner resizes inputs itself; variables are those of the whole interpreter

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,28 @@ from .session import Session
 
 
 def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequence[str] = (),
-          inputs: Sequence[str] = (), outputs: Sequence[str] = (), fixed: str = "") -> Session:
+          inputs: Sequence[str] = (), outputs: Sequence[str] = (), fixed: str = "",
+          compiled: bool = False) -> Session:
     """The file at ``path`` opened by PyTorch; ``tensors`` are results of calls, by the names that the program
-    gives them, to be delivered too.
+    gives them, to be delivered too; ``compiled`` has torch.compile make machine code of it at the first run.
 
     TorchScript and modules that were written as source do not say what goes in and out: ``inputs`` are names and types
     such as "x:float32[batch, 3]", ``outputs`` names, ``fixed`` arguments that are always the same, as JSON."""
-    if inputs:
-        return Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs, fixed=fixed)
-    return Torch(path, threads=threads, device=device, tensors=tensors)
+    session: _OfTorch = Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs, fixed=fixed) \
+        if inputs else Torch(path, threads=threads, device=device, tensors=tensors)
+    if compiled:
+        session.compile()
+    return session
 
 
 class _OfTorch(Session):
     name = "PyTorch"
+    _module: Any
+
+    def compile(self) -> None:
+        """Puts the module that torch.compile makes in the place of the one that was loaded."""
+        self._module = self._torch.compile(self._module)
+        self.settings += ", torch.compile"
 
     def _begin(self, threads: int, device: str) -> Any:
         """The framework, with so many threads; what the session says of it."""
@@ -48,14 +57,23 @@ class _OfTorch(Session):
         self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
         return torch
 
+    def _without_gradients(self, call: Callable[[], object]) -> Callable[[], object]:
+        no_grad = self._torch.no_grad
+
+        def quiet() -> object:
+            with no_grad():
+                return call()
+        return quiet
+
 
 class Torch(_OfTorch):
     """A program of torch.export."""
 
     def __init__(self, path: Path, *, threads: int, device: str, tensors: Sequence[str]) -> None:
         from ..formats.torch import container
-        raw = container.read(path)
-        container.harmless(path)
+        with self._checked_first():
+            raw = container.read(path)
+            container.harmless(path)
         torch = self._begin(threads, device)
         try:
             with warnings.catch_warnings():
@@ -81,7 +99,8 @@ class Torch(_OfTorch):
         return [(s.arg.value,) if isinstance(s.arg, ConstantArgument) else None
                 for s in self._program.graph_signature.input_specs if s.kind == InputKind.USER_INPUT]
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def _flat(self, feeds: Mapping[str, Array]) -> list[Any]:
+        """The arguments of the program, flat, those that are no tensors in their places."""
         torch = self._torch
         arrays = iter(self.checked(feeds).items())
         flat: list[Any] = []
@@ -91,6 +110,15 @@ class Torch(_OfTorch):
                 continue
             _, a = next(arrays)
             flat.append(a.item() if not a.ndim and self._is_number(len(flat)) else tensor(torch, a))
+        return flat
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        torch, module = self._torch, self._module
+        args, kwargs = torch.utils._pytree.tree_unflatten(self._flat(feeds), self._program.call_spec.in_spec)
+        return self._without_gradients(lambda: module(*args, **kwargs))
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        torch, flat = self._torch, self._flat(feeds)
         seen: dict[str, Any] = {}
         try:
             with torch.no_grad(), warnings.catch_warnings():
@@ -134,7 +162,8 @@ class Called(_OfTorch):
         pickled = not source and _pickled(path)
         if not source and not pickled:
             from ..formats.torch import container
-            container.harmless(path)
+            with self._checked_first():
+                container.harmless(path)
         torch = self._begin(threads, device)
         try:
             with warnings.catch_warnings():
@@ -149,11 +178,18 @@ class Called(_OfTorch):
         self.inputs = {name: _type(type) for name, _, type in said}
         self.outputs = {name: Type(np.dtype("f4")) for name in outputs}
 
+    def _given(self, feeds: Mapping[str, Array]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call, by place or by name."""
+        given = {k: tensor(self._torch, a) for k, a in self.checked(feeds).items()}
+        return ([], {**given, **self._arguments}) if self._arguments else (list(given.values()), {})
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        flat, named = self._given(feeds)
+        return self._without_gradients(lambda: self._module(*flat, **named))
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         torch = self._torch
-        given = {k: tensor(torch, a) for k, a in self.checked(feeds).items()}
-        flat = [] if self._arguments else list(given.values())
-        named = {**given, **self._arguments} if self._arguments else {}
+        flat, named = self._given(feeds)
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")

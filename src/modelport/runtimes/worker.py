@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,17 +67,33 @@ def serve(source: int, sink: int) -> None:
 
 def handle(sessions: dict[int, Session], request: Mapping[str, Any],
            arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """One request: ``open``, ``run`` or ``close``."""
+    """One request: ``open``, ``run``, ``time`` (see :meth:`Session.timed`) or ``close``."""
     if request["do"] == "open":
+        before = time.perf_counter()
         s = start(request["runtime"], request["path"], **request["options"])
+        opening = time.perf_counter() - before - s.checking
         number = max(sessions, default=0) + 1
         sessions[number] = s
         return {"session": number, "name": s.name, "version": s.version, "settings": s.settings,
-                "inputs": frames.types_to_json(s.inputs), "outputs": frames.types_to_json(s.outputs)}, {}
+                "opening": opening, "inputs": frames.types_to_json(s.inputs),
+                "outputs": frames.types_to_json(s.outputs)}, {}
     if request["do"] == "run":
         return {}, sessions[request["session"]].run(arrays)
+    if request["do"] == "time":
+        taken, cpu = sessions[request["session"]].timed(arrays, **request["how"])
+        return {"cpu": cpu, "memory": peak_memory()}, {"taken": taken}
     sessions.pop(request["session"]).close()
     return {}, {}
+
+
+def peak_memory() -> int | None:
+    """The most bytes of physical memory that this process had at once, where the system says so."""
+    with contextlib.suppress(OSError, StopIteration), open("/proc/self/status") as f:  # not what the parent had, as
+        return int(next(line for line in f if line.startswith("VmHWM")).split()[1]) * 1024  # getrusage tells it
+    with contextlib.suppress(ImportError):
+        import resource
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+    return None
 
 
 def main() -> None:

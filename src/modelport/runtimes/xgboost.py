@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,9 @@ class XGBoost(Session):
         if device != "cpu":
             raise UsageError(f"XGBoost runs on the device 'cpu' here, not on '{printable(device)}'")
         from ..formats import xgboost as format_xgboost
-        raw = format_xgboost.read(path, outputs=outputs)
+        with self._checked_first():
+            raw = format_xgboost.read(path, outputs=outputs)
+            hub = format_xgboost.to_hub(raw)
         try:
             import xgboost
         except ImportError:
@@ -40,7 +42,7 @@ class XGBoost(Session):
             raise RuntimeFailed(f"XGBoost {self.version} refuses the model: {_message(e)}") from None
         self._objective = next(iter(raw.outputs.values())).node.attrs["model"].objective  # type: ignore[union-attr]
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
-        self.outputs = {k: v.type for k, v in format_xgboost.to_hub(raw).outputs.items()}
+        self.outputs = {k: v.type for k, v in hub.outputs.items()}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         (x,) = self.checked(feeds).values()
@@ -68,6 +70,26 @@ class XGBoost(Session):
             return made
         except Exception as e:
             raise RuntimeFailed(f"XGBoost failed: {_message(e)}") from None
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """One prediction of each kind that the outputs need, without a matrix of XGBoost's own where it allows that."""
+        (x,) = self.checked(feeds).values()
+        kinds = [k for k in ("margins", "leaves") if k in self.outputs]
+        if kinds or "c" in (self._booster.feature_types or ()):
+            return super().prepared(feeds)
+        names = self._booster.feature_names
+        data = x
+        if names is not None:
+            try:
+                import pandas
+                data = pandas.DataFrame(x, columns=names)
+            except ImportError:
+                return super().prepared(feeds)
+        try:
+            self._booster.inplace_predict(data)
+        except Exception:  # linear boosters have none
+            return super().prepared(feeds)
+        return lambda: self._booster.inplace_predict(data)
 
 
 def softmax(margins: Array) -> Array:

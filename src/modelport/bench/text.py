@@ -1,0 +1,121 @@
+"""A measurement in words: the table of a terminal."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import printable
+from .report import Latency, Measurement, Row
+
+_STATUS = {"missing": "not here", "failed": "failed", "unsupported": "not possible", "skipped": "skipped"}
+
+
+def milliseconds(ms: float | None) -> str:
+    """Three digits, in the unit that suits."""
+    if ms is None:
+        return "-"
+    for factor, unit in ((1e3, "us"), (1.0, "ms")):
+        if ms * factor < 1000:
+            return f"{digits(ms * factor)} {unit}"
+    return f"{digits(ms / 1e3)} s"
+
+
+def digits(x: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
+
+
+def size(n: int | None) -> str:
+    """Bytes in decimal units."""
+    if n is None:
+        return "-"
+    if n < 1000:
+        return f"{n} B"
+    for unit in ("kB", "MB"):
+        n /= 1000  # type: ignore[assignment]
+        if n < 1000:
+            return f"{digits(n)} {unit}"
+    return f"{digits(n / 1000)} GB"
+
+
+def percent(x: float) -> str:
+    return f"{x * 100:.0f} %" if x >= 0.01 else f"{x * 100:.1f} %"
+
+
+def throughput(latency: Sequence[Latency]) -> str:
+    """The best of all batch sizes, and which it was."""
+    best = max(latency, key=lambda x: x.rows_per_second, default=None)
+    if best is None:
+        return "-"
+    return f"{digits(best.rows_per_second)}/s" + (f" at {best.rows}" if len(latency) > 1 else "")
+
+
+def agreement(row: Row) -> tuple[str, str, str]:
+    """Level of the proof, largest error, agreement of labels."""
+    a = row.agreement
+    if a is None:
+        return "-", "-", "-"
+    same, of = a.labels
+    level = a.level if a.verdict == "pass" else f"{a.verdict} ({a.level})"
+    return level, "-" if a.error is None else f"{a.error:.1e}", f"{same}/{of}" if of else "-"
+
+
+COLUMNS = ("file", "runtime", "precision", "median", "noise", "p90", "p99", "throughput", "CPU", "start", "memory",
+           "size")
+PROOF = ("proof", "error", "labels")
+
+
+def cells(row: Row, proof: bool) -> list[str]:
+    """What the table says of a measured row, in the order of :data:`COLUMNS` and, with ``proof``, :data:`PROOF`."""
+    one = row.latency[0]
+    out = [row.file, row.title, row.precision or "-", milliseconds(one.median), percent(one.noise),
+           milliseconds(one.p90), milliseconds(one.p99), throughput(row.latency), milliseconds(one.cpu),
+           milliseconds(row.start), size(row.memory), size(row.bytes)]
+    return out + list(agreement(row)) if proof else out
+
+
+def rest(m: Measurement) -> list[tuple[str, str, str]]:
+    """The rows without figures: what, in which way it lacks them, and why."""
+    seen: dict[tuple[str, str, str], None] = {}
+    for r in m.rows:
+        if not r.latency:
+            seen[r.name if r.title else r.file, _STATUS.get(r.status, r.status), r.reason] = None
+    return list(seen)
+
+
+def setting(m: Measurement) -> list[str]:
+    """The machine and how it was measured, in sentences."""
+    where = m.machine
+    lines = [f"{where.processor}, {where.cores} core{'s' * (where.cores != 1)}"
+             + (f", {size(where.memory)}" if where.memory else "")
+             + (f", {' '.join(where.extensions)}" if where.extensions else "") + f"; {where.system}, Python "
+             f"{where.python}"]
+    inputs = {tuple(r.shapes.items()) for r in m.measured}
+    shapes = "; ".join(", ".join(f"{printable(k, 40)} {v}" for k, v in s) for s in list(inputs)[:1])
+    others = " and others" if len(inputs) > 1 else ""
+    lines.append(f"{m.threads} thread{'s' * (m.threads != 1)}, {m.seconds:g} s of timing for each line, in rounds that "
+                 f"alternate, over several starts; inputs {shapes or 'none'}{others}")
+    if where.load is not None and where.load > 0.7 * where.cores:
+        lines.append(f"the machine was busy when this began (load {where.load:g} on {where.cores} cores): read the "
+                     "noise with the figures")
+    if where.unsteady > 0.2:
+        lines.append(f"the machine's pace changed by {percent(where.unsteady)} meanwhile (a fixed piece of work that "
+                     "was timed between the rounds)")
+    return lines
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Columns of equal width; the first ``left`` of them begin at the left."""
+    safe = [[printable(c, 80) for c in r] for r in rows]
+    widths = [max(len(r[k]) for r in [list(header), *safe]) for k in range(len(header))]
+    return ["  ".join(c.ljust(w) if k < left else c.rjust(w) for k, (c, w) in enumerate(zip(r, widths, strict=True)))
+            .rstrip() for r in [list(header), *safe]]
+
+
+def text(m: Measurement) -> str:
+    """The report as a terminal shows it."""
+    proof = any(r.agreement is not None for r in m.rows)
+    lines = []
+    if m.measured:
+        lines += table([*COLUMNS, *(PROOF if proof else ())], [cells(r, proof) for r in m.measured], 3)
+    lines += [f"{printable(a, 100)}: {state}: {printable(why, 300)}" for a, state, why in rest(m)]
+    return "\n".join([*lines, *setting(m), *(printable(n, 300) for n in m.notes)])
