@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "modelport"
 FILES = sorted(SRC.rglob("*.py"))
 
-LAYERS = ["errors", "notes", "registry", "ir", "codecs", "hub", "passes", "formats", "runtimes", "proof", "bench",
-          "describe", "rescue", "feeds", "api", "cli"]
+LAYERS = ["errors", "notes", "registry", "ir", "codecs", "hub", "passes", "formats", "runtimes", "proof", "describe",
+          "bench", "rescue", "feeds", "api", "cli"]
 """Imports go down this list only: a module may import its own layer and those before it."""
 FRAMEWORKS = {"tensorflow", "keras", "torch", "sklearn", "xgboost", "lightgbm", "catboost", "coremltools", "tensorrt",
               "ai_edge_litert", "onnxruntime", "openvino", "executorch"}

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from .notes import Note, lines
 from .passes import dimensions, interface
 
 if TYPE_CHECKING:
+    from .bench import How, Measurement
     from .proof import Report
 
 PathLike = str | Path
@@ -114,6 +115,13 @@ class Conversion:
     report: Report | None
     notes: tuple[Note, ...]
     seconds: Mapping[str, float]
+    format: str = ""
+    raw: Graph | None = field(default=None, repr=False)
+
+    def written(self) -> Path | Model:
+        """What was written, for :func:`load`: the path, or a model where the file alone does not say all (TorchScript
+        has no types of inputs, source no graph)."""
+        return self.path if self.raw is None else _as_written(self.path, registry.named(self.format), self.raw)
 
     def __repr__(self) -> str:
         proof = "not verified" if self.report is None else self.report.text().partition("\n")[0]
@@ -283,7 +291,7 @@ def convert(source: Any, path: PathLike, *, to: str | None = None, format: str |
         if strict and any(n.kind != "info" for n in notes):
             raise StrictFailure("\n".join(["notes, which --strict makes errors",
                                            *(f"  {printable(n)}" for n in lines(notes))]))
-    return Conversion(path, report, notes, clock.seconds)
+    return Conversion(path, report, notes, clock.seconds, target.name, raw)
 
 
 _STORED = {"uint8": "int8 weights", "uint16": "float16", "float16": "float16"}
@@ -407,3 +415,32 @@ def diff(a: Any, b: Any, *, limits: Limits = DEFAULT) -> Difference:
     """How two models differ as graphs: interface, operators, constants, and the first nodes that are not the same."""
     first, second = load(a, limits=limits), load(b, limits=limits)
     return difference(first.graph, second.graph, str(first.path or "a"), str(second.path or "b"))
+
+
+def compare(source: PathLike, folder: PathLike | None = None, *, variants: Sequence[str] = (), how: How | None = None,
+            budget: float = 0.0, prove: bool = False, read: Mapping[str, Any] | None = None, limits: Limits = DEFAULT,
+            progress: Progress = _silent, command: str = "") -> Measurement:
+    """``source`` in every format that can hold it, each proven and timed: see :func:`modelport.bench.compare`.
+
+    ``folder`` takes the files and what is needed to go on later (default: the name of the source with ``-compare``,
+    in the working folder); ``variants`` are names or formats of :data:`modelport.bench.variants.VARIANTS`;
+    ``prove`` asks for the highest level of proof; ``budget`` are seconds after which nothing new is begun."""
+    from . import bench
+    from .bench.compare import compare as compared
+    path = Path(source)
+    model = load(path, limits=limits, **(read or {}))
+    chosen = bench.chosen(tuple(variants))
+    place = Path(folder) if folder is not None else Path(f"{path.name.split('.')[0]}-compare")
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{printable(place)} is no folder")
+    if place.is_dir() and any(place.iterdir()) and not (place / "state.json").is_file():
+        raise UsageError(f"the folder {printable(place)} is there, and no comparison made it",
+                         hint="--out names another one")
+    place.mkdir(parents=True, exist_ok=True)
+
+    def made(target: Path, variant: bench.Variant, batch: int | None) -> Conversion:
+        return convert(path, target, to=variant.format, batch=batch, verify="prove" if prove else "auto", force=True,
+                       read=read, limits=limits, **variant.options)
+    from .proof.sides import side
+    return compared(side(model), place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
+                    budget=budget, progress=progress, command=command)

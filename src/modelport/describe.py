@@ -99,7 +99,7 @@ def summarize(hub: Graph | None, raw: Graph, format: str, path: Path | None,
         operators=dict(ops.most_common()), nodes=sum(ops.values()),
         parameters=sum(v.type.size or 0 for v in constants), weights=sum(stored.values()),
         macs=None if hub is None else sum(_macs(n) for n in hub.walk()),
-        activations=None if hub is None else _peak(hub),
+        activations=None if hub is None else peak(hub),
         quantization=dict(stored.most_common()), meta=dict(raw.meta), notes=[str(n) for n in graph.notes],
         unsupported=[{"op": printable(p.op), "reason": printable(p.reason), "where": printable(p.where)}
                      for p in problems],
@@ -155,7 +155,7 @@ def _macs(node: Node) -> int:
     return _MACS[node.op](node) if node.op in _MACS else 0
 
 
-def _peak(graph: Graph) -> int | None:
+def peak(graph: Graph) -> int | None:
     """The largest sum of the bytes of tensors alive at once, nodes run in the graph's order (bodies not counted)."""
     last = {v: k for k, node in enumerate(graph.nodes) for v in node.inputs if v is not None}
     ending: dict[int, list[Value]] = {}

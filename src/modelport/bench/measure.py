@@ -112,7 +112,10 @@ def _subject(side: Side, way: Way, proof: Agreement | None, command: str, how: H
 
 def _bytes(s: Side) -> int:
     """Size of a model, what stands beside it included."""
-    return sum(f.bytes for f in s.files()) if s.format == "onnx" else size(s.path)  # type: ignore[arg-type]
+    assert s.path is not None
+    if s.format == "torch-source":
+        return size(s.path) + size(s.path.with_suffix(".safetensors"))
+    return sum(f.bytes for f in s.files()) if s.format == "onnx" else size(s.path)
 
 
 def _feeds(side: Side, how: How, sizes: tuple[int, int]) -> dict[int, Feed]:
@@ -155,6 +158,14 @@ def _start(s: Subject, how: How, turn: int, progress: Progress, deadline: float)
         assert s.side.path is not None
         s.session = s.worker.open(s.way.runtime, s.side.path, **opening(s.side, s.way, how.threads))
         first = _first(s, how, turn)
+        for rows, feed in s.feeds.items():  # compilers of a runtime look at the first runs
+            if rows not in s.refused:
+                try:
+                    _timed(s, feed, seconds=min(0.5, how.seconds / 8), warm=0)
+                except RuntimeFailed as e:
+                    if rows == next(iter(s.feeds)) or s.worker is None:
+                        raise
+                    s.refused[rows] = e.message
     except ModelportError as e:
         s.failure = e
         s.close()
@@ -204,7 +215,7 @@ def _rounds(live: list[Subject], how: How, pace: list[float], progress: Progress
                 if spent > 3 * how.seconds and len(s.samples[rows]) >= STARTS * 2:
                     continue  # a slow model: a round is one run, and there were enough
                 try:
-                    taken, cpu, memory = _timed(s, feed, seconds=span * (2 if k else 1), warm=3 if r == 0 else 1)
+                    taken, cpu, memory = _timed(s, feed, seconds=span * (2 if k else 1))
                 except ModelportError as e:
                     if k == 0:
                         s.failure = e

@@ -131,6 +131,12 @@ def read(path: str | Path) -> Measurement:
                          hint="such reports are written with --report FILE.json") from None
 
 
+def row_of(data: Any) -> Row:
+    """A row from its JSON."""
+    made: Row = _made(Row, data)
+    return made
+
+
 def _made(kind: Any, data: Any) -> Any:
     """A record from its JSON, its fields as their types say."""
     hints = get_type_hints(kind)

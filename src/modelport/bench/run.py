@@ -16,7 +16,7 @@ from ..proof.sides import Side, side
 from .machine import Machine, machine
 from .measure import How, Progress, measure
 from .report import Agreement, Measurement, Row
-from .ways import Way, ways
+from .ways import Way, absent, ways
 
 
 def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: str = "", how: How | None = None,
@@ -46,7 +46,8 @@ def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: 
             broken.append(Row(path.name, s.format, "", "", "", status="unsupported", reason=reason))
         subjects += [(s, w, None, "") for w in found]
     rows, pace = measure(subjects, how, progress)
-    return finished([*rows, *broken], pace, here, how, began, command)
+    notes = () if runtimes or device else absent(s for s, *_ in subjects)
+    return finished([*rows, *broken], pace, here, how, began, command, notes=tuple(notes))
 
 
 def finished(rows: Sequence[Row], pace: Sequence[float], here: Machine, how: How, began: float, command: str,
@@ -55,11 +56,12 @@ def finished(rows: Sequence[Row], pace: Sequence[float], here: Machine, how: How
     if pace:
         low, middle, high = np.percentile(pace, (10, 50, 90))
         here = replace(here, yardstick=round(float(middle), 4), unsteady=round(float((high - low) / middle), 4))
-    return Measurement(tool=f"modelport {_version()}", command=command, machine=here, threads=how.threads,
+    return Measurement(tool=f"modelport {version()}", command=command, machine=here, threads=how.threads,
                        seconds=how.seconds, seed=how.seed, took=round(time.monotonic() - began, 2), rows=tuple(rows),
                        **more)
 
 
-def _version() -> str:
-    from importlib.metadata import version
-    return version("modelport")
+def version() -> str:
+    """The version of this package."""
+    from importlib import metadata
+    return metadata.version("modelport")

@@ -1,7 +1,7 @@
 """A measurement in words: the table of a terminal."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..errors import printable
 from .report import Latency, Measurement, Row
@@ -59,18 +59,25 @@ def agreement(row: Row) -> tuple[str, str, str]:
     return level, "-" if a.error is None else f"{a.error:.1e}", f"{same}/{of}" if of else "-"
 
 
-COLUMNS = ("file", "runtime", "precision", "median", "noise", "p90", "p99", "throughput", "CPU", "start", "memory",
-           "size")
-PROOF = ("proof", "error", "labels")
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "file": lambda r: r.file, "runtime": lambda r: r.title, "precision": lambda r: r.precision or "-",
+    "latency": lambda r: milliseconds(r.latency[0].median), "noise": lambda r: percent(r.latency[0].noise),
+    "p90": lambda r: milliseconds(r.latency[0].p90), "p99": lambda r: milliseconds(r.latency[0].p99),
+    "throughput": lambda r: throughput(r.latency), "CPU": lambda r: milliseconds(r.latency[0].cpu),
+    "size": lambda r: size(r.bytes), "memory": lambda r: size(r.memory), "start": lambda r: milliseconds(r.start),
+    "proof": lambda r: agreement(r)[0], "error": lambda r: agreement(r)[1], "labels": lambda r: agreement(r)[2],
+    "deploys on": lambda r: " ".join(t for t, (able, _) in r.deploys.items() if able)}
+"""What the columns say of a measured row."""
+_PROOF = ("proof", "error", "labels", "deploys on")
+_WORDS = ("file", "runtime", "precision", "deploys on")
 
 
-def cells(row: Row, proof: bool) -> list[str]:
-    """What the table says of a measured row, in the order of :data:`COLUMNS` and, with ``proof``, :data:`PROOF`."""
-    one = row.latency[0]
-    out = [row.file, row.title, row.precision or "-", milliseconds(one.median), percent(one.noise),
-           milliseconds(one.p90), milliseconds(one.p99), throughput(row.latency), milliseconds(one.cpu),
-           milliseconds(row.start), size(row.memory), size(row.bytes)]
-    return out + list(agreement(row)) if proof else out
+def columns(m: Measurement, *, short: bool = False) -> list[str]:
+    """The columns that a table of this report has: those of the proof where there is one; with ``short`` no more than
+    a terminal has room for."""
+    proof = any(r.agreement is not None or r.deploys for r in m.rows)
+    leave = {*(() if proof else _PROOF), *(("p90", "p99", "CPU") if short and proof else ())}
+    return [c for c in COLUMNS if c not in leave]
 
 
 def rest(m: Measurement) -> list[tuple[str, str, str]]:
@@ -103,19 +110,18 @@ def setting(m: Measurement) -> list[str]:
     return lines
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Columns of equal width; the first ``left`` of them begin at the left."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of equal width; words begin at the left, figures end at the right."""
     safe = [[printable(c, 80) for c in r] for r in rows]
     widths = [max(len(r[k]) for r in [list(header), *safe]) for k in range(len(header))]
-    return ["  ".join(c.ljust(w) if k < left else c.rjust(w) for k, (c, w) in enumerate(zip(r, widths, strict=True)))
+    return ["  ".join(c.ljust(w) if h in _WORDS else c.rjust(w) for h, c, w in zip(header, r, widths, strict=True))
             .rstrip() for r in [list(header), *safe]]
 
 
 def text(m: Measurement) -> str:
     """The report as a terminal shows it."""
-    proof = any(r.agreement is not None for r in m.rows)
-    lines = []
+    lines, header = [], columns(m, short=True)
     if m.measured:
-        lines += table([*COLUMNS, *(PROOF if proof else ())], [cells(r, proof) for r in m.measured], 3)
+        lines += table(header, [[COLUMNS[c](r) for c in header] for r in m.measured])
     lines += [f"{printable(a, 100)}: {state}: {printable(why, 300)}" for a, state, why in rest(m)]
     return "\n".join([*lines, *setting(m), *(printable(n, 300) for n in m.notes)])

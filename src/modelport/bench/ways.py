@@ -1,7 +1,7 @@
 """The ways that a file of a format can be run, and how to get those that are not here."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,16 +69,34 @@ def kind(s: Side) -> str:
 
 
 def ways(s: Side, asked: tuple[str, ...] = (), device: str = "") -> Iterator[Way]:
-    """The ways to run a file: those asked for by name, else all that its format has, but for the devices that this
-    machine's runtimes do not know.  Raises :class:`UsageError` if a name is not known."""
+    """The ways to run a file: those asked for by name, or by their device; else all that its format has, but for the
+    devices that the ONNX Runtime of this machine does not know.  Raises :class:`UsageError` if a name is not known."""
     names = [w.name for w in WAYS]
     if unknown := [a for a in asked if a not in names]:
         raise UsageError(f"there is no runtime '{printable(unknown[0])}' to measure with",
                          hint=f"there are {', '.join(names)}")
     mine = kind(s)
     for w in WAYS:
-        if mine in w.formats and (w.name in asked if asked else not device or w.device == device):
+        if mine in w.formats and (w.name in asked if asked else w.device == device if device else _here(w)):
             yield w
+
+
+def _here(w: Way) -> bool:
+    """Whether the device of a way is one that the installed runtime was built for."""
+    if w.device == "cpu":
+        return True
+    from ..runtimes.onnxruntime import devices
+    return w.device in devices()
+
+
+def absent(sides: Iterable[Side]) -> list[str]:
+    """A sentence on the devices that were left out, if there are such."""
+    formats = {kind(s) for s in sides}
+    found: dict[str, list[str]] = {}
+    for w in WAYS:
+        if not _here(w) and formats & set(w.formats):
+            found.setdefault(w.get, []).append(w.title.partition("(")[2].rstrip(")"))
+    return [f"not on this machine: ONNX Runtime on {' and '.join(names)} ({get})" for get, names in found.items()]
 
 
 def opening(s: Side, way: Way, threads: int) -> dict[str, Any]:

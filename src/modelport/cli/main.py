@@ -165,6 +165,16 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--device", default="", metavar="NAME", help="only runtimes of this device: cpu, cuda, ...")
     measuring(bench)
 
+    compare = verb("compare", "write a model in every format that can hold it, prove and time each")
+    compare.add_argument("source", metavar="MODEL")
+    compare.add_argument("--out", metavar="FOLDER", help="where the files go (default: MODEL-compare); the same folder "
+                         "again goes on where it stopped")
+    compare.add_argument("--only", metavar="LIST", help="these formats only, with commas between: onnx,tflite-float16")
+    compare.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
+    compare.add_argument("--budget", metavar="60s", help="begin nothing new after so many seconds (s), minutes (m)")
+    _read_options(compare)
+    measuring(compare)
+
     verb("formats", "list the formats and what is supported of each")
 
     completion = verbs.add_parser("completion", help="print a completion script for a shell")

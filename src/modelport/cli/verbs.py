@@ -238,6 +238,27 @@ def bench(options: Namespace) -> int:
     return _reported(found, options)
 
 
+def compare(options: Namespace) -> int:
+    how, progress = _how(options), Progress()
+    try:
+        found = api.compare(options.source, options.out, variants=options.only.split(",") if options.only else (),
+                            how=how, budget=_span(options.budget), prove=options.prove, read=_read_options(options),
+                            limits=_limits(options), progress=progress, command=_command())
+    finally:
+        progress.done()
+    return _reported(found, options)
+
+
+def _span(text: str | None) -> float:
+    """Seconds of a text such as "60s", "5m" or "60"; 0 for none."""
+    if text is None:
+        return 0.0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|min|)", text.strip())
+    if not found or not float(found[1]):
+        raise UsageError(f"--budget {printable(text)}: expected seconds or minutes, such as 60s or 5m")
+    return float(found[1]) * (60 if found[2].startswith("m") else 1)
+
+
 def _command() -> str:
     import shlex
     return shlex.join(["modelport", *sys.argv[1:]])

@@ -23,6 +23,16 @@ _NAMES = {"float": "float32", "double": "float64", "string": "object", "float8e4
           "float4e2m1": "float4_e2m1fn", "float8e8m0": "float8_e8m0fnu"}
 
 
+def devices() -> list[str]:
+    """The devices that the installed ONNX Runtime was built for; none if there is none."""
+    try:
+        import onnxruntime as ort
+    except ImportError:
+        return []
+    found = ort.get_available_providers()
+    return [d for d, provider in PROVIDERS.items() if provider in found]
+
+
 def start(path: Path | bytes, *, threads: int = 1, device: str = "cpu", optimize: bool = False) -> Session:
     """``path`` (or the bytes of a model) opened by ONNX Runtime.
 

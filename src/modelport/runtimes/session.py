@@ -31,7 +31,8 @@ class Session(ABC):
 
     ``inputs`` and ``outputs`` are in the order of the file.  ``name`` is the runtime as people call it, ``version``
     its version, ``settings`` what else decides its results (device, threads, kernels), ``checking`` the seconds that
-    opening took for our own reader to look at the file first, which a program without modelport does not spend."""
+    opening took for our own reader to look at the file first, which a program without modelport does not spend,
+    ``memory`` the most bytes that a process of the runtime's own has had."""
 
     name: str
     version: str
@@ -39,6 +40,7 @@ class Session(ABC):
     inputs: Mapping[str, Type]
     outputs: Mapping[str, Type]
     checking: float = 0.0
+    memory: int | None = None
 
     @abstractmethod
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -111,7 +111,7 @@ async function time(model, feeds, {seconds, most, warm}) {
     taken.push(Number(process.hrtime.bigint() - before));
   }
   const {user, system} = process.cpuUsage(busy);
-  return {taken, cpu: (user + system) / 1e6 / taken.length};
+  return {taken, cpu: (user + system) / 1e6 / taken.length, memory: process.resourceUsage().maxRSS * 1024};
 }
 
 async function main() {

@@ -64,6 +64,7 @@ class TensorFlowJs(Session):
     def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
               warm: int = 1) -> tuple[Array, float]:
         answer = self._request({"do": "time", "seconds": seconds, "most": most, "warm": warm}, self.checked(feeds))[0]
+        self.memory = int(answer["memory"])
         return np.array(answer["taken"], np.int64), float(answer["cpu"])
 
     def _request(self, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None,

@@ -80,8 +80,9 @@ def handle(sessions: dict[int, Session], request: Mapping[str, Any],
     if request["do"] == "run":
         return {}, sessions[request["session"]].run(arrays)
     if request["do"] == "time":
-        taken, cpu = sessions[request["session"]].timed(arrays, **request["how"])
-        return {"cpu": cpu, "memory": peak_memory()}, {"taken": taken}
+        s = sessions[request["session"]]
+        taken, cpu = s.timed(arrays, **request["how"])
+        return {"cpu": cpu, "memory": s.memory or peak_memory()}, {"taken": taken}
     sessions.pop(request["session"]).close()
     return {}, {}
 

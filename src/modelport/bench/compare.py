@@ -1,0 +1,196 @@
+"""``compare``: one model in every format that can hold it, each proven and timed.
+
+What was done is kept in the folder of the results (``state.json``), so that a comparison that was interrupted, or that
+ran out of its budget, goes on where it stopped."""
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import registry
+from ..codecs.atomic import writing
+from ..errors import ModelportError, UnsupportedModel, VerificationFailed, printable
+from ..proof.report import Report
+from ..proof.sides import Side, side
+from . import targets
+from .machine import machine
+from .measure import How, Progress, measure
+from .report import Agreement, Measurement, Row, row_of
+from .run import finished, version
+from .variants import Variant
+from .ways import Way, absent, ways
+
+SOURCE = "the model as it is"
+"""What stands in the place of a command for rows of the source itself."""
+PROOF_SHARE = 0.6
+"""The part of a budget after which no further format is written: what is written should be timed, too."""
+
+
+class Made(Protocol):
+    """What a conversion answers: the proof, if there is one, and the result as it can be read back."""
+
+    @property
+    def report(self) -> Report | None:
+        """The proof, if there is one."""
+
+    def written(self) -> Any:
+        """The path of the result, or a model that holds it."""
+
+
+Convert = Callable[[Path, Variant, "int | None"], Made]
+"""Writes a variant at a path, with so many rows in the batch, or as the source has it."""
+
+
+def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Variant], *, how: How,
+            summary: Mapping[str, Any], budget: float = 0.0, progress: Progress = lambda _: None,
+            command: str = "") -> Measurement:
+    """A table of ``source`` as it is and of each of ``variants``, which ``convert`` writes into ``folder``.
+
+    ``budget`` are seconds after which nothing new is begun (0: no end)."""
+    assert source.path is not None
+    began, here = time.monotonic(), machine()
+    end = began + budget if budget else float("inf")
+    state = State(folder / "state.json", _key(source, how))
+    subjects: list[tuple[Side, Way, Agreement | None, str]] = [(source, w, None, SOURCE) for w in ways(source)]
+    free = targets.dynamic(source.graph)
+    labels = {}
+    rest: list[Row] = []
+    for v in variants:
+        if (v.format == source.format and not v.options and not v.fixed) or (v.name.endswith("-static") and not free):
+            continue  # the source is that
+        path = folder / f"{_stem(source.path)}{v.suffix}"
+        labels[path.name] = v.precision
+        batch = 1 if v.fixed and free else None
+        shown = v.command(source.path, path.name, batch)
+        blank = Row(path.name, v.format, v.precision, "", registry.named(v.format).title, command=shown)
+        known = state.conversion(v, path)
+        if known is None and time.monotonic() > began + (end - began) * PROOF_SHARE:
+            rest.append(replace(blank, status="skipped", reason="no time was left"))
+            continue
+        try:
+            if known is not None and known.status != "measured":
+                rest.append(known)
+                continue
+            if known is None:
+                progress(f"{registry.named(v.format).title}{' (' + v.precision + ')' if v.precision else ''}: "
+                         "convert and prove")
+                done = convert(path, v, batch)
+                proof, made = _agreement(done.report), side(done.written(), shown=path)
+                state.keep(v, path, replace(blank, agreement=proof))
+            else:
+                proof, made = known.agreement, side(path)
+        except ModelportError as e:
+            rest.append(_refused(blank, e))
+            state.keep(v, path, rest[-1])
+            continue
+        found = list(ways(made))
+        subjects += [(made, w, proof, shown) for w in found]
+        if not found:
+            rest.append(replace(blank, agreement=proof, status="missing", reason="no runtime of it is known"))
+    rows, pace = _measured(subjects, state, how, progress, end)
+    rows = [_finished(r, s, labels) for r, (s, *_) in zip(rows, subjects, strict=True)]
+    notes = [f"{state.old} lines were measured in an earlier run"] if state.old else []
+    skipped = sum(r.status == "skipped" for r in (*rows, *rest))
+    if skipped:
+        notes.append(f"{skipped} lines were left out for want of time: the same command goes on with them")
+    notes += absent(s for s, *_ in subjects)
+    return finished([*rows, *rest], pace, here, how, began, command, model=printable(source.shown), summary=summary,
+                    notes=tuple(notes))
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0] or "model"
+
+
+def _measured(subjects: list[tuple[Side, Way, Agreement | None, str]], state: State, how: How, progress: Progress,
+              end: float) -> tuple[list[Row], tuple[float, ...]]:
+    """A row for each subject, those measured before from the state."""
+    known = [state.measured(s, w) for s, w, *_ in subjects]
+    fresh, pace = measure([s for s, k in zip(subjects, known, strict=True) if k is None], how, progress, end)
+    new = iter(fresh)
+    rows = [k if k is not None else next(new) for k in known]
+    for row in fresh:
+        state.add(row)
+    state.old = sum(k is not None for k in known)
+    return rows, pace
+
+
+def _finished(row: Row, s: Side, labels: Mapping[str, str]) -> Row:
+    label = "" if row.command == SOURCE else labels.get(row.file, "")
+    return replace(row, precision=label or row.precision, deploys=targets.deploys(s, row.bytes))
+
+
+def _agreement(report: Report | None) -> Agreement | None:
+    if report is None:
+        return None
+    errors = [o.error for o in report.outputs if o.elements]
+    same, of = (sum(o.labels[k] for o in report.outputs) for k in (0, 1))
+    return Agreement(report.verdict, report.level, max(errors) if errors else None, (same, of), report.headline())
+
+
+def _refused(row: Row, e: ModelportError) -> Row:
+    if isinstance(e, UnsupportedModel):
+        first = e.problems[0]
+        more = f", and {len(e.problems) - 1} more" if len(e.problems) > 1 else ""
+        return replace(row, status="unsupported", reason=f"{first.op}: {first.reason}{more}" if first.op else
+                       f"{first.reason}{more}")
+    if isinstance(e, VerificationFailed):
+        return replace(row, status="failed", reason=f"the result differs, nothing was written: "
+                       f"{e.message.splitlines()[0]}")
+    return replace(row, status="failed", reason=e.message.splitlines()[0] if e.message else type(e).__name__)
+
+
+def _key(source: Side, how: How) -> str:
+    """What a state is of: the bytes of the source, the tool, and what the figures depend on."""
+    h = hashlib.sha256(f"{version()} {how.threads} {how.batches} {how.shapes} {how.seed}".encode())
+    for f in source.files():
+        h.update(f"{f.name} {f.sha256}".encode())
+    return h.hexdigest()
+
+
+class State:
+    """What an earlier run has done, kept in a file that each step renews."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path, self.old = path, 0
+        self._data: dict[str, Any] = {"key": key, "conversions": {}, "rows": {}}
+        try:
+            found = json.loads(path.read_text("utf-8"))
+            if found["key"] == key and isinstance(found["conversions"], dict) and isinstance(found["rows"], dict):
+                self._data = found
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # of another model, or none
+
+    def conversion(self, v: Variant, path: Path) -> Row | None:
+        """What became of a variant; ``None`` if it has to be made (again)."""
+        found = self._data["conversions"].get(v.name)
+        row = row_of(found) if found is not None else None
+        if row is not None and row.status == "measured" and (not path.exists() or v.format == "torch-source" or
+                                                             v.format == "torchscript"):
+            return None  # the last two say nothing of their inputs; they are written anew
+        return row
+
+    def keep(self, v: Variant, path: Path, row: Row) -> None:
+        """Remembers what became of a variant."""
+        self._data["conversions"][v.name] = asdict(row)
+        self._save()
+
+    def measured(self, s: Side, way: Way) -> Row | None:
+        """The row of an earlier run, if it has figures."""
+        found = self._data["rows"].get(f"{Path(s.shown).name} {way.name}")
+        return row_of(found) if found is not None else None
+
+    def add(self, row: Row) -> None:
+        """Remembers a row with figures."""
+        if row.latency:
+            self._data["rows"][f"{row.file} {row.runtime}"] = asdict(row)
+            self._save()
+
+    def _save(self) -> None:
+        with writing(self.path, force=True) as f:
+            f.write(json.dumps(self._data).encode())
