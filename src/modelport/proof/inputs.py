@@ -136,10 +136,13 @@ def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[
     feeds: list[Feed] = list(made.sampled(sample)) if sample else []
     left: list[str] = []
     rows = elements = 0
-    skipped = 0
+    skipped, least = 0, made.elements
     for feed in made.all():
         amount = sum(a.size for a in feed.arrays.values())
-        must = len(feeds) < 6
+        must, least = len(feeds) < 6, min(least, amount)
+        if not must and elements + least > made.elements:
+            left.append("what more the suite has, for want of budget: inputs are large")
+            break  # making a feed takes longer than leaving it out
         if not must and (rows + feed.rows > made.rows or elements + amount > made.elements):
             skipped += 1
             continue
@@ -271,13 +274,17 @@ class _Maker:
             enough = min(64, -(-len(special) * 2 // self.per_row))
         yield self.feed("normal, scale 1", "ordinary", at(0), normal(1.0))
         yield self.feed("special values", "special", at(1), moderate, "special", rows=enough)
+        wide = self.per_row > 1 << 16  # a row is much of the budget, and where trees decide is what counts
+        if wide:
+            yield from self.thresholds()
         yield self.feed("normal, scale 30", "normal", at(2), normal(30.0))
         yield self.feed("tied small integers", "special", at(3), ties, "ties")
         yield self.feed("normal, scale 0.001", "normal", at(0), normal(1e-3), "small")
         yield self.feed("uniform 0 to 1", "ordinary", at(1), uniform(0.0, 1.0), "constant")
         for key, (low, high) in self.ranges.items():
             yield self.feed(f"declared range of {printable(key, 40)}", "normal", at(0), uniform(low, high), only=key)
-        yield from self.thresholds()
+        if not wide:
+            yield from self.thresholds()
         yield self.feed("normal, scale 10000", "normal", at(2), normal(1e4), "large")
         yield self.feed("zeros", "special", at(1), constant(0.0), "zeros")
         yield self.feed("large values", "special", at(0), large, "large")
@@ -320,7 +327,7 @@ class _Maker:
             table.extend({**{p: q[int(rng.integers(len(q)))] for p, q in pool.items()}, place: x}
                          for x in (math.nan, 0.0, -0.0))
         static = next((t.shape[0] for t in self.inputs.values() if t.shape and isinstance(t.shape[0], int)), None)
-        size = static or min(512, len(table))
+        size = static or max(1, min(512, len(table), self.elements // (8 * self.per_row)))
         for start in range(0, len(table), size):
             part = table[start:start + size]
             made = self.feed(f"tree thresholds {start}", "threshold", self.bindings[0], normal(1.0), rows=size)
