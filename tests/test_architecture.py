@@ -17,7 +17,7 @@ SRC = ROOT / "src" / "modelport"
 FILES = sorted(SRC.rglob("*.py"))
 
 LAYERS = ["errors", "notes", "registry", "ir", "codecs", "hub", "passes", "formats", "runtimes", "proof", "describe",
-          "bench", "rescue", "feeds", "api", "cli"]
+          "bench", "frameworks", "rescue", "feeds", "api", "cli"]
 """Imports go down this list only: a module may import its own layer and those before it."""
 FRAMEWORKS = {"tensorflow", "keras", "torch", "sklearn", "xgboost", "lightgbm", "catboost", "coremltools", "tensorrt",
               "ai_edge_litert", "onnxruntime", "openvino", "executorch"}

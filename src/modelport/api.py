@@ -427,6 +427,7 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
     ``prove`` asks for the highest level of proof; ``budget`` are seconds after which nothing new is begun."""
     from . import bench
     from .bench.compare import compare as compared
+    from .proof.sides import framework_of, side
     path = Path(source)
     model = load(path, limits=limits, **(read or {}))
     chosen = bench.chosen(tuple(variants))
@@ -438,9 +439,11 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
                          hint="--out names another one")
     place.mkdir(parents=True, exist_ok=True)
 
+    origin = side(model)
+    level = "prove" if prove else "L3" if framework_of(origin) else "auto"  # it is started to be timed in any case
+
     def made(target: Path, variant: bench.Variant, batch: int | None) -> Conversion:
-        return convert(path, target, to=variant.format, batch=batch, verify="prove" if prove else "auto", force=True,
-                       read=read, limits=limits, **variant.options)
-    from .proof.sides import side
-    return compared(side(model), place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
+        return convert(path, target, to=variant.format, batch=batch, verify=level, force=True, read=read,
+                       limits=limits, **variant.options)
+    return compared(origin, place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
                     budget=budget, progress=progress, command=command)

@@ -99,7 +99,7 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
     if skipped:
         notes.append(f"{skipped} lines were left out for want of time: the same command goes on with them")
     notes += absent(s for s, *_ in subjects)
-    return finished([*rows, *rest], pace, here, how, began, command, model=printable(source.shown), summary=summary,
+    return finished([*rows, *rest], pace, here, how, began, command, model=printable(source.path.name), summary=summary,
                     notes=tuple(notes))
 
 

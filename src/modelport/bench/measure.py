@@ -30,6 +30,9 @@ STARTS = 3
 ROUNDS = 5
 SIZES = ((224, 128), (256, 64), (32, 16), (64, 8), (512, 32), (300, 1))
 """Images and lengths that symbolic sizes are given, tried in turn until a runtime takes them."""
+FLOOR = 0.02
+"""What repetition does not show: another environment, other addresses and another caller move a time by a percent or
+two (Mytkowicz et al., ASPLOS 2009; here an independent program was up to 2 % away, the rounds 0.5 % apart)."""
 _LIBRARY = 400 << 20
 """Bytes that a runtime's process has of its own, at a guess; they stay open side by side only where there is room."""
 
@@ -170,6 +173,7 @@ def _start(s: Subject, how: How, turn: int, progress: Progress, deadline: float)
         s.failure = e
         s.close()
         return False
+    s.known = replace(s.known, version=s.session.version, settings=s.session.settings)
     s.started.append((s.session.opening * 1e3, first))
     return True
 
@@ -255,8 +259,10 @@ def _latency(rows: int, rounds: list[Array], cpu: list[float]) -> Latency:
 
 
 def spread(values: Array, middle: float) -> float:
-    """Half of what lies between the extremes, relative to the middle."""
-    return float((values.max() - values.min()) / 2 / middle) if middle else 0.0
+    """Half of what lies between the extremes, relative to the middle, and :data:`FLOOR` at least.  Of ten rounds or
+    more the fastest and the slowest do not count: one is soon spoiled by another program, and moves no median."""
+    inner = np.sort(values)[1:-1] if len(values) >= 10 else values
+    return max(FLOOR, float((inner.max() - inner.min()) / 2 / middle)) if middle else FLOOR
 
 
 def _compared(group: list[Subject], rows: list[Row], all_: list[Subject]) -> None:

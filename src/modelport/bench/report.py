@@ -18,10 +18,10 @@ SCHEMA = "modelport/bench/v1"
 class Latency:
     """Milliseconds of one run with ``rows`` in the batch.
 
-    ``noise`` is half of what lies between the fastest and the slowest round, relative to the median: two measurements
-    of the same thing may lie as far apart as their noises together.  ``p90`` and ``p99`` need 10 and 100 runs.
-    ``cpu`` is processor time of all threads, ``of_fastest`` how many times the time of the fastest row of the report,
-    round by round, and ``of_fastest_noise`` half of what lies between the extremes of that, relative to it."""
+    ``noise`` is half of what lies between the fast and the slow rounds, relative to the median (see
+    :func:`.measure.spread`): two measurements of the same thing may lie as far apart as their noises together.
+    ``p90`` and ``p99`` need 10 and 100 runs.  ``cpu`` is processor time of all threads, ``of_fastest`` how many times
+    the time of the fastest row of the report, round by round, and ``of_fastest_noise`` the noise of that."""
 
     rows: int
     runs: int

@@ -96,8 +96,9 @@ def setting(m: Measurement) -> list[str]:
              + (f", {size(where.memory)}" if where.memory else "")
              + (f", {' '.join(where.extensions)}" if where.extensions else "") + f"; {where.system}, Python "
              f"{where.python}"]
-    inputs = {tuple(r.shapes.items()) for r in m.measured}
-    shapes = "; ".join(", ".join(f"{printable(k, 40)} {v}" for k, v in s) for s in list(inputs)[:1])
+    inputs = {tuple(r.shapes.values()): r.shapes for r in m.measured}
+    first = next(iter(inputs.values()), {})
+    shapes = ", ".join(f"{printable(k, 40)} {v}" for k, v in first.items())
     others = " and others" if len(inputs) > 1 else ""
     lines.append(f"{m.threads} thread{'s' * (m.threads != 1)}, {m.seconds:g} s of timing for each line, in rounds that "
                  f"alternate, over several starts; inputs {shapes or 'none'}{others}")

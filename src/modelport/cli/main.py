@@ -159,6 +159,13 @@ def parser() -> argparse.ArgumentParser:
                        "more than this and the noise")
         reading(p)
 
+    def comparing(p: argparse.ArgumentParser) -> None:
+        p.add_argument("--out", metavar="FOLDER", help="where the files go (default: MODEL-compare); the same folder "
+                       "again goes on where it stopped")
+        p.add_argument("--only", metavar="LIST", help="these formats only, with commas between: onnx,tflite-float16")
+        p.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
+        p.add_argument("--budget", metavar="60s", help="begin nothing new after so many seconds (s), minutes (m)")
+
     bench = verb("bench", "time model files in every runtime that reads them")
     bench.add_argument("files", metavar="FILE", nargs="+")
     bench.add_argument("--runtime", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
@@ -167,14 +174,25 @@ def parser() -> argparse.ArgumentParser:
 
     compare = verb("compare", "write a model in every format that can hold it, prove and time each")
     compare.add_argument("source", metavar="MODEL")
-    compare.add_argument("--out", metavar="FOLDER", help="where the files go (default: MODEL-compare); the same folder "
-                         "again goes on where it stopped")
-    compare.add_argument("--only", metavar="LIST", help="these formats only, with commas between: onnx,tflite-float16")
-    compare.add_argument("--prove", action="store_true", help="the highest level of proof and the long input suite")
-    compare.add_argument("--budget", metavar="60s", help="begin nothing new after so many seconds (s), minutes (m)")
+    comparing(compare)
     _read_options(compare)
     measuring(compare)
 
+    recommend = verb("recommend", "say which form of a model to take for a target, and why")
+    recommend.add_argument("source", metavar="MODEL", help="a model, or the .json report of a comparison")
+    recommend.add_argument("--for", dest="target", required=True, metavar="TARGET",
+                           choices=("cloud", "ios", "android", "edge", "jetson", "browser", "mcu"),
+                           help="cloud, ios, android, edge, jetson, browser or mcu (microcontroller)")
+    recommend.add_argument("--max-latency", metavar="10ms", help="for targets that are measured here")
+    recommend.add_argument("--max-size", metavar="5MB", help="of the file")
+    recommend.add_argument("--max-memory", metavar="200MB", help="for targets that are measured here")
+    recommend.add_argument("--min-agreement", metavar="99%", help="least share of rows with the source's label")
+    comparing(recommend)
+    _read_options(recommend)
+    measuring(recommend)
+
+    verb("frameworks", "list every framework: what is read and written, what is installed, where it deploys, what it "
+         "is good for")
     verb("formats", "list the formats and what is supported of each")
 
     completion = verbs.add_parser("completion", help="print a completion script for a shell")

@@ -209,7 +209,15 @@ def diff(options: Namespace) -> int:
 
 
 def _how(options: Namespace) -> Any:
-    from ..bench import How
+    from .. import bench
+    from ..bench import How, files
+    for path in options.report:
+        files.check(path)
+    if options.fail_if_slower and not options.baseline:
+        raise UsageError("--fail-if-slower compares with --baseline REPORT.json")
+    if options.baseline:
+        bench.read(options.baseline)
+    _share(options.fail_if_slower)
     batches = tuple(_whole("--batch", b) for b in options.batch.split(","))
     if options.threads < 1 or not 0 < options.seconds <= 3600:
         raise UsageError("--threads is at least 1, --seconds more than 0 and at most 3600")
@@ -239,14 +247,61 @@ def bench(options: Namespace) -> int:
 
 
 def compare(options: Namespace) -> int:
+    return _reported(_compared(options), options)
+
+
+def _compared(options: Namespace) -> Any:
     how, progress = _how(options), Progress()
     try:
-        found = api.compare(options.source, options.out, variants=options.only.split(",") if options.only else (),
-                            how=how, budget=_span(options.budget), prove=options.prove, read=_read_options(options),
-                            limits=_limits(options), progress=progress, command=_command())
+        return api.compare(options.source, options.out, variants=options.only.split(",") if options.only else (),
+                           how=how, budget=_span(options.budget), prove=options.prove, read=_read_options(options),
+                           limits=_limits(options), progress=progress, command=_command())
     finally:
         progress.done()
-    return _reported(found, options)
+
+
+def recommend(options: Namespace) -> int:
+    from ..bench import files, read
+    from ..bench.recommend import BYTES, SHARES, SPANS, Limits, amount
+    from ..bench.recommend import recommend as advise
+    asked = {"latency": (options.max_latency, "--max-latency", SPANS, "10ms"),
+             "size": (options.max_size, "--max-size", BYTES, "5MB"),
+             "memory": (options.max_memory, "--max-memory", BYTES, "200MB"),
+             "agreement": (options.min_agreement, "--min-agreement", SHARES, "99%")}
+    limits = {}
+    for key, (text, name, units, example) in asked.items():
+        if text is not None:
+            limits[key] = amount(text, units)
+            if limits[key] is None:
+                raise UsageError(f"{name} {printable(text)}: expected a number such as {example}")
+    if options.source.endswith(".json") and _is_report(options.source):
+        found = read(options.source)
+    else:
+        found = _compared(options)
+        for path in options.report:
+            files.write(path, found)
+    advice = advise(found, options.target, Limits(**limits))
+    print(json.dumps(advice.as_data(), indent=2) if options.json else advice.text())
+    return 0 if advice.ranked else UnsupportedModel.exit_code
+
+
+def _is_report(path: str) -> bool:
+    """Whether a .json is a report of ours; boosters are .json too."""
+    from ..bench.report import SCHEMA
+    try:
+        with open(path, "rb") as f:
+            f.seek(0, 2)
+            f.seek(max(0, f.tell() - 200))
+            return SCHEMA.encode() in f.read()
+    except OSError:
+        return False
+
+
+def frameworks(options: Namespace) -> int:
+    from ..frameworks import frameworks as known
+    from ..frameworks import text
+    print(json.dumps([f.as_data() for f in known()], indent=2) if options.json else text(known()))
+    return 0
 
 
 def _span(text: str | None) -> float:
@@ -265,9 +320,31 @@ def _command() -> str:
 
 
 def _reported(found: Any, options: Namespace) -> int:
+    """Prints and writes a measurement; 1 if a line is slower than its baseline allows, 6 if nothing could be run."""
+    from .. import bench
+    from ..bench import baseline, files
     from ..bench.text import text
+    old = bench.read(options.baseline) if options.baseline else None
+    changes = baseline.changes(found, old, _share(options.fail_if_slower)) if old is not None else []
+    for path in options.report:
+        files.write(path, found, changes)
     print(found.to_json() if options.json else text(found))
-    return 0 if found.measured else 6
+    if old is not None and not options.json:
+        for line in [*baseline.warnings(found, old), *(c.text() for c in changes)]:
+            print(printable(line, 300))
+    if not found.measured:
+        return 6
+    return 1 if options.fail_if_slower and any(c.slower for c in changes) else 0
+
+
+def _share(text: str | None) -> float:
+    """A share of one from "10%" or "0.1"."""
+    if text is None:
+        return 0.0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
+    if not found:
+        raise UsageError(f"--fail-if-slower {printable(text)}: expected a percentage, such as 10%")
+    return float(found[1]) / (100 if found[2] else 1)
 
 
 def formats(options: Namespace) -> int:

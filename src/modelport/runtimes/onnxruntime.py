@@ -94,10 +94,9 @@ class OnnxRuntime(Session):
 
     def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
         arrays = {k: np.ascontiguousarray(a).reshape(a.shape) for k, a in self.checked(feeds).items()}
-        names = list(self.outputs)
         if self._plain:
-            return lambda: self._session.run(names, arrays)
-        values = {k: self._wrap(a) for k, a in arrays.items()}
+            return lambda: self._session.run(None, arrays)
+        names, values = list(self.outputs), {k: self._wrap(a) for k, a in arrays.items()}
         return lambda: self._session.run_with_ort_values(names, values)
 
     def _maps(self, path: Path | bytes) -> dict[str, list[Any]]:
