@@ -119,8 +119,9 @@ def chromium() -> str:
 def browse(chromium: str, *arguments: str) -> str:
     """What the browser prints, without a network of its own."""
     with tempfile.TemporaryDirectory() as profile:
-        return subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
-                               "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        return subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                               "--disable-quic", "--disable-background-networking", "--disable-component-update",
+                               "--disable-sync",
                                f"--user-data-dir={profile}", "--window-size=1280,3600", *arguments],
                               capture_output=True, text=True, timeout=120).stdout
 
