@@ -16,7 +16,7 @@ def test_the_public_names() -> None:
     assert set(modelport.__all__) == {
         "Conversion", "CorruptFile", "LimitExceeded", "MissingDependency", "Model", "ModelportError", "RuntimeFailed",
         "StrictFailure", "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed",
-        "convert", "diff", "inspect", "load", "obstacles", "verify"}
+        "compare", "convert", "diff", "inspect", "load", "obstacles", "verify"}
     for name in modelport.__all__:
         assert getattr(modelport, name) is not None
     assert modelport.__version__

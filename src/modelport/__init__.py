@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Conversion, Model, convert, diff, inspect, load, obstacles, verify
+    from .api import Conversion, Model, compare, convert, diff, inspect, load, obstacles, verify
     from .errors import (
         CorruptFile,
         LimitExceeded,
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
         VerificationFailed,
     )
 
-_API = ("Conversion", "Model", "convert", "diff", "inspect", "load", "obstacles", "verify")
+_API = ("Conversion", "Model", "compare", "convert", "diff", "inspect", "load", "obstacles", "verify")
 _ERRORS = ("CorruptFile", "LimitExceeded", "MissingDependency", "ModelportError", "RuntimeFailed", "StrictFailure",
            "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed")
 
 __all__ = [
     "Conversion", "CorruptFile", "LimitExceeded", "MissingDependency", "Model", "ModelportError", "RuntimeFailed",
     "StrictFailure", "UnknownFormat", "UnsafeModel", "UnsupportedModel", "UsageError", "VerificationFailed",
-    "convert", "diff", "inspect", "load", "obstacles", "verify"]
+    "compare", "convert", "diff", "inspect", "load", "obstacles", "verify"]
 
 
 def __getattr__(name: str) -> Any:
