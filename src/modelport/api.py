@@ -443,7 +443,12 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
     level = "prove" if prove else "L3" if framework_of(origin) else "auto"  # it is started to be timed in any case
 
     def made(target: Path, variant: bench.Variant, batch: int | None) -> Conversion:
-        return convert(path, target, to=variant.format, batch=batch, verify=level, force=True, read=read,
+        nonlocal level
+        done = convert(path, target, to=variant.format, batch=batch, verify=level, force=True, read=read,
                        limits=limits, **variant.options)
+        if level == "L3" and done.report is not None and done.report.level in ("L0", "L1"):
+            level = "auto"  # the framework does not open the file (any more)
+            return made(target, variant, batch)
+        return done
     return compared(origin, place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
                     budget=budget, progress=progress, command=command)
