@@ -28,6 +28,16 @@ def foreign() -> Any:
     return np.array(made, object), rng.integers(0, 2, 40), np.array([*HARD, *(m.upper() for m in made[:9])], object)
 
 
+def hashed() -> Any:
+    """Texts of letters that are told apart: Latin, Greek, Cyrillic ones; and what may be taken for a mark of the translation."""
+    words = ["\u00c4rger", "stra\u00dfe", "\u0416\u0430\u0440\u0430", "\u0432\u043e\u0434\u0430", "\u0439\u0451\u0419\u0401", "na\u00efve",
+             "\u03b1\u03b2\u03b3 \u03ac", "El\u00e8ve", "e\tf", "a\u2009\u2003b", "x\u0416"]
+    x, y = texts()
+    rng = np.random.default_rng(2)
+    made = [" ".join(words[int(k)] for k in rng.integers(0, len(words), int(n))) for n in rng.integers(1, 7, 20)]
+    return x, y, np.array([*(t for t in HARD if "\u65e5" not in t), *made, *(m.upper() for m in made[:9]), "   ", " \n"], object)
+
+
 def mixed() -> Any:
     """A table with a column of texts."""
     import pandas as pd
@@ -35,7 +45,7 @@ def mixed() -> Any:
     return pd.DataFrame({"body": x, "size": np.arange(60) / 7, "kind": np.array(["a", "b"], object)[y % 2]}), y
 
 
-DATA.update({"hard texts": hard, "foreign texts": foreign, "mixed texts": mixed})
+DATA.update({"hard texts": hard, "foreign texts": foreign, "mixed texts": mixed, "hashed texts": hashed})
 for name in ("CountVectorizer", "TfidfVectorizer"):
     for more in ("", "ngram_range=(1, 2)", "ngram_range=(2, 3)", "binary=True", "lowercase=False", "stop_words='english'",
                  "stop_words='english', ngram_range=(1, 2)", "stop_words=['fox', 'the'], ngram_range=(1, 3)",
@@ -54,7 +64,23 @@ add("CountVectorizer/float", "CountVectorizer(dtype=np.float32)", "hard texts")
 add("CountVectorizer/pattern", "CountVectorizer(token_pattern=r'(?<=f)o+')", "texts")
 for more in ("", "norm='l1', sublinear_tf=True", "use_idf=False, norm=None", "smooth_idf=False"):
     add(named(f"TfidfTransformer({more})"), f"TfidfTransformer({more})", "counts", near=True)
-add("HashingVectorizer", "HashingVectorizer(n_features=8)", "texts")
+for more in ("", "ngram_range=(1, 2)", "ngram_range=(2, 3), norm='l1'", "alternate_sign=False, norm=None", "binary=True",
+             "lowercase=False", "stop_words='english', ngram_range=(1, 2)", "stop_words=['fox', 'caf\u00e9']",
+             "token_pattern=r'\\S+'", "token_pattern='[a-z]+'", "strip_accents='unicode'", "strip_accents='ascii'",
+             "analyzer='char'", "analyzer='char', ngram_range=(2, 4), lowercase=False",
+             "analyzer='char_wb', ngram_range=(1, 3)", "analyzer='char_wb', ngram_range=(6, 7)", "dtype=np.float32",
+             "norm=None, dtype=np.int64"):
+    add(named(f"HashingVectorizer({more})".replace("\\", "")), f"HashingVectorizer(n_features=60, {more})".replace("\\\\", "\\"),
+        "hashed texts")
+add("Pipeline/hashed/SGD", "make_pipeline(HashingVectorizer(), SGDClassifier(random_state=0))", "hashed texts")
+add("Pipeline/hashed/logistic", "make_pipeline(HashingVectorizer(n_features=256), LogisticRegression())", "hashed texts")
+add("Pipeline/hashed/ridge", "make_pipeline(HashingVectorizer(n_features=256), Ridge())", "hashed texts")
+add("Pipeline/hashed/tfidf", "make_pipeline(HashingVectorizer(n_features=128, norm=None, alternate_sign=False), TfidfTransformer(), "
+    "MultinomialNB())", "hashed texts")
+add("Pipeline/hashed/forest", "make_pipeline(HashingVectorizer(n_features=32), RandomForestClassifier(5, random_state=0))", "hashed texts")
+add("FeatureUnion/hashed", "make_union(HashingVectorizer(n_features=32), TfidfVectorizer(max_features=9))", "hashed texts")
+add("ColumnTransformer/hashed", "make_pipeline(ColumnTransformer([('t', HashingVectorizer(n_features=32), 'body'), "
+    "('n', StandardScaler(), ['size'])]), LogisticRegression())", "mixed texts")
 add("Pipeline/texts", "make_pipeline(CountVectorizer(), TfidfTransformer(), LogisticRegression())", "hard texts")
 add("Pipeline/texts/forest", "make_pipeline(TfidfVectorizer(), RandomForestClassifier(5, random_state=0))", "hard texts")
 add("Pipeline/texts/bayes", "make_pipeline(CountVectorizer(), MultinomialNB())", "hard texts")

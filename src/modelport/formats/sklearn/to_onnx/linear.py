@@ -11,6 +11,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
+from ....ir.tensor import Array
 from ..estimator import Estimator, text
 from ..methods import call, ints, like, matrix, method, real, sigmoid, when
 from .common import sign_label
@@ -22,11 +23,36 @@ def affine(op: Builder, x: Any, coefficients: Any, intercept: Any) -> Value:
     w = np.asarray(coefficients, np.float64)
     b = np.asarray(intercept, np.float64)
     flat = w.ndim == 1
-    y = op.MatMul(x, like(x, np.ascontiguousarray(np.atleast_2d(w).T)))
+    y = _product(op, x, like(x, np.ascontiguousarray(np.atleast_2d(w).T)))
     if b.any():
         y = op.Add(y, like(x, b))
     out: Value = op.Squeeze(y, ints(1)) if flat else y
     return out
+
+
+def _product(op: Builder, x: Value, w: Array) -> Value:
+    """``x @ w``; where ``x`` is a few numbers among zeros (hashes of words) only their rows of ``w`` are looked at."""
+    found = _few(x)
+    out: Value
+    if found is None:
+        out = op.MatMul(x, w)
+    else:
+        column, weight = found
+        out = op.ReduceSum(op.Mul(op.Gather(w, column, axis=0), op.Unsqueeze(weight, ints(2))), ints(1), keepdims=0)
+    return out
+
+
+def _few(x: Value) -> tuple[Value, Value] | None:
+    """The columns (rows, numbers) and the numbers that were added to zeros, if ``x`` was made so."""
+    made = x.node
+    if made is None or made.op != "ScatterElements" or made.attrs.get("axis") != 1 or \
+            made.attrs.get("reduction") != "add":
+        return None
+    zeros, column, weight = made.inputs
+    blank = zeros.node.inputs[0] if zeros and zeros.node and zeros.node.op == "Expand" else None
+    if blank is None or blank.data is None or blank.data.numpy().any() or column is None or weight is None:
+        return None
+    return column, weight
 
 
 REGRESSORS = ("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "Lars",

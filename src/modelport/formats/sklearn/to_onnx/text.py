@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ PATTERN = re.compile(r"(?:\(\?u\))?(\\b)?\(?(\\w|\\S|\[(?:[^\]\\]|\\.)+\])(\2*)(
 
 @method("transform", "CountVectorizer", "TfidfVectorizer")
 def vectorizer(op: Builder, x: Any, e: Estimator) -> Value:
-    row = _texts(op, x, e)
+    row = documents(op, x, e)
     found = _counts(op, row, e)
     if e.get("binary"):
         found = op.Min(found, like(found, 1))
@@ -51,11 +51,6 @@ def vectorizer(op: Builder, x: Any, e: Estimator) -> Value:
 @method("transform", "TfidfTransformer")
 def tfidf(op: Builder, x: Any, e: Estimator) -> Value:
     return weighted(op, matrix(op, x), e)
-
-
-@method("transform", "HashingVectorizer", "FeatureHasher", "DictVectorizer")
-def hashing(op: Builder, x: Any, e: Estimator) -> Value:
-    raise Unsupported(f"{e.path}: hashes of texts (MurmurHash3), or dictionaries, which ONNX has no operator for")
 
 
 def weighted(op: Builder, counts: Value, e: Estimator) -> Value:
@@ -80,7 +75,7 @@ def _rareness(e: Estimator) -> Array:
     return np.asarray(found, np.float64).diagonal()
 
 
-def _texts(op: Builder, x: Any, e: Estimator) -> Value:
+def documents(op: Builder, x: Any, e: Estimator) -> Value:
     """The one column of texts as a row."""
     parts = columns(op, x) if isinstance(x, Table) else [x]
     if len(parts) != 1 or parts[0].dtype != STRING or features(parts[0]) != 1:
@@ -89,29 +84,35 @@ def _texts(op: Builder, x: Any, e: Estimator) -> Value:
     return out
 
 
-def _counts(op: Builder, row: Value, e: Estimator) -> Value:
-    """(texts, terms), float32: how often each term of the vocabulary is in each text."""
+def analyzed(e: Estimator) -> str:
+    """What a text is taken apart into: "word", "char" or "char_wb"."""
     for setting in ("preprocessor", "tokenizer"):
         if e.get(setting) is not None:
             raise Unsupported(f"{e.path}: a {setting} of your own, whose code is not in the file")
     if text(e.get("input", "content")) != "content":
         raise Unsupported(f"{e.path}: texts in files")
     analyzer = text(e.get("analyzer", "word"))
+    if analyzer not in ("word", "char", "char_wb"):
+        raise Unsupported(f"{e.path}: an analyzer of your own")
+    return analyzer
+
+
+def _counts(op: Builder, row: Value, e: Estimator) -> Value:
+    """(texts, terms), float32: how often each term of the vocabulary is in each text."""
+    analyzer = analyzed(e)
     vocabulary = {str(k): int(v) for k, v in dict(e["vocabulary_"]).items()}
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         raise Unsupported(f"{e.path}: a vocabulary whose numbers have gaps")
     lower = bool(e.get("lowercase", True))
     known = {k: v for k, v in vocabulary.items() if not lower or k == k.lower()}
     letters = set("".join(known))
-    row = _plain(op, row, letters, lower, e)
+    row = plain(op, row, letters, lower, e)
     low, high = (int(n) for n in e.get("ngram_range", (1, 1)))
     if analyzer == "word":
         table, terms = _words(op, row, known, low, high, e)
-    elif analyzer in ("char", "char_wb"):
+    else:
         table, terms = _characters(op, row, known, analyzer == "char_wb", e.path), \
             {tuple(SPACE if c == " " else c for c in k): v for k, v in known.items()}
-    else:
-        raise Unsupported(f"{e.path}: an analyzer of your own")
     if analyzer != "char_wb":  # where a word is shorter than the shortest, it is a term itself
         terms = {k: v for k, v in terms.items() if low <= len(k) <= high}
     return _counted(op, table, terms, len(vocabulary))
@@ -150,22 +151,37 @@ def _counted(op: Builder, table: Value, terms: dict[tuple[str, ...], int], width
 
 def changed(op: Builder, row: Value, changes: Mapping[str, str]) -> Value:
     """Texts with other texts for some characters, in this order; only looked at where a text has any of them."""
-    if not changes:
-        return row
-    some = op.RegexFullMatch(row, pattern="(?s).*[" + "".join(f"\\x{{{ord(c):x}}}" for c in changes) + "].*")
+    def change(part: Value, letters: Sequence[str]) -> Value:
+        for c in letters:
+            part = replaced(op, part, c, changes[c])
+        return part
+    return in_turn(op, row, list(changes), change)
+
+
+TOGETHER = 10
+"""How many letters stand in one graph: the time that ONNX Runtime takes to load a graph grows with its square."""
+
+
+def in_turn(op: Builder, row: Value, letters: Sequence[str], change: Callable[[Value, Sequence[str]], Value]) -> Value:
+    """``change`` of a row of texts for a few letters at a time, where any text has any of them."""
+    for k in range(0, len(letters), TOGETHER):
+        some = letters[k:k + TOGETHER]
+        inside, alike = Value(row.type, "texts"), Value(row.type, "texts")
+        row = op.If(having(op, row, some), row, then_branch=Graph({"texts": inside}, {"changed": change(inside, some)}),
+                    else_branch=Graph({"texts": alike}, {"changed": op.Identity(alike)}), captures=1)
+    return row
+
+
+def having(op: Builder, row: Value, characters: Iterable[str]) -> Value:
+    """Whether any text of a row has any of some characters, as one truth value."""
+    some = op.RegexFullMatch(row, pattern="(?s).*[" + "".join(f"\\x{{{ord(c):x}}}" for c in characters) + "].*")
     # one more, so that there always is one
     there = op.Concat(op.Cast(some, to=6), np.zeros(1, np.int32), axis=0)
-    inside, alike = Value(row.type, "texts"), Value(row.type, "texts")
-    made: Value = inside
-    for old, new in changes.items():
-        made = replaced(op, made, old, new)
-    out: Value = op.If(op.Greater(op.ReduceMax(there, keepdims=0), np.int32(0)), row,
-                       then_branch=Graph({"texts": inside}, {"changed": made}),
-                       else_branch=Graph({"texts": alike}, {"changed": op.Identity(alike)}), captures=1)
+    out: Value = op.Greater(op.ReduceMax(there, keepdims=0), np.int32(0))
     return out
 
 
-def _plain(op: Builder, row: Value, letters: set[str], lower: bool, e: Estimator) -> Value:
+def plain(op: Builder, row: Value, letters: set[str], lower: bool, e: Estimator) -> Value:
     """Texts in small letters, without accents, where the estimator wants that."""
     accents = text(e.get("strip_accents"))
     if e.get("strip_accents") is not None and accents not in ("unicode", "ascii"):
@@ -179,7 +195,8 @@ def _plain(op: Builder, row: Value, letters: set[str], lower: bool, e: Estimator
         if letters & set("\u03c3\u03c2"):
             op.note("approximated", "a capital sigma at the end of a word becomes the sigma of other places")
     if accents:
-        bare = {c: _bare(c, accents == "ascii") for c in ACCENTED + COMMON if not lower or c == c.lower()}
+        looked = dict.fromkeys([*ACCENTED, *COMMON, *sorted(c for c in letters if not c.isascii())])
+        bare = {c: _bare(c, accents == "ascii") for c in looked if not lower or c == c.lower()}
         row = changed(op, row, {c: k for c, k in bare.items() if c != k})
         op.note("approximated", "accents are stripped of letters of the Latin blocks; characters of other blocks stay")
     return row
@@ -196,36 +213,48 @@ def _bare(character: str, ascii_: bool) -> str:
 def _words(op: Builder, row: Value, known: dict[str, int], low: int, high: int, e: Estimator) -> \
         tuple[Value, dict[tuple[str, ...], int]]:
     """(texts, words), filled up with empty texts, and the terms."""
+    letter, least = word_form(e)
+    table, stop = words(op, row, e), stop_words(e)
+    terms = {tuple(k.split(" ")): v for k, v in known.items()}
+    terms = {k: v for k, v in terms.items() if all(
+        len(w) >= least and all(letter.match(c) for c in w) and w not in stop for w in k)}
+    if high > 1 and any(len(k) > 1 for k in terms):
+        table = left(op, table, least, stop)
+    return table, terms
+
+
+def word_form(e: Estimator) -> tuple[re.Pattern[str], int]:
+    """What a character of a word is like, and how many of them a word has at least."""
     pattern = text(e.get("token_pattern")) or ""
     form = PATTERN.fullmatch(pattern)
     if form is None or ((form[1] or form[6]) and form[2] != r"\w"):
         raise Unsupported(f"{e.path}: words by the pattern {pattern!r}")
     letter = re.compile(form[2])
-    least = len(form[3]) // len(form[2]) + (int(form[5]) if form[5] else 1)
-    ascii_ = "".join(map(chr, range(128)))
-    between = [c for c in dict.fromkeys(ascii_ + SPACES + COMMON + "\u0307" + (
-        ACCENTED if letter.match("\xe9") is None else "")) if letter.match(c) is None]
     if letter.match(" "):
         raise Unsupported(f"{e.path}: words that hold spaces, by the pattern {pattern!r}")
-    if form[2] != r"\S":
+    return letter, len(form[3]) // len(form[2]) + (int(form[5]) if form[5] else 1)
+
+
+def words(op: Builder, row: Value, e: Estimator, further: str = "") -> Value:
+    """(texts, words), filled up with empty texts; those that are too short are among them.  The characters of
+    ``further`` are looked at too."""
+    letter, _ = word_form(e)
+    lower = bool(e.get("lowercase", True))
+    ascii_ = "".join(map(chr, range(128)))
+    between = [c for c in dict.fromkeys(ascii_ + SPACES + COMMON + "\u0307" + (
+        ACCENTED if letter.match("\xe9") is None else "") + further) if letter.match(c.lower() if lower else c) is None]
+    if letter.pattern != r"\S":
         op.note("approximated", "of the characters beyond ASCII that are no part of words "
                 f"{sum(c > chr(127) for c in between)} are known (those of Latin-1, and punctuation); others, such as "
                 "pictures, count as part of the word that they touch")
-    table = _split(op, _spaced(op, row, between))
-    stop = _stop_words(e)
-    terms = {tuple(k.split(" ")): v for k, v in known.items()}
-    terms = {k: v for k, v in terms.items() if all(
-        len(w) >= least and all(letter.match(c) for c in w) and w not in stop for w in k)}
-    if high > 1 and any(len(k) > 1 for k in terms):
-        table = _left(op, table, least, stop)
-    return table, terms
+    return split(op, spaced(op, row, between))
 
 
 USUAL = "\n\t.,;:!?'\"()-/&"
 """Characters between words that most texts have."""
 
 
-def _spaced(op: Builder, row: Value, characters: Iterable[str]) -> Value:
+def spaced(op: Builder, row: Value, characters: Iterable[str]) -> Value:
     """Texts with spaces instead of these characters."""
     wanted = [c for c in characters if c != " "]
     row = changed(op, row, {c: " " for c in wanted if c not in USUAL})
@@ -234,14 +263,14 @@ def _spaced(op: Builder, row: Value, characters: Iterable[str]) -> Value:
     return row
 
 
-def _split(op: Builder, row: Value) -> Value:
+def split(op: Builder, row: Value) -> Value:
     """(texts, pieces): what is between spaces; no other white space is left."""
     table, _ = op.add("StringSplit", row, outputs=2)
     out: Value = table
     return out
 
 
-def _left(op: Builder, table: Value, least: int, stop: Iterable[str]) -> Value:
+def left(op: Builder, table: Value, least: int, stop: Iterable[str]) -> Value:
     """The words that count, moved up to each other: those long enough that are no stop words."""
     gone = op.RegexFullMatch(op.Reshape(table, ints(-1)), pattern=f"(?s).{{0,{least - 1}}}")
     gone = real(op, op.Reshape(gone, op.Shape(table)), np.int64)
@@ -258,7 +287,7 @@ def _left(op: Builder, table: Value, least: int, stop: Iterable[str]) -> Value:
     return out
 
 
-def _stop_words(e: Estimator) -> set[str]:
+def stop_words(e: Estimator) -> set[str]:
     given = e.get("stop_words")
     if given is None:
         return set()
@@ -282,7 +311,7 @@ def _characters(op: Builder, row: Value, known: dict[str, int], by_word: bool, p
     row = replaced(op, row, SPACE, other)  # so that no text has the character that stands for the space
     rows = op.Shape(row)
     if by_word:
-        pieces = _split(op, _spaced(op, row, SPACES))
+        pieces = split(op, spaced(op, row, SPACES))
         pieces = op.Concat(pieces, op.Expand(word(""), op.Concat(rows, ints(1), axis=0)), axis=1)
         end = op.Where(op.Equal(pieces, word("")), word(""), word(SPACE))
         row = op.Reshape(op.StringConcat(op.StringConcat(end, pieces), end), ints(-1))
@@ -290,7 +319,7 @@ def _characters(op: Builder, row: Value, known: dict[str, int], by_word: bool, p
         row = replaced(op, replaced(op, _runs(op, row), "\n", other), " ", SPACE)
     for c in [SPACE, *letters]:
         row = replaced(op, row, c, f" {c} ")
-    table = _split(op, row)
+    table = split(op, row)
     if by_word:
         width = op.Mul(op.Shape(pieces, start=1, end=2), op.Shape(table, start=1, end=2))
         table = op.Reshape(table, op.Concat(rows, width, axis=0), allowzero=1)
