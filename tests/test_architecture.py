@@ -82,7 +82,7 @@ def test_formats_have_the_same_family_files() -> None:
              "detection", "compare", "index", "signal", "select", "common", "flex", "hlo", "mediapipe", "integer", "ml",
              "random", "ragged", "bayes", "boosting", "cluster", "curves", "encode", "gaussian", "impute", "libraries",
              "meta", "projection", "tensorflow", "create", "numbers", "loss", "sorting",
-             "special", "__init__"}
+             "special", "hashing", "factors", "__init__"}
     for folder in (*SRC.glob("formats/*/to_onnx"), *SRC.glob("formats/*/from_onnx")):
         assert {p.stem for p in folder.glob("*.py")} <= known, folder
 

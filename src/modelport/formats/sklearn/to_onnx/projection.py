@@ -329,12 +329,6 @@ def _pursued(op: Builder, y: Value, gram: Array, count: int, path: str) -> Value
     return code
 
 
-@method("transform", "NMF", "MiniBatchNMF")
-def factorized(op: Builder, x: Any, e: Estimator) -> Value:
-    raise Unsupported(f"{e.path}: transform of {e.name} searches for all rows together, until they all change little: "
-                      "what becomes of a row depends on the others")
-
-
 @method("transform", "LatentDirichletAllocation")
 def topics(op: Builder, x: Any, e: Estimator) -> Value:
     """How much of each topic there is in a document: each row is improved until it changes little.  Negative counts
