@@ -119,6 +119,16 @@ def questions(x: Any, model: Any) -> Any:
     return np.concatenate(rows)
 
 
+def asked(model: Any, rows: Any) -> Any:
+    """The rows of a table as the dictionaries or lists that some estimators take; empty texts are none."""
+    name = type(model.steps[0][1] if hasattr(model, "steps") else model).__name__
+    if name in ("DictVectorizer", "FeatureHasher") and hasattr(rows, "to_dict"):
+        return [{k: v for k, v in row.items() if v != ""} for row in rows.to_dict("records")]
+    if name in ("FeatureHasher", "MultiLabelBinarizer"):
+        return [[v for v in row if v != ""] for row in rows.tolist()]
+    return rows
+
+
 def thresholds(model: Any, depth: int = 0) -> set[tuple[int, float]]:
     """(feature, threshold) of all trees inside of a fitted object."""
     found: set[tuple[int, float]] = set()
@@ -168,7 +178,7 @@ def live(case: Case, known: dict[str, Any]) -> Any:
             model = eval(case.expression, dict(known))
             np.random.seed(3)
             if not isinstance(model, dict) and not hasattr(model, "is_fitted_already"):
-                model = model.fit(x, y)
+                model = model.fit(asked(model, x), y)
             data = pickle.dumps(model, protocol=4)
             loaded = container.load(data)
             try:
@@ -185,7 +195,7 @@ def live(case: Case, known: dict[str, Any]) -> Any:
                 rows = rows.astype(np.float32)
             answers = {}
             for m in methods:
-                made = getattr(model, m)(rows)
+                made = getattr(model, m)(asked(model, rows))
                 each = isinstance(made, list) and m == "predict_proba"  # of several outputs, one after the other
                 answers |= {f"{m}_{k}": plain(a) for k, a in enumerate(made)} if each else {m: plain(made)}
         return data, rows, answers

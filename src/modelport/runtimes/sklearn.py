@@ -35,7 +35,7 @@ class Sklearn(Session):
                  split_at: str) -> None:
         if device != "cpu":
             raise UsageError(f"scikit-learn runs on the device 'cpu', not on '{printable(device)}'")
-        from ..formats.sklearn.interface import takes_texts
+        from ..formats.sklearn.interface import form
         from ..registry import named
         with self._checked_first():
             module = named("sklearn").load()
@@ -44,7 +44,7 @@ class Sklearn(Session):
         node = next(iter(raw.outputs.values())).node
         assert node is not None
         self._names, self._methods = node.attrs["names"], node.attrs["methods"]
-        self._missing, self._listed = node.attrs["missing"], takes_texts(node.attrs["estimator"])
+        self._missing, self._form = node.attrs["missing"], form(node.attrs["estimator"])
         try:
             import joblib
             import sklearn
@@ -97,8 +97,11 @@ class Sklearn(Session):
         return made if isinstance(made, list) and method == "predict_proba" else [made]
 
     def _rows(self, arrays: Mapping[str, Array]) -> Any:
-        if self._listed:
-            return [str(v) for v in next(iter(arrays.values())).ravel()]
+        first = next(iter(arrays.values()))
+        if self._form == "text":
+            return [str(v) for v in first.ravel()]
+        if self._form == "list":  # the empty text fills shorter ones up
+            return [[v for v in row if v != ""] for row in first.tolist()]
         whole = len(arrays) == 1 and next(iter(arrays.values())).shape[1] == len(self._names)
         columns = {n: a[:, k] for a in arrays.values() for k, n in enumerate(self._names)} if whole else \
             {k: a[:, 0] for k, a in arrays.items()}
@@ -106,6 +109,9 @@ class Sklearn(Session):
         for name, column in columns.items():  # a text that is missing is the empty one in ONNX
             if column.dtype == object and gaps[name] != "":
                 columns[name] = np.array([gaps[name] if v == "" else v for v in column.tolist()], object)
+        if self._form == "dictionary":
+            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+            return [{k: v for k, v in zip(columns, row, strict=True) if v != ""} for row in rows]
         if whole and getattr(self._model, "feature_names_in_", None) is None:
             return np.stack(list(columns.values()), 1)
         import pandas

@@ -50,6 +50,25 @@ def gaps(marker: Any) -> Any:
     return x, y, more
 
 
+def lists() -> Any:
+    """Rows of up to five texts, filled up with empty ones."""
+    rng = np.random.default_rng(8)
+    words = np.array(["red", "green", "blue", "a b", "Caf\u00e9", "x\ty\nz", "\u0436\u0438", "a", "longer than twenty bytes?", ""], object)
+    x = words[rng.integers(0, 10, (40, 5))]
+    x[:3] = ""
+    return x, rng.integers(0, 2, 40)
+
+
+def dictionaries() -> Any:
+    """A table whose rows are made dictionaries, without the keys whose texts are empty; some of them unseen."""
+    x, y = table()
+    x = x.copy()
+    x.loc[::6, "city"] = ""
+    more = x.iloc[:3].copy()
+    more["kind"] = ["unseen", "", "a"]
+    return x, y, more
+
+
 def frame() -> Any:
     x, y = table()
     more = x.iloc[:3].copy()
@@ -68,6 +87,9 @@ DATA.update({
     "texts to encode": texts, "rare": rare, "whole": whole, "reals": reals, "holes": holes,
     "words to encode": lambda: (np.array(list("abcacb"), object), np.arange(6)),
     "wholes to encode": lambda: (np.array([3, -2, 0, 1]), np.arange(4)),
+    "lists": lists, "lists of integers": lambda: (np.random.default_rng(4).integers(-3, 9, (30, 4)), np.arange(30) % 2),
+    "dictionaries": dictionaries,
+    "dictionaries of texts": lambda: (dictionaries()[0][["city", "kind"]], dictionaries()[1]),
     "yes or no": lambda: (np.array(["no", "yes", "yes", "no"], object), np.arange(4)),
     "None": lambda: gaps(None), "NaN": lambda: gaps(np.nan), "frame": frame, **{f"target {k}": (lambda k=k: targeted(k)) for k in
                                                     ("numbers", "two", "three", "words")}})
@@ -107,4 +129,15 @@ for name in ("LabelEncoder", "LabelBinarizer"):
     for data, made in (("words to encode", "list('cab')"), ("wholes to encode", "[-2, -1, 0, 1, 2, 3]")):
         add(f"{name}/{data}", f"fitted({name}(), {made})", data)
 add("LabelBinarizer/two", "fitted(LabelBinarizer(neg_label=-1, pos_label=2), ['yes', 'no'])", "yes or no")
-add("MultiLabelBinarizer", "fitted(MultiLabelBinarizer(), [['a'], ['a', 'b']])", "yes or no")
+add("MultiLabelBinarizer", "fitted(MultiLabelBinarizer(), [['red'], ['blue', 'green', 'red']])", "lists")
+add("MultiLabelBinarizer/integers", "fitted(MultiLabelBinarizer(), [[3, 1], [7], [-2, 3]])", "lists of integers")
+add("MultiLabelBinarizer/order", "fitted(MultiLabelBinarizer(classes=['red', 'blue', 'none']), [['red']])", "lists")
+for more in ("", ", alternate_sign=False", ", dtype=np.float32"):
+    add(f"FeatureHasher{more.replace(', ', '/')}", f"FeatureHasher(n_features=16, input_type='string'{more})", "lists")
+add("FeatureHasher/dictionaries", "FeatureHasher(n_features=16)", "dictionaries")
+add("Pipeline/FeatureHasher", "make_pipeline(FeatureHasher(input_type='string'), LogisticRegression())", "lists")
+add("DictVectorizer", "DictVectorizer()", "dictionaries")
+add("DictVectorizer/unsorted", "DictVectorizer(sort=False, sparse=False, separator=' is ', dtype=np.float32)", "dictionaries")
+add("DictVectorizer/texts", "DictVectorizer()", "dictionaries of texts")
+add("Pipeline/DictVectorizer", "make_pipeline(DictVectorizer(), LogisticRegression())", "dictionaries")
+add("Pipeline/DictVectorizer/trees", "make_pipeline(DictVectorizer(), RandomForestClassifier(5, random_state=0))", "dictionaries")

@@ -200,6 +200,8 @@ def typed(columns: list[Column], wanted: Sequence[str], default: Any, e: Estimat
     if wanted:
         columns = _overridden(columns, wanted)
     kinds = {c.dtype for c in columns}
+    if form(e) == "list":
+        return {"X": Value(Type(columns[0].dtype, (BATCH, "items")), "X")}
     if len(kinds) == 1 and whole:
         kind, = kinds
         return {"text" if kind == STRING and len(columns) == 1 else "X":
@@ -239,6 +241,8 @@ def feature_names(e: Estimator) -> list[str] | None:
         from .to_onnx import libraries
         return libraries.names(e)
     found = e.get("feature_names_in_")
+    if e.name == "DictVectorizer":
+        return list(keys(e))
     if found is None and e.name == "ColumnTransformer":
         found = next((e[k] for k in ("_feature_names_in", "_df_columns") if k in e), None)
     if found is None:
@@ -338,16 +342,37 @@ LIBRARIES = frozenset(("xgboost", "lightgbm", "catboost"))
 TEXTS = frozenset("CountVectorizer TfidfVectorizer HashingVectorizer".split())
 
 
-def takes_texts(e: Estimator) -> bool:
-    """Whether the rows are a list of texts, no table."""
+FORMS = {**dict.fromkeys(TEXTS, "text"), "MultiLabelBinarizer": "list", "FeatureHasher": "list",
+         "DictVectorizer": "dictionary"}
+
+
+def form(e: Estimator) -> str:
+    """What one row is for scikit-learn: a "row" of a table, a "text", a "list" of any length, a "dictionary"."""
+    if e.name in FORMS:
+        return FORMS[e.name]
     inner = next(iter(_first(e)), None)
-    return e.name in TEXTS or (inner is not None and takes_texts(inner))
+    return "row" if inner is None else form(inner)
+
+
+def keys(e: Estimator) -> dict[str, dict[str | None, int]]:
+    """The keys of the dictionaries that a DictVectorizer takes: for each the columns of its texts, or the one column of
+    its number, which is that of ``None``."""
+    found: dict[str, dict[str | None, int]] = {}
+    for name, at in dict(e["vocabulary_"]).items():
+        key, equals, value = str(name).partition(str(e.get("separator", "=")))
+        values = found.setdefault(key, {})
+        values[value if equals else None] = int(at)
+        if None in values and len(values) > 1:
+            raise Unsupported(f"{e.path}: the key '{printable(key)}', which is a number here and a text there")
+    return found
 
 
 def consumed(e: Estimator) -> list[Any]:
     """The element type of each column: text, integer, ``None`` for any number, or :data:`UNUSED`."""
-    if e.name in TEXTS:
+    if e.name in TEXTS or e.name == "FeatureHasher":
         return [STRING]
+    if e.name == "DictVectorizer":
+        return [None if None in values else STRING for values in keys(e).values()]
     if e.name == "ColumnTransformer":
         return _by_column(e)
     if e.name in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder") and "categories_" in e:
@@ -365,7 +390,7 @@ def consumed(e: Estimator) -> list[Any]:
     if e.name.startswith("HistGradientBoosting"):
         from .to_onnx import boosting
         return boosting.kinds(e, width(e))
-    if e.name in ("LabelBinarizer", "LabelEncoder"):
+    if e.name in ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"):
         return [category_dtype(np.asarray(e["classes_"]))]
     inner = list(_first(e))
     if inner:

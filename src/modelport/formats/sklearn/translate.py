@@ -24,7 +24,7 @@ def to_hub(raw: Graph) -> Graph:
     e, names, methods = (node.attrs[k] for k in ("estimator", "names", "methods"))
     inputs = {k: Value(v.type, k) for k, v in raw.inputs.items()}
     first = next(iter(inputs.values()))
-    x: Any = first if len(inputs) == 1 and first.shape == (BATCH, len(names)) else \
+    x: Any = first if len(inputs) == 1 and first.shape in ((BATCH, len(names)), (BATCH, "items")) else \
         Table({n: inputs[n] for n in names if n in inputs}, names)
     try:
         with np.errstate(all="ignore"):  # what a file holds may overflow: the numbers are the file's

@@ -15,6 +15,7 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array, Tensor
 from ....ir.types import STRING
 from ..estimator import Estimator, text
+from ..interface import keys
 from ..methods import columns, ints, method, real
 
 F64 = np.dtype(np.float64)
@@ -228,5 +229,29 @@ def label_binarizer(op: Builder, x: Any, e: Estimator) -> Value:
 
 
 @method("transform", "MultiLabelBinarizer")
-def multi_label(op: Builder, x: Any, e: Estimator) -> Value:
-    raise Unsupported(f"{e.path}: rows that are lists of labels, which no matrix holds")
+def multi_label(op: Builder, x: Value, e: Estimator) -> Value:
+    """(rows, classes): whether a label is among those of the row (rows, items); others are left out."""
+    classes = np.asarray(e["classes_"], object)
+    op.note("info", "shorter lists of labels are filled up with labels that are none, such as the empty text")
+    code = op.Pad(lookup(op, x, classes, range(len(classes)), -1, e.path), ints(0, 0, 0, 1), np.int64(-1))
+    hits = op.Equal(op.Unsqueeze(code, ints(2)), np.arange(len(classes), dtype=np.int64))
+    out: Value = op.ReduceMax(real(op, hits, np.int64), ints(1), keepdims=0)
+    return out
+
+
+@method("transform", "DictVectorizer")
+def dictionaries(op: Builder, x: Any, e: Estimator) -> Value:
+    """A column for each number and for each text that a key can have."""
+    op.note("info", "a key that is missing is an empty text, or the number 0")
+    found, made, order, want = keys(e), [], list[int](), element_type(e)
+    for part, values in zip(split(op, x, len(found), e.path), found.values(), strict=True):
+        if "" in values:
+            raise Unsupported(f"{e.path}: an empty text, which ONNX can't tell from a key that is missing")
+        if None not in values:
+            code = lookup(op, part, list(values), range(len(values)), -1, e.path)
+            part = op.Equal(code, np.arange(len(values), dtype=np.int64))
+        made.append(real(op, part, want))
+        order += values.values()
+    y = side_by_side(op, made)
+    out: Value = y if order == list(range(len(order))) else op.Gather(y, np.argsort(order), axis=1)
+    return out

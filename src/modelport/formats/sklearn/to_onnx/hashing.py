@@ -16,7 +16,7 @@ from ....hub.strings import replaced
 from ....hub.strings import text as word
 from ....ir.graph import Graph, Value
 from ....ir.rules import Builder
-from ....ir.types import Type
+from ....ir.types import STRING, Type
 from ..estimator import Estimator, text
 from ..methods import ints, like, method, real
 from .encode import element_type
@@ -58,6 +58,19 @@ def hashing(op: Builder, x: Any, e: Estimator) -> Value:
     """(texts, n_features): how often each column is the hash of a term, or how often more with the sign plus."""
     there, hashes = _terms(op, documents(op, x, e), e)
     return columns(op, there, hashes, e)
+
+
+@method("transform", "FeatureHasher")
+def feature_hasher(op: Builder, x: Any, e: Estimator) -> Value:
+    """(rows, n_features) of lists of texts (rows, items)."""
+    if text(e.get("input_type", "dict")) != "string" or not isinstance(x, Value) or x.dtype != STRING:
+        raise Unsupported(f"{e.path}: input_type={e.get('input_type', 'dict')!r}: names with values; lists of texts "
+                          "(input_type='string') can be said")
+    op.note("changed", "shorter lists of texts are filled up with empty texts, which count for nothing")
+    _unknown(op)
+    row = _marked(op, _unmarked(op, op.Reshape(x, ints(-1))))
+    codes = _spelled(op, _one_more(op, op.Reshape(row, op.Shape(x), allowzero=1)), _everything(), lower=False)
+    return columns(op, *_hashed(op, [codes]), e)
 
 
 def columns(op: Builder, there: Value, hashes: Value, e: Estimator) -> Value:
@@ -104,21 +117,19 @@ def _terms(op: Builder, row: Value, e: Estimator) -> tuple[Value, Value]:
         raise Unsupported(f"{e.path}: ngram_range={(low, high)}")
     row = plain(op, _unmarked(op, row), set("".join(stop_words(e)) if analyzer == "word" else "") | set(
         LETTERS if e.get("strip_accents") else ""), lower, e)
-    op.note("approximated", "terms with characters other than Latin, Greek and Cyrillic ones are left out: ONNX can't "
-            "tell their bytes")
-    printable = [c for c in map(chr, range(128)) if c not in SPACES]
+    _unknown(op)
     if analyzer == "word":
         letter, least = word_form(e)
         table = _one_more(op, left(op, words(op, row, e, LETTERS), least, stop_words(e)))
-        alphabet = [c for c in [*printable, *LETTERS, *OTHERS] if letter.match(c.lower() if lower else c)]
+        alphabet = [c for c in _everything() if letter.match(c.lower() if lower else c)]
         codes = _spelled(op, table, alphabet, lower)
         return _hashed(op, _windows(op, codes, low, high, " "))
     if analyzer == "char":
-        codes = op.Unsqueeze(_characters(op, row, printable, lower), ints(2))
+        codes = op.Unsqueeze(_characters(op, row, lower), ints(2))
         return _hashed(op, _windows(op, codes, low, high))
     table = _one_more(op, split(op, spaced(op, row, SPACES)))
     end = op.Where(op.Equal(table, word("")), word(""), word(SPACE))
-    codes = _spelled(op, op.StringConcat(op.StringConcat(end, table), end), [*printable, *LETTERS, *OTHERS], lower)
+    codes = _spelled(op, op.StringConcat(op.StringConcat(end, table), end), _everything(), lower)
     by_word = op.Unsqueeze(op.Flatten(codes, axis=2), ints(2))
     terms = _windows(op, by_word, low, high)
     for n in range(3, low):  # a word that is shorter than all terms is a term itself
@@ -126,6 +137,11 @@ def _terms(op: Builder, row: Value, e: Estimator) -> tuple[Value, Value]:
     there, hashes = _hashed(op, terms)
     shape = op.Concat(op.Shape(codes, start=0, end=1), ints(-1), axis=0)
     return op.Reshape(there, shape), op.Reshape(hashes, shape)
+
+
+def _unknown(op: Builder) -> None:
+    op.note("approximated", "terms with characters other than Latin, Greek and Cyrillic ones are left out: ONNX can't "
+            "tell their bytes")
 
 
 def _whole(op: Builder, window: Value) -> Value:
@@ -172,6 +188,12 @@ def _code(letters: str) -> int:
     if len(data) > 4:
         raise ValueError(f"{letters!r} has more than four bytes")
     return len(data) << 32 | int.from_bytes(data, "little")
+
+
+def _everything() -> list[str]:
+    """The alphabet, and the marks of white space."""
+    return [*(c for c in map(chr, range(128)) if c not in SPACES), *(MARKS[c] for c in SPACES if c != " "), *LETTERS,
+            *OTHERS]
 
 
 def _spelled(op: Builder, table: Value, alphabet: Iterable[str], lower: bool) -> Value:
@@ -228,12 +250,14 @@ def _unmarked(op: Builder, row: Value) -> Value:
     return changed(op, row, dict.fromkeys([BEGIN, *MARKS.values()], STRANGE))
 
 
-def _characters(op: Builder, row: Value, printable: Sequence[str], lower: bool) -> Value:
+def _marked(op: Builder, row: Value) -> Value:
+    """Texts with marks for white space."""
+    return changed(op, replaced(op, row, " ", SPACE), {c: mark for c, mark in MARKS.items() if c != " "})
+
+
+def _characters(op: Builder, row: Value, lower: bool) -> Value:
     """(texts, characters): the codes of each character, several of white space together as one space."""
-    for c in " \t\n\r":
-        row = replaced(op, row, c, MARKS[c])
-    row = changed(op, row, {c: MARKS[c] for c in SPACES if c not in " \t\n\r"})
-    codes = _lettered(op, row, [*printable, *(MARKS[c] for c in SPACES if c != " "), *LETTERS, *OTHERS], lower)
+    codes = _lettered(op, _marked(op, row), _everything(), lower)
     blank = op.ml.LabelEncoder(codes, keys_int64s=[_code(c) for c in SPACES], values_int64s=[1] * len(SPACES),
                                default_int64=0)
     again = op.Mul(blank, op.Pad(blank, ints(0, 1, 0, -1), np.int64(0)))
