@@ -25,6 +25,8 @@ class Estimator:
         self.module = module
         self.path = path or self.name
         self.state: dict[str, Any] = record.state if isinstance(record.state, dict) else {}
+        self.scores: tuple[Any, Any] | None = None
+        """Rows and their scores, which labels and probabilities share: a million coefficients are written once."""
 
     @property
     def package(self) -> str:
