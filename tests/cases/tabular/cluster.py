@@ -20,7 +20,7 @@ add("AffinityPropagation", "AffinityPropagation(random_state=0)")
 add("Birch", "Birch(n_clusters=3)")
 add("Birch/none", "Birch(n_clusters=None)")
 add("Birch/transform", "Birch(threshold=0.8)", methods=("transform",))
-for how in ("mean", "max", "min", "sum", "median"):
+for how in ("mean", "max", "min", "sum", "median", "prod"):
     add(f"FeatureAgglomeration/{how}", f"FeatureAgglomeration(3, pooling_func=np.{how})", "wide")
 for name in ("LabelPropagation", "LabelSpreading"):
     add(name, f"{name}(gamma=0.5)")

@@ -1,10 +1,13 @@
 """Models that keep the rows they were fitted on."""
 from __future__ import annotations
 
-from . import Family
+import numpy as np
+
+from . import DATA, Family
 
 FAMILY = Family("neighbors")
 add = FAMILY.add
+DATA["places"] = lambda: (np.random.default_rng(6).uniform((-1.5, -3.1), (1.5, 3.1), (60, 2)), np.arange(60) % 3)
 METRICS = {"manhattan": "metric='manhattan'", "chebyshev": "metric='chebyshev'", "p3": "p=3", "p1.5": "p=1.5",
            "cosine": "metric='cosine'", "weighted": "p=3, metric_params={'w': np.array([1., 2., 0.5, 3.])}",
            "canberra": "metric='canberra'", "sqeuclidean": "metric='sqeuclidean'",
@@ -25,7 +28,11 @@ for name in ("KNeighbors", "RadiusNeighbors"):
     for algorithm in ("brute", "kd_tree", "ball_tree"):
         add(f"{name}Classifier/{algorithm}", f"{name}Classifier(algorithm='{algorithm}'{outlier})", "classes")
 add("KNeighborsClassifier/one", "KNeighborsClassifier(1)", "five")
-add("KNeighborsClassifier/haversine", "KNeighborsClassifier(metric='haversine')", "grid")
+for weights in ("uniform", "distance"):
+    add(f"KNeighborsClassifier/haversine/{weights}", f"KNeighborsClassifier(weights='{weights}', metric='haversine')", "places")
+add("KNeighborsRegressor/haversine", "KNeighborsRegressor(weights='distance', metric='haversine', algorithm='ball_tree')", "places")
+add("KNeighborsTransformer/haversine", "KNeighborsTransformer(n_neighbors=4, metric='haversine')", "places")
+add("RadiusNeighborsRegressor/haversine", "RadiusNeighborsRegressor(1.5, weights='distance', metric='haversine')", "places", near=True)
 add("KNeighborsClassifier/callable", "KNeighborsClassifier(weights=np.negative)", "classes")
 add("KNeighborsClassifier/labels", "KNeighborsClassifier()", "labels")
 add("KNeighborsClassifier/each", "KNeighborsClassifier(weights='distance')", "two labels",
@@ -50,6 +57,8 @@ for kernel in ("gaussian", "tophat", "epanechnikov", "exponential", "linear", "c
     add(f"KernelDensity/{kernel}", f"KernelDensity(kernel='{kernel}')", methods=("score_samples",), near=True)
 add("KernelDensity/cosine/one", "KernelDensity(kernel='cosine')", "one", methods=("score_samples",), near=True)
 add("KNeighborsClassifier/braycurtis", "KNeighborsClassifier(metric='braycurtis')")
+add("KNeighborsRegressor/braycurtis", "KNeighborsRegressor(weights='distance', metric='braycurtis', algorithm='brute')", "numbers")
+add("KNeighborsClassifier/yule", "KNeighborsClassifier(metric='yule')")
 add("KernelDensity/ball", "KernelDensity(algorithm='ball_tree', bandwidth=0.3)", methods=("score_samples",), near=True)
 add("KernelDensity/manhattan", "KernelDensity(bandwidth='scott', metric='manhattan')", methods=("score_samples",), near=True)
 add("NeighborhoodComponentsAnalysis", "NeighborhoodComponentsAnalysis(2, random_state=0)")

@@ -11,7 +11,7 @@ from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ..estimator import Estimator, function
-from ..methods import ints, like, matrix, method
+from ..methods import features, ints, like, matrix, method
 from .common import kernel, matmul, nearest_point, squared
 from .neighbors import nearest, rows64
 
@@ -90,11 +90,20 @@ def pooled(op: Builder, x: Any, e: Estimator) -> Value:
         return out
     reduce = {"max": op.ReduceMax, "amax": op.ReduceMax, "min": op.ReduceMin, "amin": op.ReduceMin,
               "sum": op.ReduceSum}.get(how)
-    if reduce is None or not function(e["pooling_func"]).startswith("numpy"):
+    if (reduce is None and how != "median") or not function(e["pooling_func"]).startswith("numpy"):
         raise Unsupported(f"{e.path}: pooling_func {e['pooling_func']}, whose code is not in the file")
-    parts = [reduce(op.Gather(x, np.flatnonzero(groups == k), axis=1), ints(1), keepdims=1)
-             for k in np.unique(groups).tolist()]
+    columns = [op.Gather(x, np.flatnonzero(groups == k), axis=1) for k in np.unique(groups).tolist()]
+    parts = [_median(op, c) if reduce is None else reduce(c, ints(1), keepdims=1) for c in columns]
     return parts[0] if len(parts) == 1 else op.Concat(*parts, axis=1)
+
+
+def _median(op: Builder, x: Value) -> Value:
+    """(rows, 1): the middle of the numbers of each row, or of the two in the middle."""
+    count = features(x)
+    ranked, _ = op.TopK(x, ints(count // 2 + 1), axis=1, largest=0, sorted=1, outputs=2)
+    middle = op.Gather(ranked, ints(*range((count - 1) // 2, count // 2 + 1)), axis=1)
+    out: Value = op.ReduceMean(middle, ints(1), keepdims=1)
+    return out
 
 
 # -- labels that spread

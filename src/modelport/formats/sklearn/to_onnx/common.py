@@ -12,6 +12,7 @@ from ....errors import Unsupported
 from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
+from ..methods import cosine as cos
 from ..methods import ints, like
 
 UNROLLED = 32
@@ -81,13 +82,14 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
     if metric == "cosine":
         out = op.Clip(op.Sub(like(x, 1), cosine(op, x, points)), like(x, 0), like(x, 2))
         return out
-    if metric not in ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "minkowski", "canberra", "hamming"):
+    if metric not in ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "minkowski", "canberra", "hamming",
+                      "braycurtis"):
         raise Unsupported(f"{path}: the metric {metric!r}")
     if metric == "hamming":
         other = op.Not(op.Equal(op.Unsqueeze(x, ints(1)), like(x, points)))
         out = op.ReduceMean(op.Cast(other, to=11 if x.dtype == np.float64 else 1), ints(2), keepdims=0)
         return out
-    if points.shape[1] <= UNROLLED and metric != "canberra":
+    if points.shape[1] <= UNROLLED and metric not in ("canberra", "braycurtis"):
         if metric in ("chebyshev", "infinity"):
             return _folded(op, x, points, op.Abs, op.Max)
         if metric == "minkowski":
@@ -99,12 +101,39 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
         out = op.ReduceMax(d, ints(2), keepdims=0)
     elif metric == "minkowski":
         out = op.Pow(op.ReduceSum(op.Pow(d, like(x, p)), ints(2), keepdims=0), like(x, 1 / p))
+    elif metric == "braycurtis":
+        both = op.Add(op.ReduceSum(op.Abs(x), ints(1), keepdims=1), like(x, np.abs(points).sum(1)))
+        none = op.Equal(both, like(x, 0))
+        out = op.Div(op.ReduceSum(d, ints(2), keepdims=0), op.Where(none, like(x, 1), both))
     elif metric == "canberra":
         both = op.Add(op.Abs(op.Unsqueeze(x, ints(1))), like(x, np.abs(points)))
         none = op.Equal(both, like(x, 0))
         out = op.ReduceSum(op.Div(d, op.Where(none, like(x, 1), both)), ints(2), keepdims=0)
     else:
         out = op.ReduceSum(d, ints(2), keepdims=0)
+    return out
+
+
+def half_chord(op: Builder, x: Value, points: Array) -> Value:
+    """(rows, points): the square of the sine of half the way between places on a sphere, (latitude, longitude)."""
+    def sine(k: int) -> Value:
+        half = op.Sin(op.Mul(op.Sub(op.Gather(x, ints(k), axis=1), like(x, points[:, k])), like(x, 0.5)))
+        out: Value = op.Mul(half, half)
+        return out
+    across = op.Mul(cos(op, op.Gather(x, ints(0), axis=1)), like(x, np.cos(points[:, 0])))
+    out: Value = op.Add(sine(0), op.Mul(across, sine(1)))
+    return out
+
+
+def arc(op: Builder, r: Value) -> Value:
+    """The way on the sphere: twice the arc whose sine is the root of ``r``.  ONNX Runtime has that function in single
+    precision only; two steps of Newton mend it, where the sine is no larger than the cosine."""
+    s, c = op.Sqrt(r), op.Sqrt(op.Relu(op.Sub(like(r, 1), r)))
+    least = op.Min(s, c)
+    y = op.Cast(op.Asin(op.Cast(least, to=1)), to=11)
+    for _ in range(2):
+        y = op.Sub(y, op.Div(op.Sub(op.Sin(y), least), cos(op, y)))
+    out: Value = op.Mul(op.Where(op.Greater(s, c), op.Sub(like(r, np.pi / 2), y), y), like(r, 2))
     return out
 
 

@@ -21,7 +21,7 @@ from ..estimator import Estimator, numbers, text
 from ..interface import EACH, labelled, labels
 from ..methods import ints, like, matrix, method, real, when
 from .bayes import of_two, softmax
-from .common import distances, matmul, nearest_point, sign_label, squared
+from .common import arc, distances, half_chord, matmul, nearest_point, sign_label, squared
 
 
 def rows64(op: Builder, x: Any) -> Value:
@@ -51,6 +51,10 @@ def measured(op: Builder, x: Value, e: Estimator, points: Array) -> tuple[Value,
         raise Unsupported(f"{e.path}: metric_params {sorted(options)} of the metric {metric!r}")
     if metric in ("euclidean", "l2") or (metric == "minkowski" and p == 2):
         return squared(op, x, points), lambda d: op.Sqrt(d)
+    if metric == "haversine":
+        return half_chord(op, x, points), lambda d: arc(op, d)
+    if metric == "braycurtis" and e.get("_fit_method") not in ("ball_tree", "kd_tree") and e.version < (1, 3):
+        raise Unsupported(f"{e.path}: the metric 'braycurtis' by scipy, which took it otherwise")
     return distances(op, x, points, metric, p, e.path), lambda d: d
 
 
