@@ -87,6 +87,7 @@ for settings in ("tol=1e-8, max_iter=1000", "alpha_W=0.02, l1_ratio=0.5", "max_i
                      "beta_loss=1.5", "beta_loss=3", "beta_loss=-0.5", "beta_loss=1, alpha_W=0.01, l1_ratio=0.2, tol=1e-9",
                      "beta_loss=1, alpha_W=0.01, l1_ratio=1, max_iter=37"))):
     add(f"NMF/{settings}".replace("solver='mu'", "mu")[:55], f"NMF(3, {settings}, random_state=0)", "small positive", near=True)
+add("NMF/chance", "NMF(3, shuffle=True)", "small positive", near=True)
 for settings in ("tol=1e-6", "beta_loss=1, alpha_W=0.01, l1_ratio=0.5", "beta_loss=0, transform_max_iter=20", "beta_loss=2.5"):
     add(f"MiniBatchNMF/{settings}", f"MiniBatchNMF(3, {settings}, random_state=0)", "small positive", near=True)
 for name in ("NMF", "MiniBatchNMF"):

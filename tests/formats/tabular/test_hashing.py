@@ -64,7 +64,8 @@ def test_texts_of_any_length_have_their_hash(made: Any) -> None:
     rng = np.random.default_rng(0)
     letters = list("abcXYZ 019_.,!?\t\n~\u00e9\u00df\u017e\u03b1\u03c9\u0436\u042f\u2014")
     texts = ["".join(rng.choice(letters, int(n))) for n in [*range(1, 24), 40, 63, 64, 65, *rng.integers(1, 30, 40)]]
-    model = modelport.load(made("sklearn.feature_extraction._hash", "FeatureHasher", n_features=1009, input_type="string"))
+    model = modelport.load(made("sklearn.feature_extraction._hash", "FeatureHasher", n_features=1009,
+                                input_type="string"))
     got = model.run(np.array(texts, object)[:, None])["transformed"]
     for text, row in zip(texts, got, strict=True):
         h = murmur(text.encode())

@@ -40,8 +40,6 @@ def factorized(op: Builder, x: Any, e: Estimator) -> Value:
         w = _multiplied(op, x, h, loss, l1, l2, e)
     elif e.get("solver", "cd") != "cd":
         raise Unsupported(f"{e.path}: solver={e.get('solver')!r}")
-    elif e.get("shuffle", False):
-        raise Unsupported(f"{e.path}: shuffle=True: the order of the components is drawn by chance")
     else:
         w = _descended(op, x, h, l1, l2, e)
     any_ = op.Greater(op.ReduceSum(op.Cast(refused, to=7), keepdims=0), np.int64(0))
@@ -58,7 +56,7 @@ def _penalties(e: Estimator, features: int) -> tuple[float, float]:
     """The weights of the sum and of half the squares of what is found; by the number of features since 1.0."""
     alpha, old, ratio = e.get("alpha_W", 0.0), e.get("alpha", 0.0), float(e.get("l1_ratio", 0.0))
     if isinstance(old, (int, float)) and old != 0 and alpha == 0 and e.get("alpha_H", "same") == "same":
-        alpha = float(old) if e.get("regularization", "both") in ("both", "transformation") else 0.0
+        alpha = 0.0 if e.get("regularization", "both") in ("components", None) else float(old)
     else:
         alpha = features * float(alpha)
     return alpha * ratio, alpha * (1 - ratio)
@@ -82,8 +80,10 @@ def _descended(op: Builder, x: Value, h: Array, l1: float, l2: float, e: Estimat
     turn, going = Value(TURN, "turn"), Value(TRUTH, "going")
     w, fit_, first = Value(start.type, "w"), Value(fit.type, "fit"), Value(Type(x.dtype, ()), "first")
     slope = op.Sub(matmul(op, w, gram), fit_)
-    new, _, size = op.Loop(np.int64(len(h)), np.array(True), w, slope, like(x, 0), body=_coordinate(op, w, gram),
-                           outputs=3)
+    places = op.Gather(_orders(len(h), e), turn, axis=0) if e.get("shuffle", False) else \
+        op.Identity(np.arange(len(h), dtype=np.int64))
+    new, _, size = op.Loop(np.int64(len(h)), np.array(True), w, slope, like(x, 0), places,
+                           body=_coordinate(op, w, places, gram), captures=1, outputs=3)
     begun = op.Where(op.Equal(turn, np.int64(0)), size, first)
     more = op.Greater(op.Div(size, begun), like(x, float(e["tol"])))  # not if nothing changed from the beginning
     body = Graph({"turn": turn, "going": going, "w": w, "first": first, "fit": fit_},
@@ -93,11 +93,21 @@ def _descended(op: Builder, x: Value, h: Array, l1: float, l2: float, e: Estimat
     return out
 
 
-def _coordinate(op: Builder, w_: Value, gram: Array) -> Graph:
+def _orders(count: int, e: Estimator) -> Array:
+    """(turns, components): the order of each turn, which a number in ``random_state`` fixes."""
+    seed, turns = e.get("random_state"), int(e["max_iter"])
+    if not isinstance(seed, (int, np.integer)) or turns * count > 1 << 20:
+        raise Unsupported(f"{e.path}: shuffle=True: the order of the components is drawn by chance")
+    chance = np.random.RandomState(int(seed))
+    return np.array([chance.permutation(count) for _ in range(turns)], np.int64)
+
+
+def _coordinate(op: Builder, w_: Value, places_: Value, gram: Array) -> Graph:
     """The component of this turn; ``slope`` is the derivative, ``size`` how much of it could be followed."""
     turn, going = Value(TURN, "turn"), Value(TRUTH, "going")
     w, slope, size = Value(w_.type, "w"), Value(w_.type, "slope"), Value(Type(w_.dtype, ()), "size")
-    at = op.Unsqueeze(turn, ints(0))
+    places = Value(places_.type, "places")
+    at = op.Gather(places, op.Unsqueeze(turn, ints(0)), axis=0)
     old, down = op.Gather(w, at, axis=1), op.Gather(slope, at, axis=1)
     curve = np.diag(gram)
     step = op.Div(down, op.Gather(like(w, np.where(curve == 0, np.inf, curve)), at, axis=0))
@@ -105,7 +115,7 @@ def _coordinate(op: Builder, w_: Value, gram: Array) -> Graph:
     free = op.Where(op.Equal(old, like(w, 0)), op.Min(down, like(w, 0)), down)
     here = op.Equal(np.arange(len(gram), dtype=np.int64), at)
     after = op.Add(slope, op.Mul(op.Sub(new, old), op.Gather(like(w, gram), at, axis=0)))
-    return Graph({"turn": turn, "going": going, "w": w, "slope": slope, "size": size},
+    return Graph({"turn": turn, "going": going, "w": w, "slope": slope, "size": size, "places": places},
                  {"more": op.Identity(going), "new": op.Where(here, new, w), "after": after,
                   "total": op.Add(size, op.ReduceSum(op.Abs(free), keepdims=0))})
 
