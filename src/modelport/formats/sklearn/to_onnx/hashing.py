@@ -43,6 +43,8 @@ LETTERS = "".join(c for low, high in ((0xaa, 0x180), (0x386, 0x3cf), (0x400, 0x4
 """Letters beyond ASCII that are told apart: of Latin, Greek and Cyrillic."""
 OTHERS = "".join(c for c in COMMON if c not in LETTERS + SPACES) + "\u0307"
 """Characters beyond ASCII that are no letters, and told apart where they can be part of a term."""
+OFTEN = "zqjxkvbpygfwmucldrhsnioate" + SPACE
+"""Letters that texts have often, the most frequent last."""
 MARKS = {c: chr(0xe001 + k) for k, c in enumerate(SPACES)} | {" ": SPACE}
 """What stands for white space among characters, which texts are split at."""
 BEGIN = "\uf8fe"
@@ -211,6 +213,7 @@ def _lettered(op: Builder, row: Value, alphabet: Iterable[str], lower: bool) -> 
     All texts become one list of pieces, each begun by a mark, and every letter of the alphabet cuts the pieces that
     hold it."""
     alphabet = [SPACE, *(c for c in alphabet if not (lower and c.isascii() and c != c.lower()))]
+    alphabet.sort(key=OFTEN.find)  # those that cut most come last, as each cut goes through all pieces
     texts = op.Unsqueeze(row, ints(1))
     pieces = op.Reshape(op.Concat(op.Expand(word(BEGIN), op.Shape(texts)), texts, axis=1), ints(-1))
 
@@ -218,7 +221,7 @@ def _lettered(op: Builder, row: Value, alphabet: Iterable[str], lower: bool) -> 
         for c in letters:
             some = _cut(op, some, c)
         return some
-    pieces = in_turn(op, pieces, alphabet, cut)
+    pieces = in_turn(op, pieces, alphabet, cut, within=row)
     meant = {mark: c for c, mark in MARKS.items()}
     codes = {c: _code(meant.get(c, c.lower() if lower else c)) for c in alphabet}
     code = op.ml.LabelEncoder(pieces, keys_strings=[BEGIN, "", *codes], values_int64s=[0, 0, *codes.values()],
@@ -239,7 +242,8 @@ def _cut(op: Builder, pieces: Value, letter: str) -> Value:
     table, count = op.add("StringSplit", pieces, delimiter=letter, outputs=2)
     most = op.Squeeze(op.Shape(table, start=1, end=2), ints(0))
     following = op.Range(np.int64(1), op.Add(most, np.int64(1)), np.int64(1))
-    between = op.Where(op.Less(following, op.Unsqueeze(count, ints(1))), word(letter), word(""))
+    there = op.Cast(op.Less(following, op.Unsqueeze(count, ints(1))), to=6)
+    between = op.Gather(np.array(["", letter], object), there, axis=0)
     both = op.Reshape(op.Concat(op.Unsqueeze(table, ints(2)), op.Unsqueeze(between, ints(2)), axis=2), ints(-1))
     out: Value = op.Compress(both, op.Not(op.Equal(both, word(""))), axis=0)
     return out

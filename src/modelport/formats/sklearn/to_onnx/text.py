@@ -162,12 +162,15 @@ TOGETHER = 10
 """How many letters stand in one graph: the time that ONNX Runtime takes to load a graph grows with its square."""
 
 
-def in_turn(op: Builder, row: Value, letters: Sequence[str], change: Callable[[Value, Sequence[str]], Value]) -> Value:
-    """``change`` of a row of texts for a few letters at a time, where any text has any of them."""
+def in_turn(op: Builder, row: Value, letters: Sequence[str], change: Callable[[Value, Sequence[str]], Value],
+            within: Value | None = None) -> Value:
+    """``change`` of a row of texts for a few letters at a time, where any text has any of them; or any text of
+    ``within``, which has the same letters."""
     for k in range(0, len(letters), TOGETHER):
         some = letters[k:k + TOGETHER]
         inside, alike = Value(row.type, "texts"), Value(row.type, "texts")
-        row = op.If(having(op, row, some), row, then_branch=Graph({"texts": inside}, {"changed": change(inside, some)}),
+        row = op.If(having(op, within or row, some), row,
+                    then_branch=Graph({"texts": inside}, {"changed": change(inside, some)}),
                     else_branch=Graph({"texts": alike}, {"changed": op.Identity(alike)}), captures=1)
     return row
 
