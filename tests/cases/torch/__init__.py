@@ -15,7 +15,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Case:
     """``forms``: how it is written (``pt2``, ``dynamic``: all sizes that torch.export lets be dynamic, ``ts``: traced);
-    ``loose``: a relative bar of its own, with its reason in the table of cases."""
+    ``loose``: a relative bar of its own, with its reason in the table of cases; ``step``: that of quantized results,
+    which may be one beside the answer where that is a tie, as at most a quarter are."""
 
     name: str
     expression: str
@@ -23,6 +24,7 @@ class Case:
     module: bool = False
     forms: tuple[str, ...] = ("pt2", "dynamic", "ts")
     loose: float = 0.0
+    step: float = 0.0
 
 
 @dataclass

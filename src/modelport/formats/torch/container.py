@@ -115,9 +115,8 @@ def _inner(data: bytes) -> Iterator[Archive]:
 def script(records: Records, inputs: Sequence[str]) -> Graph:
     """A TorchScript archive as a raw graph of one node, which holds the archive and the types of its inputs."""
     from .inputs import held, numbers
-    from .script.archive import Archive as Script
-    from .script.translate import described, run
-    archive = Script(records)
+    from .script.translate import described, opened, run
+    archive = opened(records)
     types, fixed = described(archive, inputs), numbers(inputs)[1]
     raw = held("torch.TorchScript", run(archive, types, fixed))
     return raw.with_(meta={"torch:fixed": json.dumps(fixed)}) if fixed else raw

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ...errors import Unsupported
+from ...errors import Unsupported, printable
 from ...ir.types import DType
 
 _EXPORT = {1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
@@ -53,6 +53,18 @@ def to_c10(kind: DType) -> int:
 def of_any(x: Any) -> DType | None:
     """What a rule was given as ``dtype``: an element type, a number of TorchScript, or nothing."""
     return x if x is None or isinstance(x, np.dtype) else of_c10(int(x))
+
+
+QUANTIZED = {"qint8": 12, "quint8": 13, "qint32": 14}
+"""Element types of quantized tensors, and their numbers in TorchScript."""
+
+
+def of_quantized(code: Any) -> DType:
+    """The element type that a quantized tensor of the type with this number stores."""
+    name = next((n for n, own in QUANTIZED.items() if own == code), "")
+    if not name:
+        raise Unsupported(f"quantization to the element type {printable(code, 40)} of PyTorch")
+    return dtype(name.removeprefix("q"))
 
 
 def of_storage(name: str) -> DType:

@@ -10,7 +10,8 @@ from typing import Any
 from ...errors import Unsupported, printable
 from ...ir.graph import Node, Value
 from ...ir.rules import Builder
-from .values import Complex, Sym, known, parted, tensor
+from ...ir.types import is_float
+from .values import Complex, Quantized, Sym, known, parted, tensor
 from .views import UNSURE, VIEWS, written
 
 
@@ -27,9 +28,17 @@ class Aten(dict[str, Callable[..., Any]]):
             return rule
         return register
 
-    def rule(self, name: str, overload: str = "", complex_: bool = False) -> Callable[..., Any] | None:
-        """The rule of an operator; with ``complex_`` the one that takes complex numbers too."""
+    def rule(self, name: str, overload: str = "", complex_: bool = False,
+             quantized: bool = False) -> Callable[..., Any] | None:
+        """The rule of an operator; with ``complex_`` or ``quantized`` the one that takes such tensors too."""
         found = self.get(f"{name}.{overload}") or self.get(name)
+        if quantized and "::" not in name:
+            own = self.get(f"quantized.{name}")
+            if own is not None or found is None:
+                return own
+            if name not in KEEPING:
+                raise Unsupported("of quantized tensors")
+            return keeping(found)
         if not complex_ or name.startswith("py."):
             return found
         own = self.get(f"complex.{name}.{overload}") or self.get(f"complex.{name}")
@@ -54,6 +63,40 @@ PARTWISE = frozenset("""view reshape _unsafe_view flatten unflatten unsqueeze sq
 """Operators that do to complex numbers what they do to each part."""
 
 
+KEEPING = frozenset("""view reshape _unsafe_view flatten unflatten unsqueeze squeeze transpose permute t select slice
+    narrow expand expand_as unbind split split_with_sizes chunk flip clone contiguous alias detach repeat index_select
+    movedim swapaxes numpy_T mT view_as reshape_as cat concat stack size sym_size dim numel relu relu6 hardtanh clamp
+    clamp_min clamp_max leaky_relu threshold max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d mean upsample_nearest1d upsample_nearest2d
+    upsample_nearest3d upsample_bilinear2d _upsample_nearest_exact1d _upsample_nearest_exact2d
+    _upsample_nearest_exact3d pixel_shuffle channel_shuffle constant_pad_nd pad reflection_pad1d reflection_pad2d
+    replication_pad2d dropout masked_fill""".split())
+"""Operators whose result has the scale and zero point of their first quantized argument."""
+
+
+@lru_cache(maxsize=256)
+def keeping(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule applied to the reals that quantized arguments stand for; its results are quantized as the first was."""
+    from .to_onnx.integer import requantized
+
+    @wraps(rule)
+    def quantized(op: Builder, *args: Any, **kwargs: Any) -> Any:
+        found: list[Quantized] = []
+
+        def real(x: Any) -> Any:
+            if isinstance(x, Quantized):
+                found.append(x)
+                return x.real
+            return [real(v) for v in x] if isinstance(x, (list, tuple)) else x
+
+        def again(x: Any) -> Any:
+            if isinstance(x, Value) and is_float(x.dtype):
+                return requantized(op, x, found[0])
+            return [again(v) for v in x] if isinstance(x, list) else x
+        return again(rule(op, *real(args), **{k: real(v) for k, v in kwargs.items()}))
+    return quantized
+
+
 @lru_cache(maxsize=256)
 def partwise(rule: Callable[..., Any]) -> Callable[..., Any]:
     """A rule applied to both parts of its complex arguments."""
@@ -76,6 +119,11 @@ def _complex(x: Any) -> bool:
     if isinstance(x, (list, tuple)):
         return any(map(_complex, x))
     return isinstance(x, complex) or (isinstance(x, Box) and x.value.dtype.kind == "c")
+
+
+def _quantized(x: Any) -> bool:
+    return (isinstance(x, Box) and isinstance(x._value, Quantized)) or (
+        isinstance(x, (list, tuple)) and any(map(_quantized, x)))
 
 
 class Box:
@@ -175,10 +223,11 @@ class Machine:
 
     def _called(self, op: Builder, name: str, overload: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         complex_ = _complex(args) or _complex(list(kwargs.values()))
-        rule = self.table.rule(name, overload, complex_)
+        quantized = _quantized(args) or _quantized(list(kwargs.values()))
+        rule = self.table.rule(name, overload, complex_, quantized)
         plain = name.removesuffix("_")
         if rule is None and name.endswith("_") and not name.endswith("__"):
-            rule = self.table.rule(plain, overload, complex_)
+            rule = self.table.rule(plain, overload, complex_, quantized)
             if rule is not None:
                 return self._in_place(op, rule, plain, args, kwargs)
         if rule is None:
@@ -222,8 +271,8 @@ class Machine:
             raise Unsupported(f"{name}_ of something that is no tensor")
         old = target.value
         made = applied(rule, op, unboxed(args), unboxed(kwargs))
-        if isinstance(made, Complex) and isinstance(old, Complex):
-            target.write(made)  # type: ignore[arg-type]
+        if isinstance(made, (Complex, Quantized)) and isinstance(old, type(made)):
+            target.write(made)
             return target
         if not isinstance(made, Value):
             raise Unsupported(f"{name}_ of several results")
@@ -234,7 +283,7 @@ class Machine:
         return target
 
     def _boxed(self, made: Any, given: Sequence[Box]) -> Any:
-        if isinstance(made, (Value, Complex)):
+        if isinstance(made, (Value, Complex, Quantized)):
             same = next((b for b in given if b.value is made), None)
             return Box(made) if same is None else same  # type: ignore[arg-type]
         if isinstance(made, (list, tuple)):

@@ -243,32 +243,47 @@ def as_tensor(x: Any) -> Tensor | None:
         return as_tensor(args[0])
     if x.path == "torch._tensor._rebuild_from_type_v2" and len(args) >= 3 and isinstance(args[2], tuple):
         return as_tensor(Record(args[0], args[2])) if isinstance(args[0], Name) else None
-    if x.path == "torch._utils._rebuild_qtensor" and len(args) >= 5 and isinstance(args[0], Storage):
-        return _dequantized(tensor(args[0], args[0].dtype, args[1], args[2], args[3]), args[4])
+    if x.path == "torch._utils._rebuild_qtensor":
+        return _dequantized(x)
     if x.path.startswith("torch._utils._rebuild_"):
         raise Unsupported(f"a tensor made by {x.path}")
     return None
 
 
-def _dequantized(q: Tensor, how: Any) -> Tensor:
-    """The reals that a quantized tensor stands for; ``how`` is its scheme with scale and zero point, for all of it or
-    for each channel of an axis."""
+_BY_CHANNEL = ("torch.per_channel_affine", "torch.per_channel_affine_float_qparams")
+
+
+def quantized(x: Record) -> tuple[Tensor, Array, Array, int | None]:
+    """The whole numbers of a quantized tensor that a record describes, with the scale and zero point of all of it, or
+    with those of each part along an axis; zero points of embeddings are reals."""
+    if len(x.args) < 5 or not isinstance(x.args[0], Storage):
+        raise CorruptFile("a quantized tensor without its numbers")
+    q, how = tensor(x.args[0], x.args[0].dtype, *x.args[1:4]), x.args[4]
+    if q.type.dtype.kind not in "iu":
+        raise Unsupported(f"a quantized tensor of {q.type.dtype}")
     scheme = str(how[0]) if isinstance(how, tuple) and how else ""
     if scheme == "torch.per_tensor_affine" and len(how) == 3 and all(isinstance(v, (int, float)) for v in how[1:]):
-        scale, zero = np.asarray(how[1], np.float32), np.asarray(how[2], np.int64)
-    elif scheme == "torch.per_channel_affine" and len(how) == 4 and isinstance(how[3], int):
+        return q, np.asarray(how[1], np.float32), np.asarray(how[2], np.int64), None
+    if scheme in _BY_CHANNEL and len(how) == 4 and isinstance(how[3], int):
         found = [as_tensor(v) for v in how[1:3]]
         shape = q.type.shape or ()
         if None in found or not 0 <= how[3] < len(shape) or any(t.type.shape != (shape[how[3]],) for t in found if t):
             raise CorruptFile("scales of channels that are not as many as these")
-        along = [-1 if k == how[3] else 1 for k in range(len(shape))]
-        scale, zero = (t.numpy().reshape(along) for t in found if t is not None)
-        scale, zero = scale.astype(np.float32), zero.astype(np.int64)
-    else:
-        raise Unsupported(f"a tensor quantized by {printable(scheme, 60)}")
+        scale, zero = (t.numpy() for t in found if t is not None)
+        return q, scale.astype(np.float32), zero.astype(np.float32 if zero.dtype.kind == "f" else np.int64), how[3]
+    raise Unsupported(f"a tensor quantized by {printable(scheme, 60)}")
+
+
+def _dequantized(x: Record) -> Tensor:
+    """The reals that a quantized tensor stands for."""
+    q, scale, zero, axis = quantized(x)
+    if axis is not None:
+        along = [-1 if k == axis else 1 for k in range(len(q.type.shape or ()))]
+        scale, zero = scale.reshape(along), zero.reshape(along)
 
     def made() -> Array:
-        return cast(Array, ((q.numpy().astype(np.int64) - zero).astype(np.float32) * scale).astype(np.float32))
+        steps = q.numpy().astype(np.float32) - zero if zero.dtype.kind == "f" else q.numpy().astype(np.int64) - zero
+        return cast(Array, (steps.astype(np.float32) * scale).astype(np.float32))
     return Tensor(made, Type(np.dtype(np.float32), q.type.shape))
 
 

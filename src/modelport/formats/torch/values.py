@@ -58,6 +58,34 @@ class Complex:
         return Type(self.dtype, self.real.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """A quantized tensor: ``real`` is what its whole numbers of the type ``stored`` stand for, with one scale and zero
+    point for all of it or, of weights, one for each part along ``axis``."""
+
+    real: Value
+    scale: Value
+    zero: Value
+    stored: DType
+    axis: int | None = None
+
+    @property
+    def dtype(self) -> DType:
+        return self.real.dtype
+
+    @property
+    def shape(self) -> Any:
+        return self.real.shape
+
+    @property
+    def rank(self) -> int | None:
+        return self.real.rank
+
+    @property
+    def type(self) -> Type:
+        return self.real.type
+
+
 def parted(x: Value) -> Value | Complex:
     """A constant of complex numbers as two."""
     if x.dtype.kind != "c":

@@ -10,7 +10,7 @@ import numpy as np
 from ....errors import Unsupported, printable
 from ..elements import dtype as element
 from ..machine import Box
-from ..values import Sym
+from ..values import Quantized, Sym
 from .layers import interpolated
 from .run import Run
 
@@ -153,7 +153,9 @@ def method(run: Run, x: Box, name: str) -> Any:
         return None
     if name in ("T", "mT"):
         return run.call("numpy_T" if name == "T" else "mT", x)
-    if name in ("is_cuda", "requires_grad", "is_sparse", "is_quantized", "is_mkldnn"):
+    if name == "is_quantized":
+        return isinstance(x.value, Quantized)
+    if name in ("is_cuda", "requires_grad", "is_sparse", "is_mkldnn"):
         return False
     raise Unsupported(f"the attribute {printable(name, 40)} of a tensor")
 

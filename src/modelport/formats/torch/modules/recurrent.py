@@ -20,7 +20,7 @@ def _weights(m: Module) -> list[Any]:
     return found
 
 
-def _state(run: Run, m: Module, x: Any, width: int) -> Any:
+def initial(run: Run, m: Module, x: Any, width: int) -> Any:
     """Zeros of [layers * directions, batch, width]."""
     batch = run.size(x, 0 if m.batch_first else 1)
     count = m.num_layers * (2 if m.bidirectional else 1)
@@ -37,9 +37,9 @@ def recurrent(run: Run, m: Module, x: Any, hx: Any = None) -> Any:
             else run.call("unsqueeze", hx, 1)
     if hx is None:
         own = m.get("proj_size", 0) or m.hidden_size
-        hx = _state(run, m, x, own)
+        hx = initial(run, m, x, own)
         if kind == "LSTM":
-            hx = (hx, _state(run, m, x, m.hidden_size))
+            hx = (hx, initial(run, m, x, m.hidden_size))
     names = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}
     if kind not in names:
         raise Unsupported(f"a recurrent layer of the kind {kind}", m.node)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....errors import CorruptFile, Unsupported, printable
+from ..elements import QUANTIZED
 from ..elements import dtype as element
 from ..machine import Box
 from ..script.builtins import python
@@ -18,6 +19,7 @@ from ..script.interpreter import Env, Interpreter, Path
 from ..values import Sym, known
 from .functional import METHODS, called, method
 from .indexing import indexed, stored
+from .quantized import FUNCTIONALS, functional
 from .run import Run, forward
 from .tree import Module
 
@@ -219,6 +221,8 @@ class Source(Interpreter):
             full = f"{of.name}.{name}"
             if of.name == "torch" and (name in _DTYPES or name in _ALIASES):
                 return element(_ALIASES.get(name, name))
+            if of.name == "torch" and name in QUANTIZED:
+                return QUANTIZED[name]
             if full in ("math.pi", "np.pi", "torch.pi"):
                 return math.pi
             if full in ("math.inf", "torch.inf", "np.inf"):
@@ -284,6 +288,8 @@ class Source(Interpreter):
             return list(m.children.items())
         if name in m.attributes:
             return self.run.function(m.attributes[name], *args)
+        if m.kind in FUNCTIONALS:
+            return functional(self.run, m, name, *args, **kwargs)
         if name == "forward" and not m.source:
             return self.run(m, *args, **kwargs)
         return self.own(m, name, args, kwargs)
@@ -304,6 +310,9 @@ class Source(Interpreter):
         if space.startswith("torch.ops.aten."):
             overload = "" if name == "default" else name
             return self.machine.call(space.rpartition(".")[2], args, kwargs, overload, self.run.label)
+        operator = path.removeprefix("torch.ops.").replace(".", "::", 1)
+        if path.startswith("torch.ops.") and operator in self.machine.table:
+            return self.machine.call(operator, args, kwargs, label=self.run.label)
         raise Unsupported(f"the function {printable(path, 80)}: its code is not in the file")
 
     def plain(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -16,14 +16,15 @@ from ....ir.types import Dim, Type
 from ....notes import Note
 from .. import inputs as described
 from ..machine import Box, Machine
+from ..packed import Packed
 from ..to_onnx import aten
 from ..values import F32, I64
-from . import attention, layers, recurrent, vision
+from . import attention, layers, quantized, recurrent, vision
 from .run import Run, forward
 from .source import definition
 from .tree import Module, Tree, is_module
 
-__all__ = ["attention", "chosen", "graph", "layers", "recurrent", "vision"]
+__all__ = ["attention", "chosen", "graph", "layers", "quantized", "recurrent", "vision"]
 
 WAYS = ("save it with torch.export.save or torch.jit.save, or name the file with its class: --module net.py:Net "
         "(runs that file)")
@@ -159,10 +160,17 @@ def signature(m: Module) -> list[str]:
 
 def likely(m: Module) -> Iterator[list[Type]]:
     """Types of the only input that the first layer with weights asks for."""
+    first = m.get("_packed_weight_0")
+    if isinstance(first, Packed) and first.stride and not first.transposed:  # of torch.fx, quantized
+        sizes = list(first.weight.shape or ())
+        free = ("height", "width") if len(sizes) == 4 else tuple(f"d{k}" for k in range(2, len(sizes)))
+        yield [Type(F32, ("batch", sizes[1] * first.groups, *free))]
     for part in m.walk():
         last = part.kind.rpartition(".")[2]
         weight = part.tensors.get("weight")
         shape = weight.value.shape if isinstance(weight, Box) else None
+        if weight is None and part.kind.startswith("torch.nn.quantized.") and part.get("in_features"):
+            shape = (part.out_features, part.in_features)
         if last.startswith("Conv") and shape is not None and last[-2:] in ("1d", "2d", "3d"):
             channels: Dim = int(part.get("in_channels", shape[1]))
             count = int(last[-2])
@@ -171,7 +179,7 @@ def likely(m: Module) -> Iterator[list[Type]]:
             for side in _SIDES:
                 yield [Type(F32, ("batch", channels, *[side] * count))]
             return
-        if last in ("Linear", "NonDynamicallyQuantizableLinear", "_LinearWithBias") and shape is not None:
+        if last in ("Linear", "LinearReLU", "NonDynamicallyQuantizableLinear", "_LinearWithBias") and shape is not None:
             yield [Type(F32, ("batch", shape[1]))]
             yield [Type(F32, ("batch", "sequence", shape[1]))]
             return

@@ -8,14 +8,18 @@ from typing import Any
 
 from ....codecs.pickle import Record
 from ....errors import CorruptFile, Unsupported, printable
-from ....ir.graph import Node, Value
+from ....ir.graph import Node
 from ....ir.tensor import Tensor
 from ..machine import Box
+from ..packed import boxed, unpacked
 from ..storage import as_tensor
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _HELD = ("_parameters", "_buffers", "_modules")
 _DEEPEST = 200
+_CONV = """in_channels out_channels kernel_size stride padding dilation transposed output_padding groups padding_mode
+    weight bias scale zero_point training""".split()
+"""What the state of a quantized convolution is, in order."""
 
 
 class Module:
@@ -71,13 +75,28 @@ def public(cls: str) -> str:
     last = cls.rpartition(".")[2]
     if cls.startswith("torch.nn.modules."):
         return f"torch.nn.{last}"
-    if cls.startswith("torchvision.") and not cls.startswith("torchvision.models.quantization"):
+    if cls.startswith("torchvision."):
         return f"torchvision.{last}"
-    return cls
+    space = cls.replace("torch.ao.", "torch.", 1)
+    if space.startswith(("torch.nn.quantized.", "torch.nn.intrinsic.quantized.")):
+        return f"torch.nn.quantized.{'dynamic.' * ('.dynamic.' in cls)}{last}"
+    return f"torch.quantization.{last}" if space.startswith("torch.quantization.") else cls
 
 
 def is_module(x: Any) -> bool:
-    return isinstance(x, Record) and ((isinstance(x.state, dict) and "_modules" in x.state) or _is_graph(x))
+    return isinstance(x, Record) and ((isinstance(x.state, dict) and "_modules" in x.state) or _is_graph(x)
+                                      or _is_conv(x))
+
+
+def _is_conv(x: Record) -> bool:
+    """A quantized convolution, whose state is no dictionary."""
+    return isinstance(x.state, tuple) and len(x.state) == len(_CONV) and ".quantized." in x.path and \
+        public(x.path).startswith("torch.nn.quantized.")
+
+
+def _of_conv(x: Record) -> dict[str, Any]:
+    state = dict(zip(_CONV, x.state, strict=True))
+    return {"_parameters": {n: state.pop(n) for n in ("weight", "bias")}, **state, "training": False}
 
 
 def _is_graph(x: Record) -> bool:
@@ -100,6 +119,8 @@ class Tree:
         if _is_graph(x):
             cls, state = "torch.fx.GraphModule", x.args[0]
             source = str(state.get("_code", ""))
+        elif _is_conv(x):
+            state = _of_conv(x)
         made = Module(cls, path, source)
         self._made[id(x)] = made, x
         for key, value in state.items():
@@ -127,6 +148,8 @@ class Tree:
                 return self.module(x, path, depth + 1)
             if x.path == "torch.Size" and x.args:
                 return tuple(x.args[0])
+            if (packed := _packed(x)) is not None:
+                return unpacked(packed[1], self.settled(packed[0], path, depth + 1))
             return _box(x, path) if _tensor_like(x) else x
         if isinstance(x, list):
             return [self.settled(v, f"{path}.{k}", depth + 1) for k, v in enumerate(x)]
@@ -137,6 +160,13 @@ class Tree:
         return x
 
 
+def _packed(x: Record) -> tuple[Any, str] | None:
+    """The state of an object of C++, and its class."""
+    state = x.state
+    return state if x.path == "torch.ScriptObject" and isinstance(state, tuple) and len(state) == 2 and \
+        isinstance(state[1], str) else None
+
+
 def _tensor_like(x: Record) -> bool:
     return x.path.startswith(("torch._utils._rebuild_", "torch._tensor._rebuild_"))
 
@@ -145,12 +175,10 @@ def _box(x: Any, name: str) -> Box | Unsupported | None:
     if x is None:
         return None
     try:
-        found = as_tensor(x)
+        found = boxed(x, name)
     except Unsupported as e:
         return e
-    if found is None:
-        return Unsupported(f"'{printable(name, 80)}' is no tensor")
-    return Box(Value(found.type, name, data=found))
+    return Unsupported(f"'{printable(name, 80)}' is no tensor") if found is None else found
 
 
 def weights(root: Any, left: list[str] | None = None) -> dict[str, Tensor]:
@@ -176,6 +204,10 @@ def weights(root: Any, left: list[str] | None = None) -> dict[str, Tensor]:
                 continue
             if t is not None:
                 found[name] = t
+            elif (packed := _packed(x)) is not None:
+                stack += _named(name, enumerate(packed[0]) if isinstance(packed[0], tuple) else (), depth)
+            elif _is_conv(x):
+                stack += _named(name, _of_conv(x)["_parameters"].items(), depth)
             elif isinstance(x.state, dict):
                 stack += _named(name, [(k, v) for k, v in x.state.items() if "_modules" not in x.state or k in _HELD],
                                 depth)

@@ -10,10 +10,12 @@ from typing import Any
 
 from ....codecs.pickle import Name, Record
 from ....errors import CorruptFile, Unsupported, printable
-from ....ir.graph import Value
 from ....ir.types import Type
-from ..machine import Box
-from ..storage import Records, Storage, as_tensor
+from ..packed import boxed, unpacked
+from ..storage import Records, Storage
+
+_PACKED = ("__torch__.torch.classes.quantized.", "__torch__.torch.classes.rnn.")
+"""Classes of C++ that hold the weights of quantized layers."""
 
 
 class Obj:
@@ -60,23 +62,30 @@ class Archive:
         return made
 
     def _record(self, x: Record, name: str, depth: int) -> Any:
-        tensor = as_tensor(x)
+        tensor = boxed(x, name.removeprefix("."))
         if tensor is not None:
-            return Box(Value(tensor.type, name.removeprefix("."), data=tensor))
+            return tensor
         path = x.path
         if path.startswith("torch.jit._pickle.") and x.args:
             return self.settled(x.args[0], name, depth + 1)
         if not isinstance(x.of, Name):
             raise Unsupported(f"an object of {printable(path, 80)}")
         state = x.state if x.state is not None else x.args
+        if path.startswith(_PACKED):
+            return unpacked(path, self.settled(state, name, depth + 1))
         made = Obj(path, {})
         self._objects[id(x)] = made, x
         if isinstance(state, dict):
             for k, v in state.items():
                 made.attributes[str(k)] = self.settled(v, f"{name}.{k}", depth + 1)
-        else:  # of a class of C++, such as weights that were packed
+        else:  # of a class of C++, such as weights that were packed, or for a method __setstate__
             made.attributes["state"] = self.settled(state, name, depth + 1)
         return made
+
+    def restoring(self) -> list[Obj]:
+        """The objects whose class says by a method ``__setstate__`` what becomes of the state they were saved with."""
+        return [o for o, _ in self._objects.values() if isinstance(o, Obj) and set(o.attributes) == {"state"}
+                and self.method(o.kind, "__setstate__") is not None]
 
     def state(self) -> list[tuple[str, Obj, dict[str, Any]]]:
         """The attributes of all objects as they are."""

@@ -14,7 +14,7 @@ from ....hub.shapes import known as elements
 from ....ir.types import is_float
 from ..elements import to_c10
 from ..machine import Box, Machine
-from ..values import Sym, is_number, known
+from ..values import Quantized, Sym, is_number, known
 
 Rule = Callable[..., Any]
 BUILTINS: dict[str, Rule] = {}
@@ -337,10 +337,15 @@ def data(m: Machine, x: Any, *how: Any) -> Any:
     return x
 
 
-@builtin("is_cuda", "requires_grad", "is_quantized", "is_mkldnn", "is_sparse", "is_grad_enabled", "is_autocast_enabled",
+@builtin("is_cuda", "requires_grad", "is_mkldnn", "is_sparse", "is_grad_enabled", "is_autocast_enabled",
          "is_scripting", "is_autocast_cpu_enabled", "is_nested", "is_tracing")
 def no(m: Machine, *x: Any) -> bool:
     return False
+
+
+@builtin("is_quantized")
+def is_quantized(m: Machine, x: Box) -> bool:
+    return isinstance(x.value, Quantized)
 
 
 @builtin("set_grad_enabled", "_set_grad_enabled", "is_contiguous")

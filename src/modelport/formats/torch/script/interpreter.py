@@ -40,6 +40,11 @@ class Interpreter:
         self.path: list[str] = []
         self.depth = self.steps = 0
 
+    def restore(self) -> None:
+        """Gives the objects that were saved by a method of theirs the attributes that its counterpart sets."""
+        for o in self.archive.restoring():
+            self.method(o, "__setstate__", [o.attributes.pop("state")], {})
+
     # -- functions
 
     def method(self, of: Obj, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -340,6 +345,9 @@ class Interpreter:
         if space.startswith("ops.") and space not in ("ops.aten", "ops.prim"):
             from .packed import PACKED
             rule = PACKED.get(f"{space.removeprefix('ops.')}.{name}")
+            full = f"{space.removeprefix('ops.')}::{name}"
+            if rule is None and full in self.machine.table:
+                return self.operator(full, args, kwargs)
             if rule is None:
                 raise Unsupported(f"the operator {printable(space.removeprefix('ops.') + '::' + name, 80)}")
             return rule(self, *args)

@@ -11,11 +11,26 @@ from ....ir.rules import Builder
 from ....ir.types import Type
 from .. import inputs
 from ..machine import Box, Machine
+from ..storage import Records
 from ..to_onnx import aten
 from ..values import Sym
 from .archive import Archive, Obj
 from .interpreter import Interpreter
 from .signals import Raised
+
+
+def opened(records: Records) -> Archive:
+    """The archive, its objects as they are once it was loaded."""
+    archive = Archive(records)
+    node = Node("torch.TorchScript", (), {}, ())
+    try:
+        Interpreter(archive, Machine(builder().at(node), aten)).restore()
+    except Unsupported as e:
+        e.node = e.node or node
+        raise UnsupportedModel([e], "ONNX") from None
+    except Raised as e:
+        raise CorruptFile(f"objects that their class refuses: {printable(e, 100)}", path=records.path) from None
+    return archive
 
 
 def signature(archive: Archive) -> list[tuple[str, str]]:

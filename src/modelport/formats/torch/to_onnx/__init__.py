@@ -10,6 +10,7 @@ from . import (
     create,
     image,
     index,
+    integer,
     linear,
     loss,
     math,
@@ -26,6 +27,6 @@ from . import (
     special,
 )
 
-__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "linear", "loss", "math",
-           "norm", "numbers", "pool", "quant", "recurrent", "reduce", "select", "shape", "signal", "sorting",
-           "special"]
+__all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "integer", "linear",
+           "loss", "math", "norm", "numbers", "pool", "quant", "recurrent", "reduce", "select", "shape", "signal",
+           "sorting", "special"]

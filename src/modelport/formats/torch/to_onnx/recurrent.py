@@ -113,7 +113,12 @@ def _projected(op: Builder, name: str, x: Value, states: Sequence[Value], own: S
 
 def _lstm_step(op: Builder, x: Value, states: Sequence[Value], w_ih: Value, w_hh: Value, b_ih: Value | None,
                b_hh: Value | None) -> tuple[Value, Value]:
-    gates = op.Add(linear(op, x, w_ih, b_ih), linear(op, states[0], w_hh, b_hh))
+    return lstm_gates(op, linear(op, x, w_ih, b_ih), linear(op, states[0], w_hh, b_hh), states)
+
+
+def lstm_gates(op: Builder, ours: Value, theirs: Value, states: Sequence[Value]) -> tuple[Value, Value]:
+    """The next states, from the products with the input and with the state."""
+    gates = op.Add(ours, theirs)
     i, f, g, o = op.add("Split", gates, outputs=4, axis=-1, num_outputs=4)
     c = op.Add(op.Mul(op.Sigmoid(f), states[1]), op.Mul(op.Sigmoid(i), op.Tanh(g)))
     return op.Mul(op.Sigmoid(o), op.Tanh(c)), c
@@ -171,11 +176,14 @@ def lstm_cell(op: Builder, input: Value, hx: list[Value], w_ih: Value, w_hh: Val
 @aten("gru_cell")
 def gru_cell(op: Builder, input: Value, hx: Value, w_ih: Value, w_hh: Value, b_ih: Value | None = None,
              b_hh: Value | None = None) -> Any:
+    return gru_gates(op, linear(op, input, w_ih, b_ih), linear(op, hx, w_hh, b_hh), [hx])[0]
+
+
+def gru_gates(op: Builder, ours: Value, theirs: Value, states: Sequence[Value]) -> tuple[Value]:
     """n + z * (h - n)."""
-    ours, theirs = linear(op, input, w_ih, b_ih), linear(op, hx, w_hh, b_hh)
     a, b = (op.add("Split", v, outputs=3, axis=-1, num_outputs=3) for v in (ours, theirs))
     r, z = (op.Sigmoid(op.Add(a[k], b[k])) for k in (0, 1))
     n = op.Tanh(op.Add(a[2], op.Mul(r, b[2])))
-    return op.Add(n, op.Mul(z, op.Sub(hx, n)))
+    return op.Add(n, op.Mul(z, op.Sub(states[0], n))),
 
 
