@@ -343,7 +343,7 @@ complex is one tensor with both along a new last axis. PT2E quantization becomes
 
 {len(verdicts)} cases, exported or traced by PyTorch 2.13 and answered by it and, through the hub, by ONNX Runtime: {kinds(verdicts)}.
 Each function and module is asked as a program of fixed sizes, as one whose sizes are dynamic at other sizes, and as TorchScript. Real
-numbers agree to 1e-5 of the range, whole numbers and truth values exactly. *refused* means that PyTorch does not export the case.
+numbers agree to 1e-5 of the range, whole numbers and truth values exactly, quantized ones to one step where that is a tie. *refused* means that PyTorch does not export the case.
 
 {chr(10).join(parts)}
 {writing("torch", "as `.pt2` and run by PyTorch 2.13")}

@@ -53,6 +53,8 @@ class _OfTorch(Session):
             raise MissingDependency("torch", "torch", "running a PyTorch file") from None
         self._torch = torch
         torch.set_num_threads(threads)
+        if "fbgemm" in torch.backends.quantized.supported_engines:
+            torch.backends.quantized.engine = "fbgemm"  # oneDNN's transposed convolutions of 8 bits are wrong (2.13)
         self.version = torch.__version__
         self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
         return torch
@@ -215,7 +217,8 @@ def _made(path: Path) -> Any:
 
 
 _NAMED = ("torch.nn.modules.", "torch.nn.parallel.", "torch.nn.parameter.", "torchvision.models.", "torchvision.ops.",
-          "torch._utils._rebuild_", "collections.OrderedDict", "torch.nn.functional.", "torch._C._nn.")
+          "torch._utils._rebuild_", "collections.OrderedDict", "torch.nn.functional.", "torch._C._nn.", "torch.ao.nn.",
+          "torch.nn.quantized.", "torch.nn.intrinsic.quantized.", "torch.ao.quantization.stubs.")
 """What a pickle may name that is opened for a proof: classes of layers, and what makes tensors."""
 
 
@@ -229,15 +232,16 @@ def _pickled(path: Path) -> bool:
         return False
     if chosen(found.root) is None:
         return False
-    plain = {f"{n.module}.{n.name}" for n in found.names if n.module == "torch" and
-             (n.name.endswith("Storage") or n.name in ("Size", *_TYPES))} | {"builtins.set", "__builtin__.set"}
+    plain = {"builtins.set", "__builtin__.set", *(f"torch.{n.name}" for n in found.names if n.module == "torch" and (
+        n.name.endswith("Storage") or n.name in ("Size", "ScriptObject", *_TYPES)))}
     more = [str(n) for n in found.names if not str(n).startswith(_NAMED) and str(n) not in plain]
     if more:
         raise RuntimeFailed(f"PyTorch does not open a pickle that names {printable(more[0], 80)} for the proof")
     return True
 
 
-_TYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+_TYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
+          "qint8", "quint8", "qint32", "per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams")
 
 
 def _unpickled(torch: Any, path: Path) -> Any:
@@ -270,6 +274,7 @@ def tensor(torch: Any, a: Array) -> Any:
 def _array(torch: Any, v: Any) -> Array:
     if not isinstance(v, torch.Tensor):
         return np.asarray(v)
+    v = v.dequantize() if v.is_quantized else v
     v = v.detach().cpu().contiguous()
     name = str(v.dtype).removeprefix("torch.")
     if name == "bfloat16" or name.startswith("float8"):

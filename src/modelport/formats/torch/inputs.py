@@ -16,7 +16,7 @@ from ...ir.rules import Builder
 from ...ir.types import Dim, DType, Type
 from .elements import dtype as element
 from .machine import Box
-from .values import I64, Complex, is_number, paired, tensor
+from .values import I64, Complex, Quantized, is_number, paired, tensor
 
 _RANKS = (2, 4, 3, 5, 1)
 """How many axes an input is taken to have, in this order, where nothing says it: the first that the code takes."""
@@ -155,6 +155,10 @@ def outputs(op: Builder, made: Any, name: str = "") -> Iterator[tuple[str, Value
             yield from outputs(op, v, f"{name}_{k}" if name else "output" if len(made) == 1 else f"output_{k}")
     elif isinstance(made, Box) or is_number(made):
         value = made.value if isinstance(made, Box) else tensor(op, made)
+        if isinstance(value, Quantized):
+            op.note("changed", f"the output '{printable(name or 'output')}' is quantized in PyTorch; here it is what "
+                               "its numbers stand for")
+            value = value.real
         value = paired(op, value) if isinstance(value, Complex) else value
         yield name or "output", op.Identity(value) if value.node is None else value
     elif made is not None:

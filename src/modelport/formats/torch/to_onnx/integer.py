@@ -20,12 +20,14 @@ from ...reading import cast
 from ..elements import of_quantized
 from ..machine import aten
 from ..packed import Cell, Packed, halved
-from ..values import F32, Quantized, axis_of, known, rank, tensor, whole
+from ..values import F32, F64, Quantized, axis_of, known, rank, tensor, whole
 from . import activation, conv, index, linear, norm
 from .recurrent import gru_gates, lstm_gates
 
-SMALLEST = np.float32(6.1e-5)
+SMALLEST = np.float64(6.1e-5)
 """The least scale that is chosen for the values of a run."""
+LEAST = 1 / np.float64(np.finfo(np.float32).max)
+"""A range whose scale has no reciprocal counts as none."""
 
 
 def _scalar(op: Builder, x: Any, to: DType) -> Value:
@@ -76,7 +78,7 @@ def quantize_channels(op: Builder, self: Value, scales: Value, zero_points: Valu
 def quantize_by_values(op: Builder, self: Value, dtype: Any, reduce_range: bool) -> Any:
     to = of_quantized(dtype)
     scale, zero = _chosen(op, self, to, reduce_range)
-    return _rounded(op, self, scale, zero, to)
+    return _rounded(op, self, scale, cast(op, zero, to), to)
 
 
 @aten("quantized.dequantize", "dequantize")
@@ -104,13 +106,13 @@ def _chosen(op: Builder, x: Value, stored: DType, reduced: bool) -> tuple[Value,
     low, high = (-128, 127) if stored == np.int8 else (0, 255)
     if reduced:
         low, high = (-64, 63) if stored == np.int8 else (0, 127)
-    least = op.Min(op.ReduceMin(x, keepdims=0), np.float32(0))
-    most = op.Max(op.ReduceMax(x, keepdims=0), np.float32(0))
-    scale = op.Div(op.Sub(most, least), np.float32(high - low))
-    scale = op.Where(op.Equal(scale, np.float32(0)), np.float32(0.1), scale)
-    zero = op.Round(op.Sub(np.float32(low), op.Div(least, scale)))
-    zero = cast(op, op.Min(op.Max(zero, np.float32(low)), np.float32(high)), stored)
-    return op.Max(scale, SMALLEST), zero
+    least, most = (cast(op, f(r(x, keepdims=0), np.float32(0)), F64)
+                   for f, r in ((op.Min, op.ReduceMin), (op.Max, op.ReduceMax)))
+    scale = op.Div(op.Sub(most, least), np.float64(high - low))
+    scale = op.Where(op.Less(scale, LEAST), np.float64(0.1), scale)
+    zero = op.Round(op.Sub(np.float64(low), op.Div(least, scale)))  # a tie where the range is even on both sides
+    zero = op.Min(op.Max(zero, np.float64(low)), np.float64(high))
+    return cast(op, op.Max(scale, SMALLEST), F32), cast(op, zero, F32)
 
 
 # -- layers with weights
@@ -135,9 +137,11 @@ def _product(op: Builder, x: Value, p: Packed) -> Value:
 
 
 def _by_run(op: Builder, x: Value, reduced: bool) -> Value:
-    """Reals as they are after they were quantized by their own range, all of them by one."""
+    """Reals as they are after they were quantized by their own range, all of them by one.  By arithmetic, for PyTorch
+    rounds once the zero point is added, which decides about the greatest of a range that is even on both sides."""
     scale, zero = _chosen(op, x, np.dtype(np.uint8), reduced)
-    made: Value = op.DequantizeLinear(op.QuantizeLinear(x, scale, zero), scale, zero)
+    steps = op.Round(op.Add(op.Mul(x, op.Reciprocal(scale)), zero))
+    made: Value = op.Mul(op.Sub(op.Min(op.Max(steps, np.float32(0)), np.float32(255)), zero), scale)
     return made
 
 
