@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
-import tarfile
 import warnings
-import zipfile
 
 import numpy as np
 import torch
@@ -21,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.ao import quantization as Q
 from torch.ao.quantization import quantize_fx
+from torch_files import clean, write
 
 try:  # 1.13 and newer
     from torch.ao.nn.quantized import FloatFunctional
@@ -31,9 +29,6 @@ warnings.simplefilter("ignore")
 torch.manual_seed(0)
 ENGINE = torch.backends.quantized.engine = "fbgemm"  # oneDNN, the usual one, is wrong about transposed convolutions
 FILES = {}  # type: dict
-_OF_CLASS = torch.serialization.get_source_lines_and_file
-torch.serialization.get_source_lines_and_file = lambda *args, **how: (  # files say where the source was: not here
-    *_OF_CLASS(*args, **how)[:2], os.path.basename(_OF_CLASS(*args, **how)[2]))
 
 
 class Net(nn.Module):
@@ -126,7 +121,7 @@ def listed(y):
 
 
 def keep(name, data, x=None, y=None):
-    FILES[name] = data
+    FILES[name] = clean(data)
     if x is not None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, x=x.numpy(), **{"y" + str(k): v.detach().numpy() for k, v in enumerate(listed(y))})
@@ -140,18 +135,6 @@ def written(write):
     return buffer.getvalue()
 
 
-def clean(data):
-    """Without the places in the source that a file of TorchScript remembers: they are paths of this machine."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as new:
-        for info in old.infolist():
-            if not info.filename.endswith(".debug_pkl"):
-                body = old.read(info)
-                body = re.sub(rb"#[^\n]*", b"", body) if "/code/" in info.filename else body
-                new.writestr(zipfile.ZipInfo(info.filename), body)
-    return out.getvalue()
-
-
 def recorded(name, model, x):
     with torch.no_grad():
         y = model(x)
@@ -162,7 +145,7 @@ def recorded(name, model, x):
                           ("frozen", lambda: torch.jit.freeze(torch.jit.script(model)))):
             try:
                 made = make()
-                data = clean(written(lambda f, made=made: torch.jit.save(made, f)))
+                data = written(lambda f, made=made: torch.jit.save(made, f))
                 again = torch.jit.load(io.BytesIO(data))(x)  # torch.jit.script does not fit all quantized modules
                 if not all(torch.equal(a, b) for a, b in zip(listed(y), listed(again))):  # noqa: B905 - of Python 3.8
                     raise ValueError("another answer")
@@ -223,9 +206,5 @@ def main():
 
 if __name__ == "__main__":
     main()
-    with tarfile.open(sys.argv[1], "w:xz") as tar:
-        for name, data in sorted(FILES.items()):
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
+    write(sys.argv[1], FILES)
     print(torch.__version__, os.path.getsize(sys.argv[1]))

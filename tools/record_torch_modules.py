@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch_files import clean
 
 warnings.simplefilter("ignore")
 torch.manual_seed(0)
@@ -48,13 +49,6 @@ class Recording:
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
         print(path.name, len(self.files), path.stat().st_size)
-
-
-def clean(data: bytes) -> bytes:
-    """The same without the folders of this machine, which files before 1.6 tell of each class."""
-    for place in (str(Path(__file__).resolve().parent), str(Path(torch.__file__).parent)):
-        data = data.replace(place.encode(), b"?" * len(place))
-    return data
 
 
 def patterned(model: nn.Module) -> None:

@@ -89,7 +89,7 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
            magic=((0, b"PK\x03\x04"), (2, b"\x8a\nl\xfc\x9cF"), (11, b"\x8a\nl\xfc\x9cF"), (8, b"{")),
            folder=("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json",
                    "pytorch_model.bin.index.json"),
-           read_options=("inputs", "module")),
+           read_options=("inputs", "module", "state")),
     Format("torchscript", "TorchScript", (), "modelport.formats.torch.torchscript", layout="first", reads=False,
            writes=True, framework="torch"),
     Format("torch-source", "PyTorch source", (".py",), "modelport.formats.torch.source", layout="first", reads=False,

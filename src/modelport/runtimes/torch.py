@@ -88,12 +88,21 @@ class Torch(_OfTorch):
         assert node is not None
         self._kept = [k for k, n in enumerate(n for n, o in zip(
             node.attrs["program"].outputs, node.attrs["program"].kinds, strict=True) if o) if n is not None]
+        self._first = self._snapshot()
         self._fixed = self._constants()
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
         self._tensors = [t for t in tensors if any(n.name == t for n in self._module.graph.nodes)]
         types = node.attrs["program"].block.types
         self._tensors = [t for t in self._tensors if t in types]
         self.outputs = {**{k: v.type for k, v in raw.outputs.items()}, **{t: types[t] for t in self._tensors}}
+
+    def _snapshot(self) -> list[Any]:
+        return [(t, t.detach().clone()) for t in self._module.buffers()]
+
+    def _restore(self) -> None:
+        """Each run begins as the file does: programs may write to their buffers."""
+        for t, first in self._first:
+            t.copy_(first)
 
     def _constants(self) -> list[Any]:
         """The arguments of the caller, those that are no tensors with their values."""
@@ -127,6 +136,7 @@ class Torch(_OfTorch):
                 warnings.simplefilter("ignore")
                 spec = self._program.call_spec.in_spec
                 args, kwargs = torch.utils._pytree.tree_unflatten(flat, spec)
+                self._restore()
                 made = self._watched(args, kwargs, seen) if self._tensors else self._module(*args, **kwargs)
                 results = torch.utils._pytree.tree_leaves(made)
                 results = [results[k] for k in self._kept]
@@ -174,7 +184,8 @@ class Called(_OfTorch):
                     else torch.jit.load(str(path)).eval()
         except Exception as e:
             raise RuntimeFailed(f"PyTorch refuses the file: {_message(e)}") from None
-        self._keeps = not source and not pickled and "prim::SetAttr" in str(self._module.inlined_graph)
+        self._keeps: bool | None = True if not source and not pickled and \
+            "prim::SetAttr" in str(self._module.inlined_graph) else None
         self._arguments: dict[str, Any] = json.loads(fixed) if fixed else {}
         said = [i.rpartition(":") for i in inputs if i]
         self.inputs = {name: _type(type) for name, _, type in said}
@@ -195,15 +206,23 @@ class Called(_OfTorch):
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                # each run begins as the file does
-                module = copy.deepcopy(self._module) if self._keeps else self._module
+                # each run begins as the file does; the first shows whether it would not
+                module = self._module if self._keeps is False else copy.deepcopy(self._module)
+                before = _written(module)
                 made = module(*flat, **named)
+                if self._keeps is None:
+                    self._keeps = _written(module) != before
                 found = torch.utils._pytree.tree_leaves(made)
                 names = list(self.outputs) if len(self.outputs) == len(found) else \
                     [f"output_{k}" for k in range(len(found))]
                 return {k: _array(torch, v) for k, v in zip(names, found, strict=True)}
         except Exception as e:
             raise RuntimeFailed(f"PyTorch failed: {_message(e)}") from None
+
+
+def _written(module: Any) -> list[tuple[str, int, int]]:
+    """How often the tensors of a module were written to, and where they are."""
+    return [(n, t.data_ptr(), t._version) for n, t in (*module.named_buffers(), *module.named_parameters())]
 
 
 def _made(path: Path) -> Any:

@@ -18,6 +18,7 @@ from ...ir.tensor import Tensor
 from ...ir.types import Type
 from .elements import of_export
 from .program import Program, parse
+from .states import is_explicit
 from .storage import MAGIC, Records, Storage, as_tensor, is_safetensors, tensor
 from .values import I64
 
@@ -39,36 +40,39 @@ def sniff(head: bytes, path: Path) -> bool:
     return any(n in (_OLD, "data.pkl") or n.endswith(ends) for n in names)
 
 
-def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), module: str = "") -> Graph:
+def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), module: str = "",
+         state: str = "reset") -> Graph:
     """The program of a file.
 
     ``inputs`` are types and shapes of the inputs of TorchScript and modules, such as "float32[batch,3,224,224]" or
     "x:int64[1,seq]", one for each, or a number that is fixed ("sr=16000"); a .pt2 file says its own.  ``module`` is
     the file and class of the user's own that a state dict or a pickled module belongs to, "net.py:Net": it is run, in
-    a process of its own.  Raises :class:`UnsupportedModel` where there is no program in the file."""
-    path = Path(path)
+    a process of its own.  ``state`` says what becomes of what changes from call to call: with ``reset`` each begins
+    with the values of the file, with ``explicit`` they are inputs ``state:<name>`` and outputs ``state:<name>:next``.
+    Raises :class:`UnsupportedModel` where there is no program in the file."""
+    path, explicit = Path(path), is_explicit(state)
     if module:
         from .own import exported
         with exported(path, module, inputs) as made:
-            return read(made, limits)
+            return read(made, limits, state=state)
     with open(path, "rb") if path.is_file() else io.BytesIO() as f:
         head = f.read(32)
     if not head.startswith(b"PK\x03\x04"):
-        return pickled(path, limits, inputs)
+        return pickled(path, limits, inputs, explicit)
     records = Records(path, limits)
     try:
         if _OLD in records:
-            return graph(_old(records))
+            return graph(_old(records), explicit)
         models = [n for n in records.names if n.startswith("models/") and n.endswith(".json")]
         if models:
-            return graph(_new(records, models))
+            return graph(_new(records, models), explicit)
         if any(n.startswith("data/aotinductor/") for n in records.names):
             raise _unreadable("an AOTInductor package: machine code without the program it was compiled from; export "
                               "the model with torch.export.save")
         if "constants.pkl" in records or any(n.startswith("code/") for n in records.names):
-            return script(records, inputs)
+            return script(records, inputs, explicit)
         if "data.pkl" in records:
-            return pickled(path, limits, inputs)
+            return pickled(path, limits, inputs, explicit)
         raise _unreadable("no program of torch.export, TorchScript or pickle is in the archive")
     except (LookupError, TypeError, ValueError, AttributeError) as e:  # a description that lacks something
         raise CorruptFile(f"no program of PyTorch: {type(e).__name__}: {printable(e, 100)}", path=path) from e
@@ -76,10 +80,10 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), mo
         records.close()
 
 
-def pickled(path: Path, limits: Limits, inputs: Sequence[str]) -> Graph:
+def pickled(path: Path, limits: Limits, inputs: Sequence[str], explicit: bool = False) -> Graph:
     """A module, or the weights of one, which :mod:`.modules` knows."""
     from .modules.states import read
-    return read(path, limits, inputs)
+    return read(path, limits, inputs, explicit)
 
 
 def harmless(path: Path) -> None:
@@ -112,13 +116,13 @@ def _inner(data: bytes) -> Iterator[Archive]:
             yield archive
 
 
-def script(records: Records, inputs: Sequence[str]) -> Graph:
+def script(records: Records, inputs: Sequence[str], explicit: bool = False) -> Graph:
     """A TorchScript archive as a raw graph of one node, which holds the archive and the types of its inputs."""
     from .inputs import held, numbers
     from .script.translate import described, opened, run
     archive = opened(records)
     types, fixed = described(archive, inputs), numbers(inputs)[1]
-    raw = held("torch.TorchScript", run(archive, types, fixed))
+    raw = held("torch.TorchScript", run(archive, types, fixed, explicit))
     return raw.with_(meta={"torch:fixed": json.dumps(fixed)}) if fixed else raw
 
 
@@ -126,8 +130,9 @@ def _unreadable(why: str) -> UnsupportedModel:
     return UnsupportedModel([Unsupported(why)], "ONNX")
 
 
-def graph(program: Program) -> Graph:
-    """A raw graph of one node."""
+def graph(program: Program, explicit: bool = False) -> Graph:
+    """A raw graph of one node, which holds the program; with ``explicit`` its hub graph, for that says which buffers
+    change from call to call."""
     types = program.block.types
     inputs = {n: Value(types.get(n, Type(I64, ())), n) for n in program.inputs}
     names = [n for n in program.outputs if n is not None]
@@ -137,7 +142,12 @@ def graph(program: Program) -> Graph:
     meta = {"torch:version": program.version} if program.version else {}
     for name, (low, high) in program.ranges.items():
         meta[f"torch:range:{name}"] = f"{'' if low is None else low}..{'' if high is None else high}"
-    return Graph(inputs, dict(zip(names, node.outputs, strict=True)), "main", meta)
+    raw = Graph(inputs, dict(zip(names, node.outputs, strict=True)), "main", meta)
+    if explicit:
+        from .inputs import held
+        from .translate import to_hub
+        return held("torch.ExportedProgram", to_hub(raw, explicit)).with_(meta=meta)
+    return raw
 
 
 def _json(records: Records, name: str) -> Any:

@@ -184,6 +184,14 @@ class Box:
             self._base.write(self._back(self._base.value, new))
             self._value, self._seen = new, self._base.version
 
+    def kept(self) -> tuple[Any, ...]:
+        """What the tensor is now; :meth:`restore` brings it back."""
+        return tuple(getattr(self, n) for n in self.__slots__)
+
+    def restore(self, kept: tuple[Any, ...]) -> None:
+        for n, v in zip(self.__slots__, kept, strict=True):
+            setattr(self, n, v)
+
     def named(self, name: str) -> None:
         if isinstance(self._value, Value) and not self._value.name and self._value.data is None:
             self._value.name = name

@@ -67,7 +67,8 @@ class Block:
 class Program:
     """``constants``: parameters, buffers and other tensors by the name of their input, with their own name;
     ``inputs``: those of the user; ``outputs``: what each output of the block is to the caller, by a name, ``None`` for
-    what is left out; ``kinds``: whether the caller gets it at all."""
+    what is left out; ``kinds``: whether the caller gets it at all; ``mutated``: the places of outputs that a buffer or
+    input has become, with its own name."""
 
     block: Block
     constants: Mapping[str, tuple[str, Tensor]]
@@ -75,7 +76,7 @@ class Program:
     inputs: tuple[str, ...]
     outputs: tuple[str | None, ...]
     kinds: tuple[bool, ...] = ()
-    mutated: tuple[str, ...] = ()
+    mutated: Mapping[int, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     version: str = ""
 
@@ -118,7 +119,7 @@ def _parsed(data: Mapping[str, Any], fetch: Fetch) -> Program:
         else:
             raise Unsupported(f"an input of the kind {printable(kind)}")
     outputs: list[str | None] = []
-    mutated = []
+    mutated: dict[int, str] = {}
     kinds = [_only(spec) for spec in signature["output_specs"]]
     names = iter(_output_names(module, sum(kind == "user_output" for kind, _ in kinds)))
     for kind, said in kinds:
@@ -127,7 +128,7 @@ def _parsed(data: Mapping[str, Any], fetch: Fetch) -> Program:
             outputs.append(name if _is_value(said["arg"]) else None)
             continue
         if kind in ("buffer_mutation", "parameter_mutation", "user_input_mutation"):
-            mutated.append(next((str(v) for k, v in said.items() if k.endswith("_name")), ""))
+            mutated[len(outputs)] = next((str(v) for k, v in said.items() if k.endswith("_name")), "")
         outputs.append(None)
     ranges = {}
     for name, r in (data.get("range_constraints") or {}).items():
@@ -135,7 +136,7 @@ def _parsed(data: Mapping[str, Any], fetch: Fetch) -> Program:
         own = str(name).removeprefix("s_")  # as our writer names the sizes of inputs
         ranges[own] = (low if isinstance(low, int) else None, high if isinstance(high, int) else None)
     return Program(block, constants, fixed, tuple(inputs), tuple(outputs),
-                   tuple(k == "user_output" for k, _ in kinds), tuple(mutated), ranges,
+                   tuple(k == "user_output" for k, _ in kinds), mutated, ranges,
                    str(data.get("torch_version") or ""))
 
 

@@ -11,6 +11,7 @@ from ...ir.rules import Builder
 from ...ir.types import Type, merge
 from .machine import Box, Machine
 from .program import Block, Call, Program, Ref
+from .states import State, begins_anew, following
 from .to_onnx import aten
 from .values import I64, Complex, Sym, is_number, paired, tensor
 
@@ -18,8 +19,9 @@ _OPERATORS = "_operator."
 _POISON = object()
 
 
-def to_hub(raw: Graph) -> Graph:
-    """The graph in ONNX's operators, or :class:`UnsupportedModel` with all that is in the way."""
+def to_hub(raw: Graph, explicit: bool = False) -> Graph:
+    """The graph in ONNX's operators, or :class:`UnsupportedModel` with all that is in the way; with ``explicit`` the
+    buffers that a call changes are inputs and outputs."""
     node = next(iter(raw.outputs.values())).node
     assert node is not None
     if "graph" in node.attrs:  # of TorchScript, whose outputs are known once it was run
@@ -27,30 +29,40 @@ def to_hub(raw: Graph) -> Graph:
         return done
     program: Program = node.attrs["program"]
     op = builder().at(node)
-    env: dict[str, Any] = {}
-    for name, (own, data) in program.constants.items():
-        env[name] = Box(Value(data.type, own, data=data))
+    inputs = {n: Value(program.block.types.get(n, Type(I64, ())), n) for n in program.inputs}
+    tensors: dict[str, Any] = {own: Box(Value(data.type, own, data=data)) for own, data in program.constants.values()}
+    state = State([("", tensors)])
+    try:
+        outputs, changed = _ran(op, program, inputs, tensors, state)
+        if explicit and changed:
+            states = state.explicit(changed)
+            outputs, after = _ran(op, program, inputs, tensors, state)
+            outputs, inputs = following(op, outputs, states, after, inputs)
+    except Unsupported as e:
+        e.node = e.node or node
+        raise UnsupportedModel([e], "ONNX") from None
+    if changed and not explicit:
+        op.note("info", begins_anew(changed))
+    return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
+
+
+def _ran(op: Builder, program: Program, inputs: Mapping[str, Value], tensors: dict[str, Any],
+         state: State) -> tuple[dict[str, Value], dict[str, Any]]:
+    """The outputs of a program, and the buffers that it changed, as they are after it: those that it writes to, and
+    those that it returns for the caller to write."""
+    env: dict[str, Any] = {name: tensors[own] for name, (own, _) in program.constants.items()}
     env.update(program.fixed)
-    inputs: dict[str, Value] = {}
-    for name in program.inputs:
-        inputs[name] = Value(program.block.types.get(name, Type(I64, ())), name)
-        env[name] = Box(inputs[name]) if name in program.block.types else Sym(inputs[name])
+    for name, v in inputs.items():
+        env[name] = Box(v) if name in program.block.types else Sym(v)
     problems: list[Unsupported] = []
     made = run(op, program.block, env, problems)
     if problems:
         raise UnsupportedModel(problems, "ONNX")
-    outputs: dict[str, Value] = {}
-    try:
-        for label, out in zip(program.outputs, made, strict=True):
-            if label is not None and out is not None:
-                outputs[label] = _delivered(op, out)
-    except Unsupported as e:
-        e.node = e.node or node
-        raise UnsupportedModel([e], "ONNX") from None
-    if program.mutated:
-        op.note("info", f"{', '.join(program.mutated[:3])} change when the model is called in PyTorch; here every call "
-                        "begins with the values of the file")
-    return Graph(inputs, outputs, raw.name, raw.meta).noted(*op.notes)
+    outputs = {label: _delivered(op, out) for label, out in zip(program.outputs, made, strict=True)
+               if label is not None and out is not None}
+    changed = state.changed()
+    changed.update({own: Box(_delivered(op, made[at])) for at, own in program.mutated.items() if own in tensors})
+    return outputs, changed
 
 
 def _delivered(op: Builder, out: Any) -> Value:

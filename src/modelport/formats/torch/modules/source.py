@@ -123,7 +123,7 @@ class Source(Interpreter):
 
     def assign(self, target: ast.expr, value: Any, env: Env) -> None:
         if isinstance(target, ast.Attribute) and isinstance(of := self.value(target.value, env), Module):
-            of.attributes[target.attr] = value
+            (of.tensors if target.attr in of.tensors else of.attributes)[target.attr] = value
         elif isinstance(target, ast.Subscript) and isinstance(of := self.value(target.value, env), Box):
             stored(self.run, of, self.key(target.slice, env), value)
         else:

@@ -47,9 +47,9 @@ def opened(path: Path, limits: Limits = DEFAULT) -> Saved:
     return Saved(legacy.root, legacy.names, legacy.sources)
 
 
-def read(path: Path, limits: Limits = DEFAULT, inputs: Sequence[str] = ()) -> Graph:
-    """The module of a file as a graph, or that of weights whose architecture is known; raises
-    :class:`UnsupportedModel` saying what is missing."""
+def read(path: Path, limits: Limits = DEFAULT, inputs: Sequence[str] = (), explicit: bool = False) -> Graph:
+    """The module of a file as a graph, or that of weights whose architecture is known; with ``explicit`` what changes
+    from call to call is inputs and outputs.  Raises :class:`UnsupportedModel` saying what is missing."""
     if path.is_dir() or _safe(path):
         return architecture(path, tensors(path, limits), inputs)
     saved = opened(path, limits)
@@ -58,7 +58,7 @@ def read(path: Path, limits: Limits = DEFAULT, inputs: Sequence[str] = ()) -> Gr
         raise refused(bad)
     found = chosen(saved.root)
     if found is not None:
-        return graph(found, saved.sources, inputs)
+        return graph(found, saved.sources, inputs, explicit)
     return architecture(path, weights(saved.root), inputs)
 
 

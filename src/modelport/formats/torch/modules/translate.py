@@ -17,6 +17,7 @@ from ....notes import Note
 from .. import inputs as described
 from ..machine import Box, Machine
 from ..packed import Packed
+from ..states import State, begins_anew, following
 from ..to_onnx import aten
 from ..values import F32, I64
 from . import attention, layers, quantized, recurrent, vision
@@ -49,16 +50,18 @@ def chosen(root: Any) -> Record | None:
     return None
 
 
-def graph(root: Record, sources: dict[str, str], inputs: Sequence[str] = ()) -> Graph:
-    """A raw graph of one node, which holds the hub graph that the types of its inputs make."""
+def graph(root: Record, sources: dict[str, str], inputs: Sequence[str] = (), explicit: bool = False) -> Graph:
+    """A raw graph of one node, which holds the hub graph that the types of its inputs make; ``explicit`` where what
+    changes from call to call is to be inputs and outputs."""
     def tree() -> Module:  # made anew for each run, which may set attributes
         return Tree(sources).module(root)
-    return called(tree, lambda run, m, *xs, **named: run(m, *xs, **named), inputs, signature, likely)
+    return called(tree, lambda run, m, *xs, **named: run(m, *xs, **named), inputs, signature, likely,
+                  explicit=explicit)
 
 
 def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[str],
            signature: Callable[[Any], list[str]], likely: Callable[[Any], Iterator[list[Type]]],
-           certain: bool = False) -> Graph:
+           certain: bool = False, explicit: bool = False) -> Graph:
     """The graph of ``call(run, tree(), *inputs)``; ``likely`` gives types to try where nothing is said, of which the
     first is the only one if it is ``certain``."""
     given, fixed = described.numbers(inputs)
@@ -76,7 +79,7 @@ def called(tree: Callable[[], Any], call: Callable[..., Any], inputs: Sequence[s
         free = described.guesses([(n, "Tensor") for n in names])
         choices = chain((c for c in own if _any_size(c, run)), _of_some_size(free, run))
         types = described.first(choices, run, "a pickled module")
-    hub = run(types)
+    hub = _run(tree(), call, types, fixed, explicit)
     if not given and not certain:
         shapes = ", ".join(f"{n} {t}" for n, t in types.items())
         hub = hub.noted(Note("info", f"the file does not say the shapes of inputs; taken are {shapes} (--inputs says "
@@ -120,22 +123,35 @@ def _of_some_size(choices: Iterator[dict[str, Type]], run: Callable[[dict[str, T
             break
 
 
-def _run(m: Any, call: Callable[..., Any], types: dict[str, Type], fixed: dict[str, Any]) -> Graph:
+def _run(m: Any, call: Callable[..., Any], types: dict[str, Type], fixed: dict[str, Any],
+         explicit: bool = False) -> Graph:
     node = m.node if isinstance(m, Module) else Node("torch.Module", (), {}, ())
     op = builder().at(node)
     run = Run(Machine(op, aten))
     values = {n: Value(t, n) for n, t in types.items()}
+    parts = list(m.walk()) if isinstance(m, Module) else []
+    state = State([(part.path, held) for part in parts for held in (part.tensors, part.attributes)])
+
+    def once() -> tuple[dict[str, Value], dict[str, Any]]:
+        made = dict(described.outputs(op, call(run, m, *(Box(v) for v in types_given), **fixed)))
+        return made, state.changed()
+    types_given = list(values.values())
     try:
-        made = call(run, m, *(Box(v) for v in values.values()), **fixed)
-        outputs = dict(described.outputs(op, made))
+        outputs, changed = once()
         if not outputs:
             raise Unsupported("a model without outputs")
+        if explicit and changed:
+            states = state.explicit(changed)
+            outputs, after = once()
+            outputs, values = following(op, outputs, states, after, values)
     except Unsupported as e:
         e.node = e.node or node
         missing = "is not in the file" in e.reason
         raise UnsupportedModel([e], "ONNX", hint=WAYS if missing else "") from None
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError, RecursionError) as e:
         raise CorruptFile(f"a module that makes no sense: {type(e).__name__}: {printable(e, 100)}") from e
+    if changed and not explicit:
+        op.note("info", begins_anew(changed))
     if run.training:
         op.note("info", "the module was saved in training mode; it is converted as eval() would set it")
     return Graph(values, outputs, "main").noted(*op.notes)

@@ -87,28 +87,17 @@ class Archive:
         return [o for o, _ in self._objects.values() if isinstance(o, Obj) and set(o.attributes) == {"state"}
                 and self.method(o.kind, "__setstate__") is not None]
 
-    def state(self) -> list[tuple[str, Obj, dict[str, Any]]]:
-        """The attributes of all objects as they are."""
-        found, seen = list[tuple[str, Obj, dict[str, Any]]](), set[int]()
+    def objects(self) -> list[tuple[str, Obj]]:
+        """The root and all that is beneath it, each by its path."""
+        found, seen = list[tuple[str, Obj]](), set[int]()
         stack: list[tuple[str, Obj]] = [("", self.root)]
         while stack:
             name, o = stack.pop()
             if id(o) not in seen:
                 seen.add(id(o))
-                found.append((name, o, dict(o.attributes)))
+                found.append((name, o))
                 stack += [(f"{name}.{k}".removeprefix("."), v) for k, v in o.attributes.items() if isinstance(v, Obj)]
         return found
-
-    @staticmethod
-    def restored(before: list[tuple[str, Obj, dict[str, Any]]]) -> dict[str, tuple[Obj, str, Any]]:
-        """Undoes what a run did to attributes; those that it set to something else, by name, with what it set."""
-        changed = {}
-        for name, o, attributes in before:
-            changed.update({f"{name}.{k}".removeprefix("."): (o, k, v) for k, v in o.attributes.items()
-                            if attributes.get(k) is not v})
-            o.attributes.clear()
-            o.attributes.update(attributes)
-        return changed
 
     def defined(self, path: str) -> ast.stmt | None:
         """The class or function of a dotted name, "__torch__.a.Net"; ``None`` if the archive has none."""

@@ -11,10 +11,11 @@ from ....ir.rules import Builder
 from ....ir.types import Type
 from .. import inputs
 from ..machine import Box, Machine
+from ..states import State, begins_anew, following
 from ..storage import Records
 from ..to_onnx import aten
 from ..values import Sym
-from .archive import Archive, Obj
+from .archive import Archive
 from .interpreter import Interpreter
 from .signals import Raised
 
@@ -77,12 +78,14 @@ def run(archive: Archive, types: dict[str, Type], fixed: dict[str, Any], explici
     kinds = dict(signature(archive))
     given: dict[str, Any] = {n: Sym(v) if kinds.get(n) in ("int", "float", "bool") else Box(v)
                              for n, v in values.items()}
-    before = archive.state()
+    holders = [(name, o.attributes) for name, o in archive.objects()]
+    state = State(holders, archive.constants)
     try:
-        made, changed = _called(archive, op, {**given, **fixed}, before)
-        outputs = dict(inputs.outputs(op, made))
+        outputs, changed = _called(archive, op, {**given, **fixed}, state)
         if explicit and changed:
-            outputs, values = _stateful(archive, op, {**given, **fixed}, before, changed, values)
+            states = state.explicit(changed)
+            outputs, after = _called(archive, op, {**given, **fixed}, state)
+            outputs, values = following(op, outputs, states, after, values)
     except Unsupported as e:
         e.node = e.node or node
         raise UnsupportedModel([e], "ONNX") from None
@@ -92,45 +95,17 @@ def run(archive: Archive, types: dict[str, Type], fixed: dict[str, Any], explici
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as e:
         raise CorruptFile(f"code that makes no sense: {type(e).__name__}: {printable(e, 100)}") from e
     finally:
-        archive.restored(before)
+        state.original()
     if changed and not explicit:
-        op.note("info", f"{', '.join(list(changed)[:3])} change when the model is called in PyTorch; here every call "
-                        "begins with the values of the file (--state explicit makes them inputs and outputs)")
+        op.note("info", begins_anew(changed))
     used = Graph(values, outputs).uses
     for n in [n for n, v in values.items() if not used[v]]:
         op.note("info", f"the input '{printable(n)}' changes nothing")
     return Graph(values, outputs, "main").noted(*op.notes)
 
 
-Changes = dict[str, tuple[Obj, str, Any]]
-
-
-def _called(archive: Archive, op: Builder, given: dict[str, Any], before: Any) -> tuple[Any, Changes]:
-    """What ``forward`` returns, and the attributes that it sets."""
+def _called(archive: Archive, op: Builder, given: dict[str, Any],
+            state: State) -> tuple[dict[str, Value], dict[str, Any]]:
+    """The outputs of ``forward``, and the attributes that it changed, with their values after it."""
     made = Interpreter(archive, Machine(op, aten)).method(archive.root, "forward", [], given)
-    return made, archive.restored(before)
-
-
-def _stateful(archive: Archive, op: Builder, given: dict[str, Any], before: Any, changed: Changes,
-              values: dict[str, Value]) -> tuple[dict[str, Value], dict[str, Value]]:
-    """Outputs and inputs of a call that comes after another one, whose tensors are inputs and whose numbers are what
-    that one set."""
-    states: dict[str, Value] = {}
-    for name, (o, key, value) in changed.items():
-        if isinstance(value, Box):
-            states[f"state:{name}"] = Value(Type(value.value.dtype, value.value.shape), f"state:{name}")
-            o.attributes[key] = Box(states[f"state:{name}"])
-        elif isinstance(value, (bool, int, float, str)) or value is None:
-            o.attributes[key] = value
-        else:
-            raise Unsupported(f"the attribute '{printable(name)}', a {type(value).__name__}, changes from call to call")
-    made, after = _called(archive, op, given, before)
-    outputs = dict(inputs.outputs(op, made))
-    for name, v in states.items():
-        last = after[name.removeprefix("state:")][2] if name.removeprefix("state:") in after else Box(v)
-        if not isinstance(last, Box) or (last.value.dtype, last.value.shape) != (v.dtype, v.shape):
-            raise Unsupported(f"the attribute '{printable(name)}' changes its type or shape from call to call")
-        outputs[f"{name}:next"] = op.Identity(last.value)
-    op.note("changed", f"{', '.join(states)} are inputs, and outputs with ':next'; begin with what the file holds, or "
-                       "with zeros where that is empty")
-    return outputs, {**values, **states}
+    return dict(inputs.outputs(op, made)), state.changed()
