@@ -105,6 +105,11 @@ def test_keeps_the_budget(tmp_path: Path) -> None:
             archive.read("dir/deep/c")
 
 
+def _text(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
 def test_broken_archives_are_corrupt_files(tmp_path: Path) -> None:
     for path in (a_zip(tmp_path / "x.zip", *FILES), a_tar(tmp_path / "x.tar", *FILES)):
         whole = path.read_bytes()
@@ -117,5 +122,12 @@ def test_broken_archives_are_corrupt_files(tmp_path: Path) -> None:
                             archive.read(name)
                 except (CorruptFile, UnsafeModel, LimitExceeded):
                     continue
+    with pytest.raises(CorruptFile, match="neither a zip archive nor a tar archive"):
+        Archive(_text(tmp_path / "z.zip", b"no archive at all" * 99))
+    whole = a_zip(tmp_path / "x.zip", *FILES).read_bytes()
+    third = whole.rindex(b"PK\x03\x04")
+    for cut, name in ((50, FILES[0][0]), (third + 50, FILES[2][0])):
+        with pytest.raises(CorruptFile, match=rf"cut off in '{name}' \(at byte {cut}\)"):
+            Archive(_text(tmp_path / "x.zip", whole[:cut]))
     with pytest.raises(CorruptFile, match="no member"), Archive(a_zip(tmp_path / "y.zip", *FILES)) as archive:
         archive.read("nothing")

@@ -8,6 +8,7 @@ import bz2
 import gzip
 import io
 import lzma
+import mmap
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,10 @@ _FREE = 1 << 20  # bytes that any member may decompress to, whatever its ratio
 _PIECE = 1 << 16
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError,
            OSError, IndexError, KeyError, OverflowError)
+
+
+_MEMBER = b"PK\x03\x04"
+"""How each member of a zip archive begins."""
 
 
 class Archive:
@@ -60,7 +65,19 @@ class Archive:
                 for t in self._tar:
                     self._add(t)
         except _BROKEN as e:
-            raise CorruptFile(f"no zip or tar archive: {e}", path=self.path) from None
+            raise self._not_one(e) from None
+
+    def _not_one(self, e: Exception) -> CorruptFile:
+        """Why the file can't be opened; of a zip archive that is cut off, where, and in which member."""
+        self._file.seek(0)
+        if self._zip is not None or self._file.read(4) != _MEMBER:
+            return CorruptFile(f"is neither a zip archive nor a tar archive ({e})", path=self.path)
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+            at = view.rfind(_MEMBER)
+            length = int.from_bytes(view[at + 26:at + 28], "little")
+            name = view[at + 30:at + 30 + length].decode("utf-8", "replace")
+        return CorruptFile(f"is a zip archive without its end: the file is cut off in '{printable(name, 80)}'",
+                           path=self.path, offset=self._size, hint="copy or download it again")
 
     def _decompressed(self) -> IO[bytes]:
         head = self._file.read(6)

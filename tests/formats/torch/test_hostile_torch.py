@@ -184,6 +184,15 @@ def test_bombs(tmp_path: Path) -> None:
         modelport.load(bomb)
 
 
+def test_what_is_no_file_of_pytorch_is_said_plainly(tmp_path: Path) -> None:
+    path = tmp_path / "broken.pt2"
+    for data, words in ((b"hello, I am no model", r"neither as an archive.* \(at byte 0\)"), (b"", "is empty"),
+                        (recorded("2.13")["net.pt2"][:5000], r"cut off in '.*' \(at byte 5000\)")):
+        path.write_bytes(data)
+        with pytest.raises(CorruptFile, match=words):
+            modelport.load(path, format="torch")
+
+
 def test_legacy_storages(tmp_path: Path) -> None:
     data = recorded("1.4")["layers-legacy.pth"]
     path = tmp_path / "a.pth"

@@ -19,7 +19,7 @@ from ...ir.types import Type
 from .elements import of_export
 from .program import Program, parse
 from .states import is_explicit
-from .storage import MAGIC, Records, Storage, as_tensor, is_safetensors, tensor
+from .storage import MAGIC, Records, Storage, as_tensor, is_safetensors, is_tar, tensor
 from .values import I64
 
 _OLD = "serialized_exported_program.json"
@@ -58,6 +58,9 @@ def read(path: Path, limits: Limits = DEFAULT, *, inputs: Sequence[str] = (), mo
     with open(path, "rb") if path.is_file() else io.BytesIO() as f:
         head = f.read(32)
     if not head.startswith(b"PK\x03\x04"):
+        if not (path.is_dir() or MAGIC in head or is_safetensors(head) or is_tar(path)):
+            why = "is no file of PyTorch: it begins neither as an archive, nor as torch.save began, nor as safetensors"
+            raise CorruptFile(why if head else "is empty", path=path, offset=0 if head else None)
         return pickled(path, limits, inputs, explicit)
     records = Records(path, limits)
     try:

@@ -159,6 +159,12 @@ MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 """How a pickle says 0x1950a86a20f9469cfc6c, with which files of torch.save began before 1.6."""
 
 
+def is_tar(path: Path) -> bool:
+    """Whether a file is a tar archive, which torch.save wrote before 0.1.10."""
+    with open(path, "rb") as f:
+        return f.read(262)[257:] == b"ustar"
+
+
 def is_safetensors(head: bytes) -> bool:
     """Whether a file that begins so is one of safetensors: the length of a header in JSON, and its first byte."""
     return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000

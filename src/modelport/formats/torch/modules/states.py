@@ -13,7 +13,7 @@ from ....codecs.pickle import Name
 from ....errors import CorruptFile, Unsupported, UnsupportedModel, UsageError, printable
 from ....ir.graph import Graph, Node
 from ....ir.tensor import Tensor
-from ..storage import Legacy, Records, is_safetensors, refused, suspicious
+from ..storage import Legacy, Records, is_safetensors, is_tar, refused, suspicious
 from .translate import chosen, graph
 from .tree import weights
 
@@ -32,8 +32,8 @@ class Saved:
 def opened(path: Path, limits: Limits = DEFAULT) -> Saved:
     """The objects of a file of torch.save, tensors as records."""
     with open(path, "rb") as f:
-        head = f.read(262)
-    if head[257:] == b"ustar":
+        head = f.read(4)
+    if is_tar(path):
         raise UnsupportedModel([Unsupported("a tar archive, as torch.save wrote before PyTorch 0.1.10")], "ONNX",
                                hint="open it with torch.load of an older PyTorch and save it anew")
     if head.startswith(b"PK"):
