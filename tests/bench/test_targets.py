@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import onnx
@@ -85,7 +86,7 @@ def test_ways_of_devices(tmp_path: Path) -> None:
     here = {w.device for w in ways(s)}
     assert here <= set(devices()) and "cpu" in here
     assert [w.name for w in ways(s, (), "cuda")] == ["onnxruntime-cuda"]
-    if "cuda" not in devices():
+    if "cuda" not in devices() and sys.platform == "linux":
         assert any("CUDA and TensorRT" in line for line in absent([s]))
 
 

@@ -94,10 +94,10 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
             rest.append(replace(blank, agreement=proof, status="missing", reason="no runtime of it is known"))
     rows, pace = _measured(subjects, state, how, progress, end)
     rows = [_finished(r, s, labels) for r, (s, *_) in zip(rows, subjects, strict=True)]
-    notes = [f"{state.old} lines were measured in an earlier run"] if state.old else []
+    notes = [f"measured in an earlier run: {state.old} of these lines"] if state.old else []
     skipped = sum(r.status == "skipped" for r in (*rows, *rest))
     if skipped:
-        notes.append(f"{skipped} lines were left out for want of time: the same command goes on with them")
+        notes.append(f"left out for want of time: {skipped}; the same command goes on with them")
     notes += absent(s for s, *_ in subjects)
     return finished([*rows, *rest], pace, here, how, began, command, model=printable(source.path.name), summary=summary,
                     notes=tuple(notes))

@@ -1,6 +1,7 @@
 """The ways that a file of a format can be run, and how to get those that are not here."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,9 @@ class Way:
         return str(self.options.get("device", "cpu"))
 
 
+_DEVICES: Mapping[str, tuple[str, ...]] = {"linux": ("cuda", "tensorrt", "rocm"), "darwin": ("coreml",),
+                                          "win32": ("cuda", "tensorrt", "directml", "qnn")}
+"""The devices that a system may have."""
 _GPU = "pip install onnxruntime-gpu in place of onnxruntime, on a machine with a graphics card of NVIDIA"
 _FAST = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # as TensorFlow comes; proofs switch it off
 
@@ -94,7 +98,7 @@ def absent(sides: Iterable[Side]) -> list[str]:
     formats = {kind(s) for s in sides}
     found: dict[str, list[str]] = {}
     for w in WAYS:
-        if not _here(w) and formats & set(w.formats):
+        if w.device in _DEVICES.get(sys.platform, ()) and not _here(w) and formats & set(w.formats):
             found.setdefault(w.get, []).append(w.title.partition("(")[2].rstrip(")"))
     return [f"not on this machine: ONNX Runtime on {' and '.join(names)} ({get})" for get, names in found.items()]
 
