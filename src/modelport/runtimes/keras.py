@@ -1,6 +1,7 @@
 """Keras: Keras 3, or tf_keras for what only the older generation can open; code inside of files never runs."""
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,10 @@ from ..errors import MissingDependency, RuntimeFailed, UsageError, printable
 from ..ir.tensor import Array
 from ..ir.types import STRING, Dim, DType, Type
 from .session import Session, as_text
+
+LARGE = 1 << 30
+"""Bytes of values from which on a model is run as a graph of TensorFlow, which frees each once it was used: outside of
+one, Keras 3 holds all of them until the model is done (EfficientNetB7: nine gigabytes for two images)."""
 
 
 def start(path: Path, *, threads: int = 1, device: str = "cpu", generation: int | None = None,
@@ -56,6 +61,7 @@ class Keras(Session):
         self.version = f"{keras.__version__} ({keras.backend.backend()})"
         self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"
         self._describe(tensors)
+        self._traced: Any = None
 
     def _load(self, keras: Any, path: Path, kind: int) -> Any:
         if kind == 3:
@@ -94,7 +100,7 @@ class Keras(Session):
                 if getattr(layer, "stateful", False) and reset is not None:
                     reset()
             given = [_fed(a) for a in arrays.values()]
-            made = self._model(given[0] if len(given) == 1 else given, training=False)
+            made = self._called(given[0] if len(given) == 1 else given, len(given[0]) if np.ndim(given[0]) else 1)
             flat = _flat(made)
             if len(flat) != len(self.outputs):
                 raise RuntimeFailed(f"Keras answers with {len(flat)} outputs instead of {len(self.outputs)}")
@@ -111,8 +117,23 @@ class Keras(Session):
         x = given[0] if len(given) == 1 else given
         return lambda: self._model.predict_on_batch(x)  # compiled once; a call of the model runs layer by layer
 
+    def _called(self, given: Any, rows: int) -> Any:
+        """The model's outputs, by the same kernels either way, bit for bit."""
+        if self._kind == 2 or self._keras.backend.backend() != "tensorflow" or rows * _row(self._model) < LARGE:
+            return self._model(given, training=False)
+        import tensorflow as tf
+
+        if self._traced is None:
+            self._traced = tf.function(lambda x: self._model(x, training=False), autograph=False)
+        options = tf.config.optimizer.get_experimental_options()
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # no fused kernels
+        try:
+            return self._traced(given)
+        finally:
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
+
     def close(self) -> None:
-        self._model = None
+        self._model = self._traced = None
 
 
 def _module(kind: int) -> Any:
@@ -123,6 +144,17 @@ def _module(kind: int) -> Any:
         return keras
     import tf_keras
     return tf_keras
+
+
+def _row(model: Any) -> int:
+    """The bytes of one row of all values that the layers of a model deliver, as far as their sizes are known."""
+    total = 0
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            total += _row(layer)
+        else:
+            total += sum(4 * math.prod(d or 1 for d in t.shape) for t in _flat(getattr(layer, "output", [])))
+    return total
 
 
 def _layer_of(tensor: Any) -> str:
