@@ -231,3 +231,36 @@ for kind, x in (("qint8", A8[:, :5]), ("qint32", np.concatenate([A32, np.resize(
     add(f"UniformRequantize/{kind}", given(x), np.float32(0.03), i(4)[0], np.float32(0.07), i(9)[0], Tin=kind, Tout="qint8", **b)
     add(f"UniformRequantize/{kind}_larger", given(x), np.float32(30), i(4)[0], np.float32(0.07), i(9)[0], Tin=kind, Tout="qint8", **b)
     add(f"UniformRequantize/{kind}_axis", given(x, static=True), *AXIS, *OWN, Tin=kind, Tout="qint8", input_quantization_axis=1, output_quantization_axis=1, **b)
+# convolutions of uniformly quantized integers
+C = np.random.default_rng(88)
+
+
+def axes(lhs: str, rhs: str, out: str) -> str:
+    """A UniformQuantizedConvolutionDimensionNumbersAttr of letters: b(atch), f(eature), i(n), o(ut), digits are space."""
+    data = b""
+    for field, text, first, second in ((1, lhs, "b", "f"), (4, rhs, "i", "o"), (7, out, "b", "f")):
+        space = [text.index(c) for c in sorted(text) if c.isdigit()]
+        data += bytes([8 * field, text.index(first), 8 * (field + 1), text.index(second), 8 * (field + 2) + 2, len(space), *space])
+    return data.decode("latin-1")
+
+
+def convolved(name: str, x: object, w: object, *, per: tuple[np.ndarray, np.ndarray] = (np.array(0.11, F), i(-3)[0]), out: tuple[np.ndarray, np.ndarray] = (np.array(0.07, F), i(9)[0]), **attributes: object) -> None:
+    add(f"UniformQuantizedConvolution/{name}", x, w, np.float32(0.03), i(-5)[0], *per, *out, Tin="qint8", Tout="qint32", **C8, **{**OUT, **attributes})
+
+
+def bytes_of(*shape: int) -> np.ndarray:
+    return C.integers(-128, 128, shape).astype("i1")
+
+
+PER6 = (np.array([0.01, 0.5, 0.003, 0.02, 0.1, 2], F), i(3, -2, 0, 127, -128, 5))
+convolved("plain", given(bytes_of(2, 4, 7, 6)), bytes_of(6, 4, 3, 2), padding="VALID")
+convolved("no_zeros", given(bytes_of(2, 4, 7, 6), static=True), bytes_of(6, 4, 3, 3), per=(PER6[0], 0 * PER6[1]), rhs_quantization_axis=0, padding="SAME", window_strides=[2, 1])
+convolved("axis", given(bytes_of(2, 4, 7, 6), static=True), bytes_of(6, 4, 3, 2), per=PER6, out=(PER6[0][::-1].copy(), PER6[1]), rhs_quantization_axis=0, output_quantization_axis=1, padding="EXPLICIT", explicit_padding=[1, 2, 0, 3], output_quantization_min_val=-2000, output_quantization_max_val=100000)
+convolved("nhwc", given(bytes_of(2, 7, 6, 4)), bytes_of(3, 2, 4, 6), per=PER6, rhs_quantization_axis=3, padding="SAME", window_strides=[2, 3], rhs_dilation=[2, 1], dimension_numbers=axes("b01f", "01io", "b01f"))
+convolved("turned", given(bytes_of(7, 4, 2, 6), static=True), bytes_of(6, 2, 4, 3), per=PER6, rhs_quantization_axis=0, padding="SAME", dimension_numbers=axes("0fb1", "o1i0", "1fb0"))
+convolved("spread", given(bytes_of(2, 4, 5, 4), static=True), bytes_of(6, 4, 3, 2), padding="SAME", lhs_dilation=[2, 3], window_strides=[1, 2])
+convolved("spread_explicit", given(bytes_of(2, 4, 5, 4), static=True), bytes_of(6, 4, 3, 2), padding="EXPLICIT", explicit_padding=[1, 1, 2, 0], lhs_dilation=[1, 2], rhs_dilation=[2, 2])
+convolved("groups", given(bytes_of(2, 4, 7, 6)), bytes_of(6, 2, 3, 2), padding="VALID", feature_group_count=2)
+convolved("batch_groups", given(bytes_of(6, 4, 5, 5), static=True), bytes_of(6, 4, 3, 2), padding="SAME", batch_group_count=3)
+convolved("1d", given(bytes_of(2, 4, 9)), bytes_of(6, 4, 3), per=PER6, rhs_quantization_axis=0, padding="SAME", window_strides=[2])
+convolved("3d", given(bytes_of(1, 2, 4, 5, 3), static=True), bytes_of(3, 2, 2, 2, 2), padding="SAME")

@@ -156,10 +156,11 @@ def padding_of(x: Value, padding: str, kernel: Sequence[int], strides: Sequence[
 
 
 def padded(op: Builder, x: Value, padding: str, kernel: Sequence[int], strides: Sequence[int],
-           dilations: Sequence[int]) -> tuple[Value, dict[str, Any]]:
+           dilations: Sequence[int], fill: Value | None = None) -> tuple[Value, dict[str, Any]]:
     """``x`` for a convolution and the attributes that say its padding.
 
-    ONNX Runtime takes no word for it with dilations: what :func:`same_pads` says is computed at run time then."""
+    ONNX Runtime takes no word for it with dilations: what :func:`same_pads` says is computed at run time then, and
+    padded with ``fill``, by default zero."""
     found = padding_of(x, padding, kernel, strides, dilations)
     if "auto_pad" not in found or all(d == 1 for d in dilations):
         return x, found
@@ -170,4 +171,4 @@ def padded(op: Builder, x: Value, padding: str, kernel: Sequence[int], strides: 
     total = op.Max(op.Sub(op.Add(op.Mul(count, ints(strides)), reach), sizes), ints([0]))
     begin = op.Div(total, ints([2]))
     pads = op.Concat(begin, op.Sub(total, begin), axis=0)
-    return op.Pad(x, pads, constant(0, x.dtype), ints(range(1, n + 1))), {}
+    return op.Pad(x, pads, constant(0, x.dtype) if fill is None else fill, ints(range(1, n + 1))), {}

@@ -173,7 +173,7 @@ def _part(hub: Graph, graph: Graph, outs: dict[str, Value], shown: _Shown, names
             raise RuntimeFailed(f"the source refuses '{feed.name}' when its values are in sight: {values.message}")
         given = {k: np.asarray(a) for k, a in feed.arrays.items()}
         for k in cuts:
-            given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype)
+            given[CUT + k] = values[k].astype(graph.inputs[CUT + k].dtype, copy=False)
         fed = {k: as_type(a, session.inputs[k]) for k, a in given.items() if k in session.inputs}
         made = session.run(fed)
         noise: dict[str, Array] = {}

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ....codecs.protobuf import LEN, VARINT, fields, varint
+from ....errors import Unsupported
 from ....ir.tensor import Array
+from .nn import conv
 from .table import op
 
 F32 = np.float32
@@ -197,3 +200,53 @@ def uniform_dot_hybrid(x: Array, w: Array, scales: Array, zeros: Array, *, rhs_q
         total = (np.clip(steps, -128, 127) - zero) @ _plain(w, zeros, rhs_quantization_axis)
         rows.append(total.astype(F32) * F32(scale))
     return (np.stack(rows) * _channels(scales, 2, rhs_quantization_axis)).astype(F32)
+
+
+def axes_of(dimension_numbers: str, rank: int) -> list[list[int]]:
+    """The axes of a UniformQuantizedConvolution's input, weight and output in the order batch (or outputs of the
+    weight), channels, space...: a serialized ``UniformQuantizedConvolutionDimensionNumbersAttr``, whose fields come
+    in that order but for the weight, where the inputs come first."""
+    if not dimension_numbers:
+        return [list(range(rank))] * 3
+    data = memoryview(dimension_numbers.encode("utf-8", "surrogateescape"))
+    told: dict[int, list[int]] = {}
+    for f in fields(data, 0, len(data)):
+        at, values = f.body, told.setdefault(f.number, [])
+        while f.kind == LEN and at < f.end:
+            value, at = varint(data, at, f.end)
+            values.append(value)
+        values += [f.value] * (f.kind == VARINT)
+    one = {k: v[-1] for k, v in told.items() if v}
+    made = [[one.get(k, 0), one.get(k + 1, 0), *told.get(k + 2, [])] for k in (1, 4, 7)]
+    made[1][:2] = made[1][1::-1]
+    if any(sorted(axes) != list(range(rank)) for axes in made):
+        raise Unsupported(f"axes {made} of tensors of rank {rank}")
+    return made
+
+
+@op("UniformQuantizedConvolution", fold=False)
+def uniform_conv(x: Array, w: Array, scales_x: Array, zeros_x: Array, scales: Array, zeros: Array, scales_out: Array,
+                 zeros_out: Array, *, padding: str, window_strides: Any = (), explicit_padding: Any = (),
+                 lhs_dilation: Any = (), rhs_dilation: Any = (), batch_group_count: int = 1,
+                 feature_group_count: int = 1, dimension_numbers: str = "", rhs_quantization_axis: int = -1,
+                 output_quantization_axis: int = -1, output_quantization_min_val: int,
+                 output_quantization_max_val: int, **others: Any) -> Any:
+    """The groups of a batch go with the groups of outputs, one by one."""
+    of_x, of_w, of_out = axes_of(dimension_numbers, x.ndim)
+    n = x.ndim - 2
+    a = np.transpose(x.astype(np.float64) - zeros_x, [of_x[0], *of_x[2:], of_x[1]])
+    b = np.transpose(_plain(w, zeros, rhs_quantization_axis).astype(np.float64), [*of_w[2:], of_w[1], of_w[0]])
+    for k, d in enumerate(lhs_dilation or (), 1):
+        wide = np.zeros([(s - 1) * d + 1 if i == k else s for i, s in enumerate(a.shape)])
+        wide[tuple(slice(None, None, d if i == k else 1) for i in range(a.ndim))] = a
+        a = wide
+    how = {"strides": [1, *(window_strides or [1] * n), 1], "dilations": [1, *(rhs_dilation or [1] * n), 1],
+           "padding": padding, "explicit_paddings": [0, 0, *explicit_padding, 0, 0] if explicit_padding else ()}
+    made = np.concatenate([conv(one, two, **how) for one, two in zip(
+        np.split(a, batch_group_count), np.split(b, batch_group_count, -1), strict=True)], -1)
+    total = np.transpose(made, np.argsort([of_out[0], *of_out[2:], of_out[1]]))
+    scale = scales_x.astype(np.float64) * _channels(
+        scales.astype(np.float64), x.ndim, of_out[1] if rhs_quantization_axis != -1 else -1)
+    return _requantized(total, scale / _channels(scales_out.astype(np.float64), x.ndim, output_quantization_axis),
+                        _channels(zeros_out, x.ndim, output_quantization_axis), output_quantization_min_val,
+                        output_quantization_max_val).astype(np.int32)

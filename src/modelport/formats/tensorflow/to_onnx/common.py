@@ -87,14 +87,15 @@ def window(op: Builder, x: Value, padding: str, explicit: Sequence[int], data_fo
     """``x``, channels last, for an operator on windows, and the attributes that say its padding.
 
     SAME is ceil(size / stride) windows, the odd pad at the end; explicit where the sizes are known, else ONNX's
-    ``auto_pad``, which with dilations ONNX Runtime does not take: then it is computed at run time."""
+    ``auto_pad``, which with dilations ONNX Runtime does not take: then it is computed at run time, and padded with
+    ``fill``, by default zero."""
     if padding == "EXPLICIT":
         pairs = list(zip(explicit[::2], explicit[1::2], strict=True))
         pairs = pairs[2:] if is_first(data_format) else pairs[1:-1]
         if len(pairs) != len(kernel):
             raise Unsupported(f"explicit paddings {list(explicit)}")
         return x, {"pads": [p[0] for p in pairs] + [p[1] for p in pairs]}
-    return padded(op, x, padding, kernel, strides, dilations)
+    return padded(op, x, padding, kernel, strides, dilations, fill)
 
 
 def reshaped(w: Value, shape: Sequence[int], perm: Sequence[int] | None = None) -> Value | None:

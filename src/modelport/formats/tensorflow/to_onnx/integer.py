@@ -242,7 +242,8 @@ def _convolved(op: Builder, x: Value, w: Value, zeros: Sequence[Value], strides:
                dilations: Numbers, pads: Numbers = ()) -> Any:
     """Sums of products in int32, channels last."""
     kernel, s, d = dims(w, what="the filter")[:2], spatial(strides, "NHWC"), spatial(dilations, "NHWC")
-    x, how = window(op, x, "EXPLICIT" if len(pads) else padding, list(pads), "NHWC", kernel, s, d)
+    x, how = window(op, x, "EXPLICIT" if len(pads) else padding, list(pads), "NHWC", kernel, s, d,
+                    zeros[0] if zeros else None)
     made = op.ConvInteger(op.Transpose(x, perm=[0, 3, 1, 2]), op.Transpose(w, perm=[3, 2, 0, 1]), *zeros, strides=s,
                           dilations=d, kernel_shape=kernel, **how)
     return op.Transpose(made, perm=[0, 2, 3, 1])

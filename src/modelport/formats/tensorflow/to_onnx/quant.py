@@ -3,6 +3,7 @@
 Source: core/kernels/fake_quant_ops_functor.h, quantize_and_dequantize_op.h, uniform_quant_ops/math_utils.h."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
 from ....ir.types import DType
 from ..interpret import quant as numeric
-from .common import F32, I32, I64, axis_of, cast, i64, ints, known, name_of, rank, to_onnx
+from .common import F32, I32, I64, axis_of, cast, dims, i64, ints, known, name_of, rank, to_onnx, window
 from .integer import along
+
+I8, U8 = np.dtype(np.int8), np.dtype(np.uint8)
 
 
 @to_onnx("FakeQuantWithMinMaxArgs")
@@ -216,3 +219,55 @@ def uniform_dot_hybrid(op: Builder, a: Value, b: Value, scales: Value, zeros: Va
     whole = op.Min(op.Max(whole, constant(-128, I32)), constant(127, I32))
     total = cast(op, op.MatMul(op.Sub(whole, zero), _plain(op, b, zeros, rhs_quantization_axis)), F32)
     return op.Mul(op.Mul(total, cast(op, scale, F32)), along(op, scales, b, rhs_quantization_axis))
+
+
+def _spread(op: Builder, x: Value, dilations: Sequence[int], fill: Value) -> Any:
+    """``x``, channels last, with ``fill`` between the elements of its space, so that they are so many steps apart."""
+    for axis, d in enumerate(dilations, 1):
+        if d == 1:
+            continue
+        sizes = [-1, *dims(x, [*range(1, rank(x))], "the dilated input")]
+        wide = op.Pad(op.Unsqueeze(x, ints([axis + 1])), ints([0, d - 1]), fill, ints([axis + 1]))
+        sizes[axis] *= d
+        x = op.Slice(op.Reshape(wide, ints(sizes)), ints([0]), ints([sizes[axis] - d + 1]), ints([axis]))
+    return x
+
+
+@to_onnx("UniformQuantizedConvolution")
+def uniform_conv(op: Builder, a: Value, b: Value, scales_a: Value, zeros_a: Value, scales_b: Value, zeros_b: Value,
+                 scales_out: Value, zeros_out: Value, *, Tin: DType | None = None, Tout: DType = I32,
+                 window_strides: Sequence[int] = (), padding: str, explicit_padding: Sequence[int] = (),
+                 lhs_dilation: Sequence[int] = (), rhs_dilation: Sequence[int] = (), batch_group_count: int = 1,
+                 feature_group_count: int = 1, dimension_numbers: str = "", lhs_quantization_axis: int = -1,
+                 lhs_quantization_min_val: int, lhs_quantization_max_val: int, rhs_quantization_axis: int = -1,
+                 rhs_quantization_min_val: int, rhs_quantization_max_val: int, output_quantization_axis: int = -1,
+                 output_quantization_min_val: int, output_quantization_max_val: int) -> Any:
+    """Sums of products of 8-bit integers, exactly; a weight without its zero takes 9 bits, in two parts of 8.
+
+    The groups of a batch go with the groups of outputs, one by one."""
+    n = rank(a) - 2
+    of_a, of_b, of_out = numeric.axes_of(dimension_numbers, n + 2)
+    _, _, *kernel = dims(w := op.Transpose(_plain(op, b, zeros_b, rhs_quantization_axis), perm=of_b))
+    zero, nothing = cast(op, op.Add(along(op, zeros_a, a, -1), constant(128, I32)), U8), constant(0, I8)
+    x = op.Transpose(cast(op, op.Add(cast(op, a, I32), constant(128, I32)), U8), perm=[of_a[0], *of_a[2:], of_a[1]])
+    strides, dilations = list(window_strides) or [1] * n, list(rhs_dilation) or [1] * n
+    x, how = window(op, _spread(op, x, lhs_dilation, zero), padding, [0, 0, *explicit_padding, 0, 0], "", kernel,
+                    strides, dilations, zero)
+    x = op.Transpose(x, perm=[0, n + 1, *range(1, n + 1)])
+    half = op.Div(w, constant(2, I32))
+    whole = zeros_b.data is not None and not zeros_b.numpy().any()
+    parts = [x, *(cast(op, v, I8) for v in ([w] if whole else [half, op.Sub(w, half)]))]
+    groups = [[v] if batch_group_count == 1 else op.Split(v, axis=0, num_outputs=batch_group_count,
+                                                          outputs=batch_group_count) for v in parts]
+    sums = []
+    for one, *weights in zip(*groups, strict=True):
+        made = [op.ConvInteger(one, v, zero, nothing, kernel_shape=kernel, strides=strides, dilations=dilations,
+                               group=feature_group_count, **how) for v in weights]
+        sums.append(made[0] if whole else op.Add(*made))
+    total = sums[0] if len(sums) == 1 else op.Concat(*sums, axis=1)
+    total = op.Transpose(total, perm=[int(k) for k in np.argsort(of_out)])
+    scale = _scales(scales_a, a, -1) * _scales(scales_b, total, of_out[1] if rhs_quantization_axis != -1 else -1)
+    made = _rescaled(op, total, scale / _scales(scales_out, total, output_quantization_axis),
+                     along(op, zeros_out, total, output_quantization_axis), output_quantization_min_val,
+                     output_quantization_max_val)
+    return cast(op, made, Tout)
