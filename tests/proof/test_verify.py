@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from modelport.hub.infer import builder
 from modelport.ir.graph import Graph, Node, Value, rebuild
 from modelport.ir.types import Type
 from modelport.proof import Feed, bisect, layers, noise, rerun, verify
+from modelport.proof.sides import Runners
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside the checkout")
@@ -337,7 +338,30 @@ class TestRounding:
 
         def off(by: float) -> Any:
             return lambda arrays: {"y": gentle(arrays)["y"] + np.float32(by * 9)}  # 9: its range
-        assert noise.too_far(graph, [(feed, "y")], gentle, off(55.0))
-        assert noise.too_far(graph, [(feed, "y")], gentle, off(1e-3))
-        assert not noise.too_far(graph, [(feed, "y")], gentle, off(1e-6))
-        assert not noise.too_far(graph, [(feed, "y")], wild, off(0.01))
+        none = SimpleNamespace(outputs=lambda feed: ())
+
+        def far(again: Any, by: float) -> bool:
+            return noise.too_far(graph, [(feed, "y")], again, off(by), cast(noise.Twins, none))
+        assert far(gentle, 55.0)
+        assert far(gentle, 1e-3)
+        assert not far(gentle, 1e-6)
+        assert not far(wild, 0.01)
+
+    @pytest.mark.parametrize(("steep", "explained"), [(1e4, True), (1.0, False)])
+    def test_weights_that_move_say_what_inputs_do_not_where_the_first_layer_swallows_their_last_bit(
+            self, steep: float, explained: bool, tmp_path: Path) -> None:
+        op = builder()
+        x = Value(Type(np.dtype(np.float32), ("n", 2)), "x")
+        y = op.Sin(op.Mul(op.Add(x, np.float32([1000, 999.7])), np.float32(steep)))
+        graph = Graph({"x": x}, {"y": y})
+        feed = Feed("small", "normal", {"x": np.float32([[1e-6, 2e-6], [3e-6, 4e-6]])}, 2)
+        runners = Runners(tmp_path, isolated=False)
+        source = runners.hub(graph)
+
+        def again(arrays: Any) -> Any:
+            return source.run(arrays)
+
+        def theirs(arrays: Any) -> Any:
+            return {"y": again(arrays)["y"] + np.float32(0.3)}
+        assert noise.too_far(graph, [(feed, "y")], again, theirs, noise.Twins(graph, runners)) is not explained
+        runners.close()

@@ -95,24 +95,54 @@ ROUNDED = 170
 """How many last bits of float32 the bar of one layer is, 1e-5 of range."""
 
 
-def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, theirs: Again) -> bool:
+def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, theirs: Again, twins: Twins) -> bool:
     """Whether one of these outputs of ``theirs`` is farther off from that of ``again`` than the roundings of its layers
-    can carry, each within its bar, and none amplified more than a last bit of the inputs is: then layers that agree do
-    not explain it (their order may differ: a variable that is read before it is written, or after).
+    can carry, each within its bar: then layers that agree do not explain it (their order may differ: a variable that is
+    read before it is written, or after).
 
-    Distances are shares of the whole output's range, so that rows of nearly nothing do not count."""
-    return smooth(graph) and any(_too_far(graph, feed, name, again, theirs) for feed, name in outputs)
+    How far they carry is said by inputs that move by their last bit, as if each layer amplified its rounding so; and by
+    weights that do, which is one rounding in every layer, in place of up to ``ROUNDED``: the first layer may swallow a
+    last bit of the input (of a small number, to which it adds a large one).  Distances are shares of the whole output's
+    range, so that rows of nearly nothing do not count."""
+    return smooth(graph) and any(_too_far(graph, feed, name, again, theirs, twins) for feed, name in outputs)
 
 
-def _too_far(graph: Graph, feed: Feed, name: str, again: Again, theirs: Again) -> bool:
-    made = [again(feed.arrays), *(again(nudged(feed.arrays, f"{feed.name} {n}")) for n in range(NUDGES)),
-            theirs(feed.arrays)]
+def _too_far(graph: Graph, feed: Feed, name: str, again: Again, theirs: Again, twins: Twins) -> bool:
+    made = [again(feed.arrays), theirs(feed.arrays),
+            *(again(nudged(feed.arrays, f"{feed.name} {n}")) for n in range(NUDGES))]
     outputs = [m[name].astype(np.float64) for m in made if not isinstance(m, ModelportError) and name in m]
     if len(outputs) < len(made) or any(o.shape != outputs[0].shape for o in outputs):
         return False
-    here, scale = outputs[0], max(float(np.ptp(outputs[0])) if outputs[0].size else 0.0, cmp.TINY)
-    *moved, far = (float(np.nanmax(np.abs(o - here), initial=0)) / scale for o in outputs[1:])
-    return far > sum(1 for _ in graph.walk()) * ROUNDED * max(*moved, 2.0 ** -24)
+    here, there, *moved = outputs
+    far, reach = _apart(here, there), max(2.0 ** -24, *(_apart(here, o) for o in moved))
+    if far <= sum(1 for _ in graph.walk()) * ROUNDED * reach:
+        return False
+    pair = [o[name].astype(np.float64) for o in twins.outputs(feed) if name in o]
+    return not pair or pair[0].shape != here.shape or far > ROUNDED * _apart(*pair)
+
+
+def _apart(a: Array, b: Array) -> float:
+    """The largest difference as a share of the range of ``a``."""
+    scale = max(float(np.ptp(a)) if a.size else 0.0, cmp.TINY)
+    return float(np.nanmax(np.abs(b - a), initial=0)) / scale
+
+
+class Twins:
+    """A graph in one runtime, as it is and with every weight moved by its last bit: as if each layer rounded otherwise,
+    not the first one only."""
+
+    def __init__(self, graph: Graph, runners: Runners) -> None:
+        self._graph, self._runners = graph, runners
+        self._sessions: tuple[Session, Session] | None = None
+
+    def outputs(self, feed: Feed) -> tuple[dict[str, Array], ...]:
+        """Those of both by name; nothing where they can't be had."""
+        try:
+            if self._sessions is None:
+                self._sessions = self._runners.hub(self._graph), self._runners.hub(reweighed(self._graph))
+            return tuple(s.run({k: a for k, a in feed.arrays.items() if k in s.inputs}) for s in self._sessions)
+        except ModelportError:
+            return ()
 
 
 class Exact:
@@ -124,7 +154,7 @@ class Exact:
         self.graph, self._runners, self._again = graph, runners, again
         self._shaken: tuple[str, list[dict[str, Array]]] = "", []
         self._session: Session | None = None
-        self._twins: tuple[Session, Session] | None = None
+        self._twins = Twins(graph, runners)
         self._cache: tuple[str, dict[str, Array]] | None = None
         self._left = BUDGET
         self._dead = precision(graph) == "int8"  # a float64 evaluation flips other roundings: no measure of noise
@@ -165,24 +195,12 @@ class Exact:
             layers = sum(n.op.rpartition(".")[2] in _LAYERS for n in self.graph.walk())
             out = out | unsettled(source, target, np.max(shaken, 0), max(1, layers)) if shaken else out
         if shaken and not cmp.compare(cmp.without(out, source), cmp.without(out, target), bar).passed:
-            here, other = (s[name] for s in self._reweighed(feed))
-            out = out | unsettled(source, target, moves(here, other))
+            pair = [o[name] for o in self._twins.outputs(feed)]
+            out = out | unsettled(source, target, moves(*pair)) if pair else out
         if not out.any():
             return d
         rest = cmp.compare(cmp.without(out, source), cmp.without(out, target), bar)
         return replace(rest, limited=int(out.sum()), elements=rest.elements)
-
-    def _reweighed(self, feed: Feed) -> tuple[dict[str, Array], dict[str, Array]]:
-        """The outputs of the graph in one runtime, as it is and with every weight moved by its last bit: as if each
-        layer rounded otherwise, not the first one only.  The same outputs twice where that can't be had."""
-        try:
-            if self._twins is None:
-                self._twins = self._runners.hub(self.graph), self._runners.hub(reweighed(self.graph))
-            one, two = (t.run({k: a for k, a in feed.arrays.items() if k in t.inputs}) for t in self._twins)
-        except ModelportError:
-            self._dead = True
-            return self._shaken[1][0], self._shaken[1][0]
-        return one, two
 
     def _moved(self, feed: Feed) -> list[dict[str, Array]]:
         """The source's outputs for inputs moved by their last bit."""

@@ -26,7 +26,7 @@ from .domains import takes_nan
 from .flips import Flips, possible
 from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probes, suite, work
 from .layers import Layers, in_reals, layer_by_layer
-from .noise import Exact, too_far
+from .noise import Exact, Twins, too_far
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
@@ -285,7 +285,8 @@ class _Run:
             return False
         apart = [f"'{printable(k)}' {_apart(o)}" for k, o in self.outputs.items() if not o.passed]
         failed = [(f, k) for k, o in self.outputs.items() for f in chosen if not o.passed and f.name == o.feed]
-        if too_far(self.source.graph, failed, partial(self._again, a), partial(self._again, b, b=True)):
+        twins = Twins(self.written if self.resized else self.source.graph, self.runners)
+        if too_far(self.source.graph, failed, partial(self._again, a), partial(self._again, b, b=True), twins):
             self.notes.append(f"layers that agree do not explain how far apart they end: {', '.join(apart)}")
             return False
         undefined = list(self.not_tested)
