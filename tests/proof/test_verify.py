@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from modelport.hub.infer import builder
 from modelport.ir.graph import Graph, Node, Value, rebuild
 from modelport.ir.types import Type
 from modelport.proof import Feed, bisect, layers, noise, rerun, verify
+from modelport.proof.compare import BARS, compare
 from modelport.proof.sides import Runners
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
@@ -324,7 +325,7 @@ class TestLiteRT:
 class TestRounding:
     """How far roundings of layers can carry."""
 
-    def test_layers_that_agree_do_not_explain_what_no_rounding_makes(self) -> None:
+    def test_layers_that_agree_do_not_explain_what_no_rounding_makes(self, tmp_path: Path) -> None:
         op = builder()
         x = Value(Type(np.dtype(np.float32), ("n", 2)), "x")
         graph = Graph({"x": x}, {"y": op.Mul(x, np.float32(3))})
@@ -338,10 +339,10 @@ class TestRounding:
 
         def off(by: float) -> Any:
             return lambda arrays: {"y": gentle(arrays)["y"] + np.float32(by * 9)}  # 9: its range
-        none = SimpleNamespace(outputs=lambda feed: ())
+        runners = Runners(tmp_path, isolated=False)
 
         def far(again: Any, by: float) -> bool:
-            return noise.too_far(graph, [(feed, "y")], again, off(by), cast(noise.Twins, none))
+            return noise.too_far(graph, [(feed, "y")], again, off(by), runners)
         assert far(gentle, 55.0)
         assert far(gentle, 1e-3)
         assert not far(gentle, 1e-6)
@@ -363,5 +364,27 @@ class TestRounding:
 
         def theirs(arrays: Any) -> Any:
             return {"y": again(arrays)["y"] + np.float32(0.3)}
-        assert noise.too_far(graph, [(feed, "y")], again, theirs, noise.Twins(graph, runners)) is not explained
+        assert noise.too_far(graph, [(feed, "y")], again, theirs, runners) is not explained
+        runners.close()
+
+    def test_float64_is_asked_last_of_large_networks_where_the_suite_is_thorough(
+            self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        op = builder()
+        x = Value(Type(np.dtype(np.float32), ("n", 2)), "x")
+        graph = Graph({"x": x}, {"y": op.Sub(op.Add(x, np.float32(1000.1)), np.float32(1000.05))})
+        feed = Feed("small", "normal", {"x": np.float32([[2e-5, 1e-5]])}, 1)
+        runners = Runners(tmp_path, isolated=False)
+        source = runners.hub(graph).run(feed.arrays)["y"]
+        exact = np.float64(np.float32(1000.1)) - np.float64(np.float32(1000.05)) + feed.arrays["x"]
+        beside, wrong = (exact + 2e-5).astype(np.float32), (exact * 1.02).astype(np.float32)
+
+        def passes(target: Any, thorough: bool) -> bool:
+            session = noise.Exact(graph, runners, lambda x: {"y": source}, thorough)
+            bar = BARS["float32"]
+            return session.excuse("y", feed, source, target, bar, compare(source, target, bar)).passed
+        assert passes(beside, False)
+        monkeypatch.setattr(noise, "BUDGET", 0)
+        assert not passes(beside, False)
+        assert passes(beside, True)
+        assert not passes(wrong, True)
         runners.close()

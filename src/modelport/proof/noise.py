@@ -19,8 +19,10 @@ from .inputs import Feed, work
 from .precision import precision
 from .sides import Runners, write_onnx
 
-BUDGET = 1e9
-"""Multiplications that the float64 evaluator may spend on one verification: a few seconds."""
+BUDGET, PATIENCE = 1e9, 4e9
+"""Multiplications that the float64 evaluator may spend on one verification: a few seconds; and with the thorough suite,
+where nothing else explains a difference: half a minute.  On an image of one colour all places round alike, and a mean
+over them does not average that: no move of a last bit shows how far it carries."""
 
 
 _LAYERS = frozenset("Conv ConvTranspose MatMul Gemm LSTM GRU RNN".split())
@@ -95,7 +97,7 @@ ROUNDED = 170
 """How many last bits of float32 the bar of one layer is, 1e-5 of range."""
 
 
-def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, theirs: Again, twins: Twins) -> bool:
+def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, theirs: Again, runners: Runners) -> bool:
     """Whether one of these outputs of ``theirs`` is farther off from that of ``again`` than the roundings of its layers
     can carry, each within its bar: then layers that agree do not explain it (their order may differ: a variable that is
     read before it is written, or after).
@@ -104,6 +106,7 @@ def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, the
     weights that do, which is one rounding in every layer, in place of up to ``ROUNDED``: the first layer may swallow a
     last bit of the input (of a small number, to which it adds a large one).  Distances are shares of the whole output's
     range, so that rows of nearly nothing do not count."""
+    twins = Twins(graph, runners)
     return smooth(graph) and any(_too_far(graph, feed, name, again, theirs, twins) for feed, name in outputs)
 
 
@@ -149,25 +152,26 @@ class Exact:
     """The source's graph in float64, made when the first doubtful output asks for it."""
 
     def __init__(self, graph: Graph, runners: Runners,
-                 again: Callable[[Mapping[str, Array]], dict[str, Array] | ModelportError] | None = None) -> None:
+                 again: Callable[[Mapping[str, Array]], dict[str, Array] | ModelportError] | None = None,
+                 thorough: bool = False) -> None:
         """``again`` runs the source on the arrays of a feed, and names the outputs as the graph does."""
         self.graph, self._runners, self._again = graph, runners, again
         self._shaken: tuple[str, list[dict[str, Array]]] = "", []
         self._session: Session | None = None
         self._twins = Twins(graph, runners)
         self._cache: tuple[str, dict[str, Array]] | None = None
-        self._left = BUDGET
+        self._spent, self._most = 0.0, PATIENCE if thorough else BUDGET
         self._dead = precision(graph) == "int8"  # a float64 evaluation flips other roundings: no measure of noise
         self.notes: list[str] = []
 
-    def outputs(self, feed: Feed) -> dict[str, Array]:
-        """The outputs in float64 for a feed; empty if that cannot be had."""
+    def outputs(self, feed: Feed, budget: float = BUDGET) -> dict[str, Array]:
+        """The outputs in float64 for a feed; empty if that cannot be had within a budget of multiplications."""
         if self._cache is not None and self._cache[0] == feed.name:
             return self._cache[1]
         cost = work(self.graph) * max(1, feed.rows)
-        if self._dead or cost > self._left:
+        if self._dead or self._spent + cost > budget:
             return {}
-        self._left -= cost
+        self._spent += cost
         try:
             if self._session is None:
                 path = write_onnx(self.graph, self._runners.folder / "float64.onnx")
@@ -186,21 +190,28 @@ class Exact:
         """``d`` again, without the rows that differ by rounding alone."""
         if feed.kind == "nonfinite":
             return d
-        exact, shaken = self.outputs(feed).get(name), list[Array]()
-        out = np.zeros(max(1, len(cmp.rows(source))), bool)
-        if exact is not None and exact.shape == source.shape:
-            out = cmp.excused(source, target, exact, bar)
-        if not cmp.compare(cmp.without(out, source), cmp.without(out, target), bar).passed:
+        shaken = list[Array]()
+        out = self._excused(name, feed, source, target, bar, BUDGET)
+
+        def rest() -> cmp.Difference:
+            return cmp.compare(cmp.without(out, source), cmp.without(out, target), bar)
+        if not rest().passed:
             shaken = [moves(source, s[name]) for s in self._moved(feed) if name in s]
             layers = sum(n.op.rpartition(".")[2] in _LAYERS for n in self.graph.walk())
             out = out | unsettled(source, target, np.max(shaken, 0), max(1, layers)) if shaken else out
-        if shaken and not cmp.compare(cmp.without(out, source), cmp.without(out, target), bar).passed:
+        if shaken and not rest().passed:
             pair = [o[name] for o in self._twins.outputs(feed)]
             out = out | unsettled(source, target, moves(*pair)) if pair else out
-        if not out.any():
-            return d
-        rest = cmp.compare(cmp.without(out, source), cmp.without(out, target), bar)
-        return replace(rest, limited=int(out.sum()), elements=rest.elements)
+        if not rest().passed:
+            out = out | self._excused(name, feed, source, target, bar, self._most)
+        return replace(rest(), limited=int(out.sum())) if out.any() else d
+
+    def _excused(self, name: str, feed: Feed, source: Array, target: Array, bar: cmp.Bar, budget: float) -> Array:
+        """The rows that a float64 evaluation excuses."""
+        exact = self.outputs(feed, budget).get(name)
+        if exact is None or exact.shape != source.shape:
+            return np.zeros(max(1, len(cmp.rows(source))), bool)
+        return cmp.excused(source, target, exact, bar)
 
     def _moved(self, feed: Feed) -> list[dict[str, Array]]:
         """The source's outputs for inputs moved by their last bit."""

@@ -26,7 +26,7 @@ from .domains import takes_nan
 from .flips import Flips, possible
 from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probes, suite, work
 from .layers import Layers, in_reals, layer_by_layer
-from .noise import Exact, Twins, too_far
+from .noise import Exact, too_far
 from .precision import bar_for, precision
 from .report import FeedRecord, OutputRecord, Report, digest
 from .resized import BATCH, OTHER, ByRows, change
@@ -285,8 +285,7 @@ class _Run:
             return False
         apart = [f"'{printable(k)}' {_apart(o)}" for k, o in self.outputs.items() if not o.passed]
         failed = [(f, k) for k, o in self.outputs.items() for f in chosen if not o.passed and f.name == o.feed]
-        twins = Twins(self.written if self.resized else self.source.graph, self.runners)
-        if too_far(self.source.graph, failed, partial(self._again, a), partial(self._again, b, b=True), twins):
+        if too_far(self.source.graph, failed, partial(self._again, a), partial(self._again, b, b=True), self.runners):
             self.notes.append(f"layers that agree do not explain how far apart they end: {', '.join(apart)}")
             return False
         undefined = list(self.not_tested)
@@ -358,9 +357,9 @@ class _Run:
         self.tested = tested = self._kinds(chosen)
         # where the runtimes differ, the first pass is plain: comparing layer by layer says more than a noise floor
         graph = self.written if self.resized else self.source.graph
-        exact = None if a.name != b.name and self.first else Exact(graph, self.runners, lambda x: self._again(a, x))
-        self.first = False
-        self.empty, self.refused = [], 0
+        exact = None if a.name != b.name and self.first else Exact(graph, self.runners, partial(self._again, a),
+                                                                   self.options["suite"] == "thorough")
+        self.first, self.empty, self.refused = False, [], 0
         for feed in tested:
             self._feed(feed, a, b, exact)
         if self.empty:
