@@ -367,6 +367,39 @@ class TestRounding:
         assert noise.too_far(graph, [(feed, "y")], again, theirs, runners) is not explained
         runners.close()
 
+    def test_a_softmax_is_looked_at_by_its_logarithm_too(self, tmp_path: Path) -> None:
+        """It says 0 and 1 until rounding puts another number on top: only what it was given says how near that is."""
+        op = builder()
+        x = Value(Type(np.dtype(np.float32), ("n", 2)), "x")
+        graph = Graph({"x": x}, {"y": op.Softmax(op.Mul(x, np.float32(60)))})
+        feed = Feed("ordinary", "ordinary", {"x": np.float32([[0.5, 1.5]])}, 1)
+        runners = Runners(tmp_path, isolated=False)
+
+        def softmax(given: Any) -> Any:
+            power = np.exp(given - given.max(1, keepdims=True))
+            return {"y": (power / power.sum(1, keepdims=True)).astype(np.float32)}
+
+        def gentle(arrays: Any) -> Any:
+            return softmax(arrays["x"].astype(np.float64) * 60)
+
+        def wild(arrays: Any) -> Any:  # a last bit of the input becomes one, which the Softmax does not show
+            a = arrays["x"].astype(np.float64)
+            return softmax(a * 60 + 2 * np.sin(a * 1e7))
+
+        def turned(arrays: Any) -> Any:
+            return {"y": gentle(arrays)["y"][:, ::-1]}
+        assert noise.too_far(graph, [(feed, "y")], gentle, turned, runners)
+        assert not noise.too_far(graph, [(feed, "y")], wild, turned, runners)
+        near = Feed("near", "ordinary", {"x": np.float32([[0.5, 0.8333]])}, 1)  # 20 apart
+        for again, passes in ((gentle, False), (wild, True)):
+            source = again(near.arrays)["y"]
+            target = softmax(np.log(source.astype(np.float64)) + [[22, 0]])["y"]
+            bar = BARS["float32"]
+            d = compare(source, target, bar)
+            assert not d.passed
+            assert noise.Exact(graph, runners, again).excuse("y", near, source, target, bar, d).passed is passes
+        runners.close()
+
     def test_float64_is_asked_last_of_large_networks_where_the_suite_is_thorough(
             self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         op = builder()

@@ -116,12 +116,31 @@ def _too_far(graph: Graph, feed: Feed, name: str, again: Again, theirs: Again, t
     outputs = [m[name].astype(np.float64) for m in made if not isinstance(m, ModelportError) and name in m]
     if len(outputs) < len(made) or any(o.shape != outputs[0].shape for o in outputs):
         return False
+    pair = [o[name] for o in twins.outputs(feed) if name in o and o[name].shape == outputs[0].shape]
+    return all(_farther(sum(1 for _ in graph.walk()), [see(o) for o in outputs], [see(o) for o in pair])
+               for see in _seen(graph, name))
+
+
+def _farther(layers: int, outputs: list[Array], pair: list[Array]) -> bool:
     here, there, *moved = outputs
     far, reach = _apart(here, there), max(2.0 ** -24, *(_apart(here, o) for o in moved))
-    if far <= sum(1 for _ in graph.walk()) * ROUNDED * reach:
-        return False
-    pair = [o[name].astype(np.float64) for o in twins.outputs(feed) if name in o]
-    return not pair or pair[0].shape != here.shape or far > ROUNDED * _apart(*pair)
+    return far > layers * ROUNDED * reach and (not pair or far > ROUNDED * _apart(*pair))
+
+
+def _seen(graph: Graph, name: str) -> tuple[Callable[[Array], Array], ...]:
+    """How an output is looked at: as it is and, of a Softmax, by its logarithm, which is what it was given but for a
+    constant.  Where one number is far above all others, a Softmax says 1 and 0 whatever rounding makes of them, until
+    it puts another on top."""
+    node = graph.outputs[name].node if name in graph.outputs else None
+    return (_as_it_is, _logarithm) if node is not None and node.op == "Softmax" else (_as_it_is,)
+
+
+def _as_it_is(a: Array) -> Array:
+    return a
+
+
+def _logarithm(a: Array) -> Array:
+    return np.asarray(np.log(np.maximum(a.astype(np.float64), cmp.TINY)))
 
 
 def _apart(a: Array, b: Array) -> float:
@@ -190,28 +209,30 @@ class Exact:
         """``d`` again, without the rows that differ by rounding alone."""
         if feed.kind == "nonfinite":
             return d
-        shaken = list[Array]()
-        out = self._excused(name, feed, source, target, bar, BUDGET)
+        seen = _seen(self.graph, name)
+        out = self._excused(seen, name, feed, source, target, bar, BUDGET)
 
         def rest() -> cmp.Difference:
             return cmp.compare(cmp.without(out, source), cmp.without(out, target), bar)
+        moved = [] if rest().passed else [s[name] for s in self._moved(feed) if name in s]
+        layers = sum(n.op.rpartition(".")[2] in _LAYERS for n in self.graph.walk())
+        for see in seen if moved else ():
+            noise = np.max([moves(see(source), see(m)) for m in moved], 0)
+            out = out | unsettled(see(source), see(target), noise, max(1, layers))
+        pair = [o[name] for o in self._twins.outputs(feed)] if moved and not rest().passed else []
+        for see in seen if pair else ():
+            out = out | unsettled(see(source), see(target), moves(*map(see, pair)))
         if not rest().passed:
-            shaken = [moves(source, s[name]) for s in self._moved(feed) if name in s]
-            layers = sum(n.op.rpartition(".")[2] in _LAYERS for n in self.graph.walk())
-            out = out | unsettled(source, target, np.max(shaken, 0), max(1, layers)) if shaken else out
-        if shaken and not rest().passed:
-            pair = [o[name] for o in self._twins.outputs(feed)]
-            out = out | unsettled(source, target, moves(*pair)) if pair else out
-        if not rest().passed:
-            out = out | self._excused(name, feed, source, target, bar, self._most)
+            out = out | self._excused(seen, name, feed, source, target, bar, self._most)
         return replace(rest(), limited=int(out.sum())) if out.any() else d
 
-    def _excused(self, name: str, feed: Feed, source: Array, target: Array, bar: cmp.Bar, budget: float) -> Array:
+    def _excused(self, seen: Iterable[Callable[[Array], Array]], name: str, feed: Feed, source: Array, target: Array,
+                 bar: cmp.Bar, budget: float) -> Array:
         """The rows that a float64 evaluation excuses."""
-        exact = self.outputs(feed, budget).get(name)
-        if exact is None or exact.shape != source.shape:
-            return np.zeros(max(1, len(cmp.rows(source))), bool)
-        return cmp.excused(source, target, exact, bar)
+        exact, out = self.outputs(feed, budget).get(name), np.zeros(max(1, len(cmp.rows(source))), bool)
+        for see in seen if exact is not None and exact.shape == source.shape else ():
+            out = out | cmp.excused(see(source), see(target), see(np.asarray(exact)), bar)
+        return out
 
     def _moved(self, feed: Feed) -> list[dict[str, Array]]:
         """The source's outputs for inputs moved by their last bit."""
