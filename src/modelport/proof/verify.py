@@ -42,7 +42,7 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
            sample: Mapping[str, Array] | str | Path | None = None,
            golden: tuple[str | Path, str | Path] | None = None, hub: Graph | None = None,
            lower: str | None = None, retyped: bool = False, shown: Path | None = None, threads: int = 1,
-           device: str = "cpu", timeout: float = 120, isolated: bool = True, optimize: bool = False,
+           device: str = "cpu", timeout: float = 0, isolated: bool = True, optimize: bool = False,
            limits: Limits = DEFAULT,
            perms: Mapping[str, list[int]] | None = None) -> Report:
     """Compares ``target`` with ``source`` on inputs chosen to hurt.
@@ -54,10 +54,10 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     it was asked to lower to (a key of ``compare.BARS``); ``retyped`` says that its interface has other element types,
     in which the same numbers are compared by the same bars; ``sample`` an .npz of the user's own inputs; ``optimize``
     runs the target with ONNX Runtime's graph rewrites, as applications do; ``golden`` an .npz of inputs and one of
-    outputs (level L3); ``shown`` the name that the target will have; ``perms`` the order of axes of those of the
-    target's inputs and outputs that have another than the source's.  Raises :class:`UsageError` where the interfaces
-    have nothing in common, and whatever reading a file raises; a runtime that refuses the target is a verdict, not an
-    exception."""
+    outputs (level L3); ``shown`` the name that the target will have; ``timeout`` the seconds for one answer (0: 120, to
+    prove 1,200); ``perms`` the order of axes of those of the target's inputs and outputs that have another.  Raises
+    :class:`UsageError` where the interfaces have nothing in common, and whatever reading a file raises; a runtime that
+    refuses the target is a verdict."""
     if level not in LEVELS:
         raise UsageError(f"there is no level '{printable(level)}'; there are {', '.join(LEVELS)}")
     began = time.perf_counter()
@@ -68,7 +68,8 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
     options = {"level": level, "suite": suite_level or ("thorough" if level == "prove" else "cheap"), "seed": seed,
                "lower": lower or "", "retyped": retyped, "threads": threads, "device": device, "optimize": optimize}
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
-        runners = Runners(Path(folder), isolated, threads, device, timeout, optimize, level in ("prove", "L3"))
+        runners = Runners(Path(folder), isolated, threads, device, timeout or (1200 if level == "prove" else 120),
+                          optimize, level in ("prove", "L3"))
         try:
             given = None if sample is None else dict(sample) if isinstance(sample, Mapping) else arrays_of(sample)
             run = _Run(mine, other, mine.graph, hub or other.graph, runners, options, given)
