@@ -164,9 +164,11 @@ class TestAdvice:
         assert any(line.startswith("estimated: 1,000,000 multiply-accumulates") for line in said)
 
     def test_within_the_noise_the_smaller_file_wins(self) -> None:
-        rows = (row("a.onnx", "onnxruntime", 2.00, bytes=900), row("b.tflite", "tflite", 2.05, bytes=100))
+        rows = (row("a.onnx", "onnxruntime", 2.00, bytes=900), row("b.tflite", "tflite", 2.05, bytes=100),
+                row("c.tflite", "tflite", 2.01, bytes=95, error=1e-3))  # hardly smaller, less exact
         advice = recommend(report(*rows), "cloud")
-        assert advice.best is rows[1] and "within the noise, and smaller" in advice.text()
+        assert advice.best is rows[1] and "within the noise, and nearer to the source" in advice.text()
+        assert "within the noise, and smaller" in recommend(report(*rows[:2]), "cloud").text()
         assert not advice.estimated
 
     def test_limits(self) -> None:
@@ -174,7 +176,7 @@ class TestAdvice:
                 row("c.tflite", "tflite", 3.0, labels=(5, 10)))
         assert recommend(report(*rows), "cloud", Limits(size=500)).best is rows[1]
         (refused,) = recommend(report(*rows), "cloud", Limits(latency=5)).refused
-        assert refused == ("b.tflite in The tflite", "9.00 ms a run, more than 5.00 ms")
+        assert refused == ("b.tflite in The tflite", "9.00 ms, more than 5.00 ms a run")
         assert "labels 5 of 10" in recommend(report(*rows), "cloud", Limits(agreement=0.9)).text()
         none = recommend(report(*rows), "cloud", Limits(latency=0.1))
         assert none.best is None and "nothing that was measured fits cloud" in none.text()

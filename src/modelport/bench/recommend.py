@@ -20,6 +20,10 @@ _RUNTIMES = {
 """The runtimes whose figures are asked for a target, those nearest to what runs there first; none: all."""
 
 
+NEAR = 1.1
+"""Files that are larger by no more than this factor count as equally small: then the error decides."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the target allows: milliseconds, bytes of the file, bytes of memory, the share of equal labels."""
@@ -75,12 +79,13 @@ class Advice:
         first = (f"for {title}: {best.file} ({best.title}): {milliseconds(one.median)} a run "
                  f"(\u00b1{percent(one.noise)}){where}, {size(best.bytes)}")
         if rivals:
-            factor = rivals[0].latency[0].median / one.median
-            noise = one.noise + rivals[0].latency[0].noise
+            other = rivals[0].latency[0]
             than = f"{rivals[0].file} in {rivals[0].title}"
-            first += f"; as fast as {than} within the noise, and " + ("smaller" if best.bytes < rivals[0].bytes else
-                     "no larger" if best.bytes == rivals[0].bytes else "listed first for its error or latency") \
-                if abs(factor - 1) <= noise else f", {digits(factor)} times as fast as {than}"
+            if abs(other.median / one.median - 1) > one.noise + other.noise:
+                first += f", {digits(other.median / one.median)} times as fast as {than}"
+            else:
+                better = "smaller" if rivals[0].bytes > best.bytes * NEAR else "nearer to the source"
+                first += f"; as fast as {than} within the noise, and {better}"
         proof = best.agreement
         if proof is None:
             second = "It is the source itself; nothing was converted."
@@ -97,7 +102,7 @@ def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advi
     """Ranks the rows of a comparison for ``target``, a key of :data:`~.targets.TARGETS`.
 
     Kept are rows whose file can be deployed there, within the limits, whose proof did not fail.  They are ordered by
-    latency; rows within the noise of the fastest are ordered by size, then error."""
+    latency; rows within the noise of the fastest are ordered by size, those of nearly one size by error."""
     limits = limits or Limits()
     rows, refused = [], []
     here = measured_here(m, target)
@@ -108,7 +113,7 @@ def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advi
         if able and order and r.runtime not in order:
             continue  # a runtime that is not there; the file's other rows speak for it
         if no:
-            refused.append((r.file if not able else r.name, no))
+            refused.append((r.name if able and here and no.endswith(_OF_A_RUN) else r.file, no))
         else:
             rows.append(r)
     nearest: dict[str, Row] = {}
@@ -119,7 +124,8 @@ def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advi
     if ranked:
         first = ranked[0]
         even = [r for r in ranked if _latency(r) <= _latency(first) * (1 + r.latency[0].noise + first.latency[0].noise)]
-        even.sort(key=lambda r: (r.bytes, _error(r), _latency(r)))
+        small = min(r.bytes for r in even) * NEAR
+        even.sort(key=lambda r: (max(r.bytes, small), _error(r), _latency(r)))
         ranked = even + [r for r in ranked if r not in even]
     estimated = () if here else estimates(m, target)
     if not here and (limits.latency is not None or limits.memory is not None):
@@ -130,6 +136,10 @@ def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advi
 def measured_here(m: Measurement, target: str) -> bool:
     """Whether the machine of a report is one of the target's kind: any server, and for the edge one of 64-bit ARM."""
     return target == "cloud" or (target == "edge" and "aarch64" in m.machine.system)
+
+
+_OF_A_RUN = (" a run", " of memory")
+"""What the refusals end with that are of a runtime, not of a file."""
 
 
 def _latency(r: Row) -> float:
@@ -144,11 +154,11 @@ def _beyond(r: Row, limits: Limits, here: bool) -> str:
     """Which limit a row breaks, or nothing."""
     one = r.latency[0]
     if limits.latency is not None and one.median > limits.latency and here:
-        return f"{milliseconds(one.median)} a run, more than {milliseconds(limits.latency)}"
+        return f"{milliseconds(one.median)}, more than {milliseconds(limits.latency)} a run"
     if limits.size is not None and r.bytes > limits.size:
         return f"{size(r.bytes)}, more than {size(int(limits.size))}"
     if limits.memory is not None and r.memory is not None and r.memory > limits.memory and here:
-        return f"{size(r.memory)} of memory, more than {size(int(limits.memory))}"
+        return f"{size(r.memory)}, more than {size(int(limits.memory))} of memory"
     if r.agreement is not None and r.agreement.verdict == "fail":
         return "its proof failed"
     if limits.agreement is not None and r.agreement is not None:
