@@ -35,10 +35,13 @@ class ExecuTorch(Session):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 import torch
+                from executorch.extension.pybindings import portable_lib
                 from executorch.runtime import Runtime, Verification
         except ImportError:
             raise MissingDependency("executorch", "executorch", "running an ExecuTorch program") from None
         from importlib.metadata import version
+        if portable_lib._threadpool_get_thread_count() != threads:
+            portable_lib._unsafe_reset_threadpool(threads)  # safe while no program is loaded
         self._torch = torch
         self.version = version("executorch")
         self.settings = f"cpu, {threads} thread{'s' * (threads != 1)}"

@@ -1,6 +1,7 @@
 """Keras: Keras 3, or tf_keras for what only the older generation can open; code inside of files never runs."""
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,7 @@ class Keras(Session):
             except ImportError:
                 continue
             found += 1
+            _threads(keras, threads)
             try:
                 self._model = self._load(keras, path, kind)
             except Exception as e:
@@ -134,6 +136,19 @@ class Keras(Session):
 
     def close(self) -> None:
         self._model = self._traced = None
+
+
+def _threads(keras: Any, threads: int) -> None:
+    """So many threads for the backend; JAX takes no number."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+        torch.set_num_threads(threads)
+    elif backend == "tensorflow":
+        import tensorflow as tf
+        with contextlib.suppress(RuntimeError):  # they can be set only before the first operator runs
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _module(kind: int) -> Any:

@@ -4,6 +4,7 @@ Opening a pickle runs what it says; it is opened only where the framework was as
 in it that a model has no business with."""
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import warnings
@@ -68,6 +69,9 @@ class Sklearn(Session):
         if not hasattr(self._model, self._methods[0]) and isinstance(self._model, (list, tuple, dict)):
             items = self._model.values() if isinstance(self._model, dict) else self._model
             self._model = next(v for v in items if hasattr(v, self._methods[0]))
+        with contextlib.suppress(AttributeError):  # of an object of another version, or without parameters
+            jobs = [k for k in self._model.get_params() if k.rpartition("__")[2] == "n_jobs"]
+            self._model.set_params(**dict.fromkeys(jobs, threads))  # the file may say "all cores"
         if split_at:
             steps = [n for n, _ in self._model.steps]
             self._model = self._model[:steps.index(split_at)]
