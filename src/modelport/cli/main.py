@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(
         prog="modelport", description="Trained models from any common format into any other, proven correct.",
         epilog="exit codes: 0 done, 1 not the same, 2 wrong request, 3 bad file, 4 unsupported, 5 missing package, "
-               "6 a runtime failed, 8 cannot write")
+               "6 a runtime failed, 7 nothing could be compared, 8 cannot write")
     main.add_argument("--version", action=_Version, nargs=0, help="print the version")
     verbs = main.add_subparsers(dest="verb", metavar="VERB")
 

@@ -16,6 +16,9 @@ from ..errors import ModelportError, UnsupportedModel, UsageError, printable
 from ..notes import lines
 from .main import Progress, parser
 
+NOT_COMPARED = 7
+"""The exit code of ``verify`` where nothing could be compared: a gate must not take that for agreement."""
+
 
 def _limits(options: Namespace) -> Limits:
     out = DEFAULT
@@ -199,7 +202,7 @@ def verify(options: Namespace) -> int:
         found = bisect(api.load(options.source, limits=limits), Path(options.target), repro=Path(options.bisect),
                        seed=options.seed, limits=limits)
         print("no layer could be singled out" if found is None else found.text())
-    return 0 if report.ok else 1
+    return {"pass": 0, "fail": 1}.get(report.verdict, NOT_COMPARED)
 
 
 def diff(options: Namespace) -> int:
