@@ -113,7 +113,7 @@ def _micro(s: Side, size: int) -> Answer | None:
         return False, "TensorFlow Lite Micro plans its memory beforehand: convert with --batch 1 or --shape"
     if size > FLASH:
         return False, f"{size / 1e6:.1f} MB: a large microcontroller has {FLASH / 1e6:g} MB of flash"
-    needed = peak(s.graph) or 0
+    needed = peak(s.raw or s.graph) or 0  # in the file's own element types
     if needed > RAM:
         return False, (f"activations take {needed / 1e6:.1f} MB at once: a large microcontroller has {RAM / 1e6:g} MB "
                        "of RAM")
