@@ -49,7 +49,7 @@ def test_fixed_sizes_make_it_fit(tmp_path: Path) -> None:
     modelport.convert(EXAMPLES / "digits_int8.tflite", tmp_path / "m.tflite", batch=1)
     found = deploys(side(tmp_path / "m.tflite"), 6_000)
     assert found["mcu"][0] and "all its operators" in found["mcu"][1] and found["browser"][0]
-    # what the planner of TensorFlow Lite Micro itself takes for activations (the head of its arena, build of 2026-10-23)
+    # as much as the planner of TensorFlow Lite Micro takes (the head of its arena, build of 2026-10-23)
     assert "activations of 1.0 kB" in found["mcu"][1]
     modelport.convert(EXAMPLES / "digits.tflite", tmp_path / "f.tflite", batch=1)
     assert "activations of 3.8 kB" in deploys(side(tmp_path / "f.tflite"), 6_000)["mcu"][1]
