@@ -451,4 +451,4 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
             return made(target, variant, batch)
         return done
     return compared(origin, place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
-                    budget=budget, progress=progress, command=command)
+                    read_as=read or {}, prove=prove, budget=budget, progress=progress, command=command)

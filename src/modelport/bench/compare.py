@@ -47,15 +47,16 @@ Convert = Callable[[Path, Variant, "int | None"], Made]
 
 
 def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Variant], *, how: How,
-            summary: Mapping[str, Any], budget: float = 0.0, progress: Progress = lambda _: None,
-            command: str = "") -> Measurement:
+            summary: Mapping[str, Any], read_as: Mapping[str, Any], prove: bool = False, budget: float = 0.0,
+            progress: Progress = lambda _: None, command: str = "") -> Measurement:
     """A table of ``source`` as it is and of each of ``variants``, which ``convert`` writes into ``folder``.
 
-    ``budget`` are seconds after which nothing new is begun (0: no end)."""
+    ``read_as`` are the options that the source was read with, ``prove`` whether ``convert`` is asked for the highest
+    level: only a comparison that asks the same goes on with what this one did.  ``budget`` are seconds after which nothing new is begun (0: no end)."""
     assert source.path is not None
     began, here = time.monotonic(), machine()
     end = began + budget if budget else float("inf")
-    state = State(folder / "state.json", _key(source, how))
+    state = State(folder / "state.json", _key(source, how, f"{sorted(read_as.items())} {prove}"))
     subjects: list[tuple[Side, Way, Agreement | None, str]] = [(source, w, None, SOURCE) for w in ways(source)]
     free = targets.dynamic(source.graph)
     labels = {}
@@ -66,7 +67,7 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
         path = folder / f"{_stem(source.path)}{v.suffix}"
         labels[path.name] = v.precision
         batch = 1 if v.fixed and free else None
-        shown = v.command(source.path, path.name, batch)
+        shown = v.command(source.path, path.name, batch, read_as)
         blank = Row(path.name, v.format, v.precision, "", registry.named(v.format).title, command=shown)
         known = state.conversion(v, path)
         if known is None and time.monotonic() > began + (end - began) * PROOF_SHARE:
@@ -145,9 +146,9 @@ def _refused(row: Row, e: ModelportError) -> Row:
     return replace(row, status="failed", reason=e.message.splitlines()[0] if e.message else type(e).__name__)
 
 
-def _key(source: Side, how: How) -> str:
+def _key(source: Side, how: How, asked: str) -> str:
     """What a state is of: the bytes of the source, the tool, and what the figures depend on."""
-    h = hashlib.sha256(f"{version()} {how.threads} {how.batches} {how.shapes} {how.seed}".encode())
+    h = hashlib.sha256(f"{version()} {how.threads} {how.batches} {how.shapes} {how.seed} {asked}".encode())
     for f in source.files():
         h.update(f"{f.name} {f.sha256}".encode())
     return h.hexdigest()

@@ -23,13 +23,18 @@ class Variant:
     fixed: bool = False
     """Whether the sizes of the inputs must be known: the batch is 1 then, where it was free."""
 
-    def command(self, source: Path, target: str, batch: int | None) -> str:
-        """The command line that makes the file."""
-        flags = [f"--{k.replace('_', '-')}" + ("" if v is True else f" {v}") for k, v in self.options.items()]
+    def command(self, source: Path, target: str, batch: int | None, read: Mapping[str, Any] | None = None) -> str:
+        """The command line that makes the file; ``read`` are the options of reading the source."""
+        flags = [f"--{k.replace('_', '-')}" + ("" if v is True else f" {shlex.quote(_text(v))}")
+                 for k, v in {**self.options, **(read or {})}.items()]
         if batch is not None:
             flags.append(f"--batch {batch}")
         return " ".join(["modelport convert", shlex.quote(str(source)), shlex.quote(target), *flags,
                          *([f"--to {self.format}"] if self.format in ("torchscript", "lightgbm") else [])])
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 VARIANTS: tuple[Variant, ...] = (
