@@ -52,7 +52,8 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
     """A table of ``source`` as it is and of each of ``variants``, which ``convert`` writes into ``folder``.
 
     ``read_as`` are the options that the source was read with, ``prove`` whether ``convert`` is asked for the highest
-    level: only a comparison that asks the same goes on with what this one did.  ``budget`` are seconds after which nothing new is begun (0: no end)."""
+    level: only a comparison that asks the same goes on with what this one did.  ``budget`` are seconds after which
+    nothing new is begun (0: no end)."""
     assert source.path is not None
     began, here = time.monotonic(), machine()
     end = began + budget if budget else float("inf")
