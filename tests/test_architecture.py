@@ -143,3 +143,12 @@ def test_every_public_function_says_what_it_does() -> None:
 def test_the_support_pages_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "tools/support.py"), "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr + "run python tools/support.py"
+
+
+def test_names_of_test_files_are_unique() -> None:
+    """Without packages, pytest imports test files by their names."""
+    seen: dict[str, Path] = {}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if path.name.startswith("test_"):
+            assert path.name not in seen, (path, seen[path.name])
+            seen[path.name] = path
