@@ -121,6 +121,43 @@ def test_a_runtime_that_crashes_is_a_row(monkeypatch: pytest.MonkeyPatch) -> Non
     assert other.status == "measured" and other.latency
 
 
+def test_a_crash_at_the_first_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free sizes are tried in turn, but not in a process that is gone: its last words would be lost."""
+    timed = measuring._timed
+
+    def crash(s: measuring.Subject, feed: Any, **how: Any) -> Any:
+        if s.worker is not None and s.worker._process is not None:
+            os.kill(s.worker._process.pid, signal.SIGSEGV)
+        return timed(s, feed, **how)
+    monkeypatch.setattr(measuring, "_timed", crash)
+    found = bench.bench([network(tmp_path / "n.onnx", 2)], runtimes=["onnxruntime"], how=QUICK).rows[0]
+    assert found.status == "failed" and "crashed (SIGSEGV)" in found.reason
+
+
+def test_the_first_run_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What prepares a call does not run the model: the first figure would be of the second run."""
+    with start("tflite", EXAMPLES / "digits.tflite") as session:
+        image = {next(iter(session.inputs)): np.zeros((4, 8, 8, 1), np.float32)}
+        calls: list[Any] = []
+        monkeypatch.setattr(session, "_model", Counted(session._model, calls))  # type: ignore[attr-defined]
+        taken, _ = session.timed(image, seconds=9, first=True)
+    assert len(taken) == len(calls) == 1
+
+
+class Counted:
+    """An interpreter that counts its runs."""
+
+    def __init__(self, inner: Any, calls: list[Any]) -> None:
+        self._inner, self._calls = inner, calls
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def invoke(self) -> None:
+        self._calls.append(1)
+        self._inner.invoke()
+
+
 def test_a_runtime_that_is_not_here_is_a_row_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(self: Worker, runtime: str, path: Any, **options: Any) -> Any:
         raise MissingDependency("onnxruntime", "test", "running an ONNX model")
@@ -145,8 +182,14 @@ def test_unknown_runtimes_and_inputs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="keras can't run TensorFlow Lite"):
         bench.bench([EXAMPLES / "digits.tflite"], runtimes=["keras"])
     path = network(tmp_path / "n.onnx", 2)
-    found = bench.bench([path], runtimes=["onnxruntime"], how=bench.How(seconds=0.1, shapes={"y": (1, 64)}))
-    assert found.rows[0].status == "failed" and "no input 'y'" in found.rows[0].reason
+    for how, said in ((bench.How(shapes={"y": (1, 64)}), "no input 'y'; it has x"),
+                      (bench.How(shapes={"x": (64,)}), "--shape x: the model wants"),
+                      (bench.How(sample={"y": np.ones((1, 64))}), "no input 'y'")):
+        with pytest.raises(UsageError, match=said):
+            bench.bench([path], runtimes=["onnxruntime"], how=how)
+    fixed = network(tmp_path / "f.onnx", 2, rows=3)
+    with pytest.raises(UsageError, match="fewer rows"):
+        bench.bench([fixed], runtimes=["onnxruntime"], how=bench.How(sample={"x": np.ones((2, 64), np.float32)}))
 
 
 def test_shapes_and_samples(tmp_path: Path) -> None:
@@ -157,6 +200,20 @@ def test_shapes_and_samples(tmp_path: Path) -> None:
     fixed = network(tmp_path / "f.onnx", 2, rows=3)
     found = bench.bench([fixed], runtimes=["onnxruntime"], how=bench.How(seconds=0.1, batches=(1, 8))).rows[0]
     assert [x.rows for x in found.latency] == [3]  # the file's own
+    found = bench.bench([path], runtimes=["onnxruntime"], how=bench.How(seconds=0.1, batches=(8, 1))).rows[0]
+    assert [x.rows for x in found.latency] == [8, 1]  # the first is what was asked for first
+
+
+def test_files_that_name_their_inputs_otherwise(tmp_path: Path) -> None:
+    """Shapes and samples are by the names of the first file."""
+    other = tmp_path / "other.onnx"
+    model = onnx.load(network(tmp_path / "n.onnx", 2))
+    model.graph.input[0].name = model.graph.node[0].input[0] = "data"
+    onnx.save(model, other)
+    for how in (bench.How(seconds=0.1, sample={"x": np.ones((5, 64), np.float32)}),
+                bench.How(seconds=0.1, shapes={"x": (5, 64)})):
+        found = bench.bench([tmp_path / "n.onnx", other], runtimes=["onnxruntime"], how=how)
+        assert [r.shapes for r in found.rows] == [{"x": "5x64"}, {"data": "5x64"}]
 
 
 def test_sizes_that_a_model_refuses_are_replaced(tmp_path: Path) -> None:

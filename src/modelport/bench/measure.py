@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..codecs.atomic import size
-from ..errors import MissingDependency, ModelportError, RuntimeFailed, UsageError
+from ..errors import MissingDependency, ModelportError, RuntimeFailed, UsageError, printable
+from ..ir.graph import Graph
 from ..ir.tensor import Array
 from ..ir.types import Type
 from ..proof.inputs import Feed, golden_feeds, ordinary
@@ -61,6 +62,7 @@ class Subject:
     way: Way
     feeds: dict[int, Feed]
     known: Row
+    how: How
     session: IsolatedSession | None = None
     worker: Worker | None = None
     failure: ModelportError | None = None
@@ -77,12 +79,18 @@ class Subject:
 
 
 def measure(subjects: Sequence[tuple[Side, Way, Agreement | None, str]], how: How, progress: Progress = lambda _: None,
-            deadline: float = math.inf) -> tuple[list[Row], tuple[float, ...]]:
+            deadline: float = math.inf, named: Graph | None = None) -> tuple[list[Row], tuple[float, ...]]:
     """A row for each file and way, in order, and what the yardstick said between the rounds.
 
     Besides side and way there are the proof of the file and the command that makes it, which are passed on.  What
-    begins after ``deadline`` (of ``time.monotonic``) is skipped."""
-    all_ = [_subject(*s, how) for s in subjects]
+    begins after ``deadline`` (of ``time.monotonic``) is skipped.  ``named`` is the graph whose inputs the shapes and
+    the sample of ``how`` name, by default the first one; files that call them otherwise are matched by their order.
+    Raises :class:`UsageError` if it has no such inputs."""
+    if named is None and subjects:
+        named = subjects[0][0].graph
+    if named is not None:
+        _check(how, named)
+    all_ = [_subject(*s, how, named) for s in subjects]
     pace: list[float] = []
     groups = _groups(all_)
     for group in groups:
@@ -101,13 +109,36 @@ def measure(subjects: Sequence[tuple[Side, Way, Agreement | None, str]], how: Ho
     return rows, tuple(pace)
 
 
-def _subject(side: Side, way: Way, proof: Agreement | None, command: str, how: How) -> Subject:
+def _check(how: How, graph: Graph) -> None:
+    """Refuses shapes and samples that are not of this model, before anything is started."""
+    for k in (*how.shapes, *(how.sample or ())):
+        if k not in graph.inputs:
+            raise UsageError(f"the model has no input '{printable(k)}'; it has "
+                             f"{', '.join(printable(n) for n in graph.inputs)}")
+    for k, shape in how.shapes.items():
+        if graph.inputs[k].rank not in (None, len(shape)):
+            raise UsageError(f"--shape {printable(k)}: the model wants {graph.inputs[k].type}")
+    if how.sample is not None and not golden_feeds(graph, how.sample):
+        raise UsageError("the sample has fewer rows than the model takes at once")
+
+
+def _own(how: How, named: Graph, graph: Graph) -> How:
+    """The settings with shapes and sample by the names that ``graph`` has for the inputs of ``named``."""
+    if not how.shapes and how.sample is None:
+        return how
+    name = match({k: v.type for k, v in named.inputs.items()}, {k: v.type for k, v in graph.inputs.items()}, "input")[0]
+    return replace(how, shapes={name[k]: v for k, v in how.shapes.items()},
+                   sample=None if how.sample is None else {name[k]: v for k, v in how.sample.items()})
+
+
+def _subject(side: Side, way: Way, proof: Agreement | None, command: str, how: How, named: Graph | None) -> Subject:
     assert side.path is not None
     known = Row(file=Path(side.shown or side.path).name, format=side.format, precision=precision(side.graph) or "",
                 runtime=way.name, title=way.title, bytes=_bytes(side), agreement=proof, command=command)
-    made = Subject(side, way, {}, known)
+    made = Subject(side, way, {}, known, how)
     try:
-        made.feeds = _feeds(side, how, SIZES[0])
+        made.how = how if named is None else _own(how, named, side.graph)
+        made.feeds = _feeds(side, made.how, SIZES[0])
     except ModelportError as e:
         made.failure = e
     return made
@@ -136,9 +167,6 @@ def _types(side: Side, shapes: Mapping[str, tuple[int | str, ...]]) -> dict[str,
     if not shapes:
         return None
     inputs = {k: v.type for k, v in side.graph.inputs.items()}
-    for k in shapes:
-        if k not in inputs:
-            raise UsageError(f"the model has no input '{k}'; it has {', '.join(inputs)}")
     return {k: t.with_shape(shapes[k]) if k in shapes else t for k, t in inputs.items()}
 
 
@@ -160,13 +188,13 @@ def _start(s: Subject, how: How, turn: int, progress: Progress, deadline: float)
     try:
         assert s.side.path is not None
         s.session = s.worker.open(s.way.runtime, s.side.path, **opening(s.side, s.way, how.threads))
-        first = _first(s, how, turn)
+        first = _first(s, turn)
         for rows, feed in s.feeds.items():  # compilers of a runtime look at the first runs
             if rows not in s.refused:
                 try:
                     _timed(s, feed, seconds=min(0.5, how.seconds / 8), warm=0)
                 except RuntimeFailed as e:
-                    if rows == next(iter(s.feeds)) or s.worker is None:
+                    if rows == next(iter(s.feeds)) or not s.worker.alive:
                         raise
                     s.refused[rows] = e.message
     except ModelportError as e:
@@ -185,18 +213,22 @@ class _Late(RuntimeFailed):
         super().__init__("no time was left")
 
 
-def _first(s: Subject, how: How, turn: int) -> float:
+def _first(s: Subject, turn: int) -> float:
     """Milliseconds of the first run; symbolic sizes that the model does not take are replaced by others."""
-    for k, sizes in enumerate(SIZES):
-        if turn == 0 and k:
-            s.feeds = _feeds(s.side, how, sizes)
+    free = any(not isinstance(d, int) for t in (_types(s.side, s.how.shapes) or {
+        k: v.type for k, v in s.side.graph.inputs.items()}).values() for d in t.shape or (None,))
+    refused: RuntimeFailed | None = None
+    for k, sizes in enumerate(SIZES if free and not turn and s.how.sample is None else SIZES[:1]):
+        if k:
+            s.feeds = _feeds(s.side, s.how, sizes)
         try:
-            return float(_timed(s, next(iter(s.feeds.values())), seconds=0, most=1, warm=0)[0][0]) / 1e6
-        except RuntimeFailed:
-            free = any(not isinstance(d, int) for v in s.side.graph.inputs.values() for d in v.shape or ())
-            if turn or not free or how.sample is not None or k == len(SIZES) - 1 or s.worker is None:
-                raise
-    raise AssertionError
+            return float(_timed(s, next(iter(s.feeds.values())), seconds=0, first=True)[0][0]) / 1e6
+        except RuntimeFailed as e:
+            refused = refused or e
+            if s.worker is None or not s.worker.alive:
+                break
+    assert refused is not None
+    raise refused  # what the runtime said of the usual sizes
 
 
 def _timed(s: Subject, feed: Feed, **how: Any) -> tuple[Array, float, int | None]:
@@ -241,7 +273,7 @@ def _row(s: Subject) -> Row:
         return replace(row, status=status, reason=reason)
     assert s.started
     opened, first = (float(np.median([t[k] for t in s.started])) for k in (0, 1))
-    latency = tuple(_latency(rows, found, s.cpu[rows]) for rows, found in sorted(s.samples.items()))
+    latency = tuple(_latency(rows, s.samples[rows], s.cpu[rows]) for rows in s.feeds if rows in s.samples)
     shapes = {k: "x".join(map(str, a.shape)) or "scalar" for k, a in next(iter(s.feeds.values())).arrays.items()}
     return replace(row, start=opened + first, opening=opened, first=first, memory=s.memory, latency=latency,
                    shapes=shapes, reason="; ".join(f"{n} rows: {why}" for n, why in s.refused.items()))

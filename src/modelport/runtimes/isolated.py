@@ -66,6 +66,11 @@ class Worker:
             self._end = weakref.finalize(self, _kill, self._process, self._log)
         return self._process
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child was started and has neither crashed nor been ended."""
+        return self._process is not None
+
     def open(self, runtime: str, path: str | os.PathLike[str], **options: Any) -> IsolatedSession:
         """The file at ``path`` opened by ``runtime`` in the child; options as for ``runtimes.start``."""
         self._title = TITLES.get(runtime, runtime)
@@ -167,16 +172,16 @@ class IsolatedSession(Session):
             self._process = self.worker._process
         return self.worker.request({"do": "run", "session": self._number}, arrays)[1]
 
-    def measure(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
-                warm: int = 1) -> tuple[Array, float, int | None]:
+    def measure(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000, warm: int = 1,
+                first: bool = False) -> tuple[Array, float, int | None]:
         """What :meth:`timed` says, measured in the child, and the most bytes of memory that the child has had."""
-        how = {"seconds": seconds, "most": most, "warm": warm}
+        how = {"seconds": seconds, "most": most, "warm": warm, "first": first}
         answer, made = self.worker.request({"do": "time", "session": self._number, "how": how}, self.checked(feeds))
         return made["taken"], float(answer["cpu"]), answer["memory"]
 
-    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
-              warm: int = 1) -> tuple[Array, float]:
-        return self.measure(feeds, seconds=seconds, most=most, warm=warm)[:2]
+    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000, warm: int = 1,
+              first: bool = False) -> tuple[Array, float]:
+        return self.measure(feeds, seconds=seconds, most=most, warm=warm, first=first)[:2]
 
     def close(self) -> None:
         if self.worker._process is self._process and self._process is not None:

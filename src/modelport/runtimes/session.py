@@ -53,10 +53,14 @@ class Session(ABC):
         arrays = self.checked(feeds)
         return lambda: self.run(arrays)
 
-    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000,
-              warm: int = 1) -> tuple[Array, float]:
+    def timed(self, feeds: Mapping[str, Array], *, seconds: float, most: int = 5000, warm: int = 1,
+              first: bool = False) -> tuple[Array, float]:
         """Nanoseconds of each of at most ``most`` runs within ``seconds`` (int64, in order, one at least), after
-        ``warm`` that do not count, and the mean processor time of a run, of all threads, in seconds."""
+        ``warm`` that do not count, and the mean processor time of a run, of all threads, in seconds.
+
+        With ``first`` it is one run, together with what prepares it (memory is planned for the sizes of the inputs)."""
+        if first:
+            return sampled(lambda: self.prepared(feeds)(), 0, 1)
         call = self.prepared(feeds)
         for _ in range(warm):
             call()

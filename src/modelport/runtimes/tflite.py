@@ -112,11 +112,11 @@ class LiteRT(Session):
         return {k: as_text(np.asarray(a)) for k, a in made.items()}
 
     def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
-        self.run(feeds)  # the inputs have their sizes now
         arrays = {k: _stored(a, self.inputs[k].dtype) for k, a in self.checked(feeds).items()}
         model, runner = self._model, self._runner
-        if runner is not None:
+        if runner is not None:  # which gives the inputs their sizes itself
             return lambda: runner(**arrays)
+        self._sized(arrays)
         ins = [(self._ins[k]["index"], a) for k, a in arrays.items()]
         outs = [d["index"] for d in self._outs.values()]
 
@@ -135,7 +135,8 @@ class LiteRT(Session):
         self._ready = True
         return {k: np.array(made[k]) for k in self._outs}
 
-    def _main(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def _sized(self, arrays: Mapping[str, Array]) -> None:
+        """Gives the inputs of the main subgraph the sizes of ``arrays``, and plans the memory where they changed."""
         model, changed = self._model, not self._ready
         now = {d["index"]: tuple(d["shape"]) for d in model.get_input_details()}
         for name, array in arrays.items():
@@ -147,6 +148,10 @@ class LiteRT(Session):
             self._ready = False
             model.allocate_tensors()
             self._ready = True
+
+    def _main(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        model = self._model
+        self._sized(arrays)
         model.reset_all_variables()
         for name, array in arrays.items():
             model.set_tensor(self._ins[name]["index"], array)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MissingDependency, ModelportError
+from ..errors import MissingDependency, ModelportError, RuntimeFailed
 from ..ir.tensor import Array
 from . import frames
 from .session import Session, start
@@ -81,7 +81,12 @@ def handle(sessions: dict[int, Session], request: Mapping[str, Any],
         return {}, sessions[request["session"]].run(arrays)
     if request["do"] == "time":
         s = sessions[request["session"]]
-        taken, cpu = s.timed(arrays, **request["how"])
+        try:
+            taken, cpu = s.timed(arrays, **request["how"])
+        except (ModelportError, MemoryError):
+            raise
+        except Exception as e:
+            raise RuntimeFailed(f"{s.name} failed: {type(e).__name__}: {' '.join(str(e).split())[:1000]}") from None
         return {"cpu": cpu, "memory": s.memory or peak_memory()}, {"taken": taken}
     sessions.pop(request["session"]).close()
     return {}, {}
