@@ -68,6 +68,21 @@ def test_numbers_are_read_at_a_glance() -> None:
     assert [size(v) for v in (5, 1500, 2_500_000, 3_000_000_000, None)] == ["5 B", "1.50 kB", "2.50 MB", "3.00 GB", "-"]
 
 
+def test_what_is_within_the_noise_of_the_fastest() -> None:
+    """By the medians and both noises, whatever the row was the fastest of when it was timed: another run, alone."""
+    def alone(r: Row) -> Row:
+        return replace(r, latency=(replace(r.latency[0], of_fastest=1.0, of_fastest_noise=0.01),))
+    said = " ".join(headlines(report(row("a.onnx", "ort", 1.0), alone(row("b.onnx", "ort", 1.05)),
+                                     alone(row("c.onnx", "ort", 3.0)))))
+    assert "Within the noise of it: b.onnx in The ort." in said and "c.onnx" not in said
+
+
+def test_a_latency_of_several_rows_says_so() -> None:
+    eight = row("m.onnx", "ort", 2.0)
+    said = text(report(replace(eight, latency=(replace(eight.latency[0], rows=8),))))
+    assert "2.00 ms of 8 rows" in said and "of 1 row" not in said
+
+
 def test_the_terminal() -> None:
     said = text(report())
     lines = said.splitlines()
@@ -210,3 +225,18 @@ def test_reports_that_could_not_be_written_are_refused_early(name: str, tmp_path
 def test_every_form_is_written(suffix: str, tmp_path: Path) -> None:
     files.write(tmp_path / f"r{suffix}", report(), baseline.changes(report(), report()))
     assert (tmp_path / f"r{suffix}").stat().st_size > 400
+
+    def test_only_comparisons_say_where_files_can_be_deployed(self) -> None:
+        """The report of a bench says nothing of it; that is no yes."""
+        with pytest.raises(UsageError, match="one of modelport bench"):
+            recommend(report(row("m.onnx", "onnxruntime", 1.0, deploys={})), "mcu")
+
+    def test_labels_that_do_not_exist_are_not_judged(self) -> None:
+        numbers = report(row("m.onnx", "onnxruntime", 1.0, labels=(0, 0)))
+        assert "least agreement was not judged" in recommend(numbers, "cloud", Limits(agreement=0.99)).text()
+
+    def test_factors_are_of_one_row_of_the_batch(self) -> None:
+        many = row("m.onnx", "onnxruntime", 8.0)
+        many = replace(many, latency=(replace(many.latency[0], rows=8),))
+        assert "2.00 times as fast as m.tflite" in recommend(report(many, row("m.tflite", "tflite", 2.0)),
+                                                             "cloud").text()

@@ -6,17 +6,20 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
 import modelport
 from modelport import registry
-from modelport.bench.targets import FLASH, MICRO, RULES, SOURCES, TARGETS, TENSORRT, deploys
+from modelport.bench.targets import FLASH, MICRO, RULES, SOURCES, TARGETS, TENSORRT, deploys, dynamic
 from modelport.bench.variants import VARIANTS, chosen
 from modelport.bench.ways import WAYS, absent, kind, ways
 from modelport.errors import UsageError
 from modelport.frameworks import frameworks, text
+from modelport.ir.graph import Graph, Value
+from modelport.ir.types import Type
 from modelport.proof.sides import Side, side
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "digits"
@@ -43,6 +46,11 @@ def test_every_format_has_an_answer_and_a_source_for_every_target() -> None:
 def test_a_small_integer_network_fits_a_microcontroller() -> None:
     able, why = deploys(side(EXAMPLES / "digits_int8.tflite"), 6_000)["mcu"]
     assert not able and "--batch 1" in why  # its batch is free
+
+
+def test_a_scalar_is_a_fixed_size() -> None:
+    for shape, free in (((), False), ((2, "n"), True), (None, True)):
+        assert dynamic(Graph({"x": Value(Type(np.dtype("f4"), shape))}, {})) is free
 
 
 def test_fixed_sizes_make_it_fit(tmp_path: Path) -> None:

@@ -119,7 +119,12 @@ def _measured(subjects: list[tuple[Side, Way, Agreement | None, str]], state: St
     for row in fresh:
         state.add(row)
     state.old = sum(k is not None for k in known)
-    return rows, pace
+    return [_alone(r) for r in rows] if state.old else rows, pace
+
+
+def _alone(row: Row) -> Row:
+    """A row that was not timed beside all the others."""
+    return replace(row, latency=tuple(replace(x, of_fastest=None, of_fastest_noise=None) for x in row.latency))
 
 
 def _finished(row: Row, s: Side, labels: Mapping[str, str]) -> Row:

@@ -104,8 +104,8 @@ def measure(subjects: Sequence[tuple[Side, Way, Agreement | None, str]], how: Ho
                 for s in group:
                     s.close()
     rows = [_row(s) for s in all_]
-    for group in groups:
-        _compared(group, rows, all_)
+    if len(groups) == 1:
+        _compared(all_, rows)
     return rows, tuple(pace)
 
 
@@ -297,10 +297,9 @@ def spread(values: Array, middle: float) -> float:
     return max(FLOOR, float((inner.max() - inner.min()) / 2 / middle)) if middle else FLOOR
 
 
-def _compared(group: list[Subject], rows: list[Row], all_: list[Subject]) -> None:
-    """Enters into the rows how much slower than the fastest of the group each is, of rounds that ran side by side."""
-    found = [(s, rows[all_.index(s)]) for s in group]
-    found = [(s, r) for s, r in found if r.latency and r.status == "measured"]
+def _compared(subjects: list[Subject], rows: list[Row]) -> None:
+    """Enters into the rows how much slower than the fastest each is, of rounds that ran side by side."""
+    found = [(s, r) for s, r in zip(subjects, rows, strict=True) if r.latency and r.status == "measured"]
     if not found:
         return
     best, row = min(found, key=lambda p: p[1].latency[0].median / p[1].latency[0].rows)
@@ -311,4 +310,4 @@ def _compared(group: list[Subject], rows: list[Row], all_: list[Subject]) -> Non
         ratios = np.array([m / b * scale for m, b in zip(mine, base, strict=False)])
         middle = float(np.median(ratios))
         first = replace(r.latency[0], of_fastest=middle, of_fastest_noise=spread(ratios, middle))
-        rows[all_.index(s)] = replace(r, latency=(first, *r.latency[1:]))
+        rows[subjects.index(s)] = replace(r, latency=(first, *r.latency[1:]))

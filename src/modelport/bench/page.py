@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from . import plots
 from .baseline import Change
-from .report import Measurement, Row
+from .report import Measurement, Row, even
 from .targets import TARGETS
 from .text import COLUMNS, columns, milliseconds, percent, rest, setting, size
 
@@ -90,7 +90,7 @@ def headlines(m: Measurement) -> list[str]:
     best = rows[0]
     out = [(f"The fastest is {best.name}: {milliseconds(best.latency[0].median)} a run "
            f"(\u00b1{percent(best.latency[0].noise)}).")]
-    near = [r for r in rows[1:] if _even(r)]
+    near = [r for r in rows[1:] if even(r, best)]
     if near:
         out.append(f"Within the noise of it: {', '.join(r.name for r in near)}.")
     small = min(rows, key=lambda r: r.bytes)
@@ -98,11 +98,6 @@ def headlines(m: Measurement) -> list[str]:
     out.append(f"The smallest file is {small.file} ({size(small.bytes)}); the least memory takes {lean.name} "
                f"({size(lean.memory)}).")
     return out
-
-
-def _even(r: Row) -> bool:
-    one = r.latency[0]
-    return one.of_fastest is not None and one.of_fastest - 1 <= (one.of_fastest_noise or 0.0)
 
 
 _KEYS: dict[str, Callable[[Row], float | None]] = {

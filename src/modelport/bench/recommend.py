@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .report import Measurement, Row
+from ..errors import UsageError
+from .report import Measurement, Row, even
 from .targets import TARGETS
 from .text import agreement, digits, milliseconds, percent, size
 
@@ -79,10 +80,11 @@ class Advice:
         first = (f"for {title}: {best.file} ({best.title}): {milliseconds(one.median)} a run "
                  f"(\u00b1{percent(one.noise)}){where}, {size(best.bytes)}")
         if rivals:
-            other = rivals[0].latency[0]
+            factor = _latency(rivals[0]) / _latency(best)
+            noise = one.noise + rivals[0].latency[0].noise
             than = f"{rivals[0].file} in {rivals[0].title}"
-            if abs(other.median / one.median - 1) > one.noise + other.noise:
-                first += f", {digits(other.median / one.median)} times as fast as {than}"
+            if abs(factor - 1) > noise:
+                first += f", {digits(factor)} times as fast as {than}"
             else:
                 better = "smaller" if rivals[0].bytes > best.bytes * NEAR else "nearer to the source"
                 first += f"; as fast as {than} within the noise, and {better}"
@@ -95,7 +97,7 @@ class Advice:
             labels = f", labels {proof.labels[0]} of {proof.labels[1]} equal" if proof.labels[1] else ""
             error = "" if proof.error is None else f", largest error {proof.error:.1e} of the range"
             second = f"It is {said} ({proof.level}{error}{labels})."
-        return [first + ".", f"{second} Why there: {best.deploys.get(self.target, (True, ''))[1]}."]
+        return [first + ".", f"{second} Why there: {best.deploys[self.target][1]}."]
 
 
 def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advice:
@@ -104,11 +106,14 @@ def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advi
     Kept are rows whose file can be deployed there, within the limits, whose proof did not fail.  They are ordered by
     latency; rows within the noise of the fastest are ordered by size, those of nearly one size by error."""
     limits = limits or Limits()
+    if m.measured and not any(r.deploys for r in m.rows):
+        raise UsageError("the report does not say where its files can be deployed: it is one of modelport bench",
+                         hint="recommend takes the report of a comparison, or a model")
     rows, refused = [], []
     here = measured_here(m, target)
     order = _RUNTIMES[target]
     for r in m.measured:
-        able, why = r.deploys.get(target, (True, ""))
+        able, why = r.deploys[target]
         no = why if not able else _beyond(r, limits, here)
         if able and order and r.runtime not in order:
             continue  # a runtime that is not there; the file's other rows speak for it
@@ -123,13 +128,15 @@ def recommend(m: Measurement, target: str, limits: Limits | None = None) -> Advi
     ranked = sorted(nearest.values() if order else rows, key=_latency)
     if ranked:
         first = ranked[0]
-        even = [r for r in ranked if _latency(r) <= _latency(first) * (1 + r.latency[0].noise + first.latency[0].noise)]
-        small = min(r.bytes for r in even) * NEAR
-        even.sort(key=lambda r: (max(r.bytes, small), _error(r), _latency(r)))
-        ranked = even + [r for r in ranked if r not in even]
-    estimated = () if here else estimates(m, target)
+        near = [r for r in ranked if even(r, first)]
+        small = min(r.bytes for r in near) * NEAR
+        near.sort(key=lambda r: (max(r.bytes, small), _error(r), _latency(r)))
+        ranked = near + [r for r in ranked if r not in near]
+    estimated: tuple[str, ...] = () if here else estimates(m, target)
     if not here and (limits.latency is not None or limits.memory is not None):
         estimated += ("limits of latency and memory were not judged: figures of this machine say nothing of it",)
+    if limits.agreement is not None and not any(r.agreement is not None and r.agreement.labels[1] for r in m.rows):
+        estimated += ("the least agreement was not judged: the model gives no labels to compare",)
     return Advice(target, tuple(ranked), tuple(dict.fromkeys(refused)), estimated, limits, m.model, here)
 
 

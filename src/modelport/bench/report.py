@@ -21,7 +21,8 @@ class Latency:
     ``noise`` is half of what lies between the fast and the slow rounds, relative to the median (see
     :func:`.measure.spread`): two measurements of the same thing may lie as far apart as their noises together.
     ``p90`` and ``p99`` need 10 and 100 runs.  ``cpu`` is processor time of all threads, ``of_fastest`` how many times
-    the time of the fastest row of the report, round by round, and ``of_fastest_noise`` the noise of that."""
+    the time of the fastest row of the report, round by round, and ``of_fastest_noise`` the noise of that; ``None`` in
+    a report whose rows were not all timed side by side."""
 
     rows: int
     runs: int
@@ -87,6 +88,13 @@ class Row:
     def name(self) -> str:
         """File and runtime, which a row of another report is found by."""
         return f"{self.file} in {self.title}"
+
+
+def even(row: Row, other: Row) -> bool:
+    """Whether what lies between the times of two rows for one row of the batch is within their noises together."""
+    a, b = row.latency[0], other.latency[0]
+    low, high = sorted((a.median / a.rows, b.median / b.rows))
+    return high <= low * (1 + a.noise + b.noise)
 
 
 @dataclass(frozen=True)

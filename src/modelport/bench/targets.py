@@ -87,7 +87,8 @@ def _answer(rule: Rule, s: Side, size: int) -> Answer:
 
 def dynamic(graph: Graph) -> bool:
     """Whether a size of an input is free."""
-    return any(not isinstance(d, int) for v in graph.inputs.values() for d in v.shape or (None,))
+    return any(not isinstance(d, int) for v in graph.inputs.values()
+               for d in ((None,) if v.shape is None else v.shape))
 
 
 def _few(names: list[str]) -> str:

@@ -59,9 +59,15 @@ def agreement(row: Row) -> tuple[str, str, str]:
     return level, "-" if a.error is None else f"{a.error:.1e}", f"{same}/{of}" if of else "-"
 
 
+def _of(rows: int) -> str:
+    """What a latency is of, where that is more than a row."""
+    return f" of {rows} rows" if rows > 1 else ""
+
+
 COLUMNS: dict[str, Callable[[Row], str]] = {
     "file": lambda r: r.file, "runtime": lambda r: r.title, "precision": lambda r: r.precision or "-",
-    "latency": lambda r: milliseconds(r.latency[0].median), "noise": lambda r: percent(r.latency[0].noise),
+    "latency": lambda r: milliseconds(r.latency[0].median) + _of(r.latency[0].rows),
+    "noise": lambda r: percent(r.latency[0].noise),
     "p90": lambda r: milliseconds(r.latency[0].p90), "p99": lambda r: milliseconds(r.latency[0].p99),
     "throughput": lambda r: throughput(r.latency), "CPU": lambda r: milliseconds(r.latency[0].cpu),
     "size": lambda r: size(r.bytes), "memory": lambda r: size(r.memory), "start": lambda r: milliseconds(r.start),
