@@ -431,7 +431,7 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
     path = Path(source)
     model = load(path, limits=limits, **(read or {}))
     chosen = bench.chosen(tuple(variants))
-    place = Path(folder) if folder is not None else Path(f"{path.name.split('.')[0]}-compare")
+    place = Path(folder) if folder is not None else Path(f"{path.resolve().name.split('.')[0] or 'model'}-compare")
     if place.exists() and not place.is_dir():
         raise UsageError(f"{printable(place)} is no folder")
     if place.is_dir() and any(place.iterdir()) and not (place / "state.json").is_file():
@@ -451,4 +451,4 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
             return made(target, variant, batch)
         return done
     return compared(origin, place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
-                    read_as=read or {}, prove=prove, budget=budget, progress=progress, command=command)
+                    budget=budget, progress=progress, command=command, read=read, prove=prove)

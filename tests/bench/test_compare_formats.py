@@ -68,14 +68,52 @@ def test_it_goes_on_where_it_stopped(compared: tuple[Measurement, Path], tmp_pat
     asked = ("onnx", "tflite-float16", "tflite-static")
     again = api.compare(EXAMPLES / "digits.tflite", folder, variants=asked, how=QUICK)
     assert [Path(a[1]).name for a in calls] == ["digits.static.tflite"]  # what is new
-    before = {r.name: r.latency for r in compared[0].rows}
+    before = {r.name: [x.median for x in r.latency] for r in compared[0].rows}
     old = [r for r in again.rows if r.latency and r.file != "digits.static.tflite"]
-    assert old and all(r.latency == before[r.name] for r in old)
+    assert old and all([x.median for x in r.latency] == before[r.name] for r in old)
+    assert all(r.latency[0].of_fastest is None for r in again.rows if r.latency)  # they were not timed side by side
     assert any("earlier run" in n for n in again.notes)
     (folder / "digits.onnx").unlink()  # made again, as it is gone
     calls.clear()
     api.compare(EXAMPLES / "digits.tflite", folder, variants=("onnx",), how=QUICK)
     assert [Path(a[1]).name for a in calls] == ["digits.onnx"]
+
+
+def test_what_an_earlier_run_is_good_for(compared: tuple[Measurement, Path], tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other settings of the timing: timed again, not converted. Longer proofs: proven again. A file that somebody
+    changed: made again, as the proof is not of that."""
+    folder = tmp_path / "out"
+    shutil.copytree(compared[1], folder)
+    calls: list[Any] = []
+    convert = api.convert
+    monkeypatch.setattr(api, "convert", lambda *a, **k: (calls.append(Path(a[1]).name), convert(*a, **k))[1])
+
+    def again(**more: Any) -> Measurement:
+        calls.clear()
+        return api.compare(EXAMPLES / "digits.tflite", folder, variants=("onnx",), **{"how": QUICK, **more})
+    for how in (bench.How(seconds=0.2, batches=(1,)),
+                bench.How(seconds=0.2, batches=(1,), sample={"image": np.zeros((1, 8, 8, 1), np.float32)})):
+        found = again(how=how)
+        assert not calls and not any("earlier run" in n for n in found.notes)
+        assert any("earlier run" in n for n in again(how=how).notes)
+    made = (folder / "digits.onnx").read_bytes()
+    (folder / "digits.onnx").write_bytes(made[:-7])
+    again()
+    assert calls == ["digits.onnx"] and (folder / "digits.onnx").read_bytes() == made
+    again(prove=True)
+    assert calls == ["digits.onnx"]
+
+
+def test_a_folder_of_an_interrupted_comparison_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*a: Any, **k: Any) -> None:
+        (tmp_path / "out" / "half.tmp").write_text("")
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(api, "convert", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            api.compare(EXAMPLES / "digits.tflite", tmp_path / "out", variants=("onnx",), how=QUICK)
+    assert api.compare(EXAMPLES / "digits.tflite", tmp_path / "out", variants=("onnx",), how=QUICK).measured
 
 
 def test_another_model_begins_anew(compared: tuple[Measurement, Path], tmp_path: Path) -> None:
@@ -169,10 +207,20 @@ class TestCommandLine:
         (["--batch", "0"], "--batch"), (["--report", "r.pdf"], "reports are"),
         (["--baseline", "none.json"], "cannot read"),
         (["--fail-if-slower", "10%"], "--baseline"), (["--runtime", "tf"], "no runtime 'tf'"),
+        (["--seed", "-1"], "--seed"), (["--timeout", "nan"], "--timeout"), (["--signature", "no"], "no"),
+        (["--inputs", "x"], "have no option inputs"),
         (["--shape", "x"], "--shape"), (["--sample", "none.npz"], "cannot read")])
     def test_wrong_options(self, options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["bench", str(EXAMPLES / "digits.tflite"), *options]) == 2
         assert said in capsys.readouterr().err
+
+    def test_reports_never_overwrite_a_model(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        model = tmp_path / "model.json"
+        model.write_text("{}")
+        for verb in (["bench"], ["compare"], ["recommend", "--for", "ios"]):
+            assert main([*verb, str(model), "--report", str(tmp_path / "." / "model.json")]) == 2
+            assert "would overwrite a model" in capsys.readouterr().err
+        assert model.read_text() == "{}"
 
     @pytest.mark.parametrize(("arguments", "code"), [
         (["compare", "none.onnx"], 2), (["compare", str(EXAMPLES / "train.py")], 3),

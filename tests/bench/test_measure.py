@@ -204,6 +204,15 @@ def test_shapes_and_samples(tmp_path: Path) -> None:
     assert [x.rows for x in found.latency] == [8, 1]  # the first is what was asked for first
 
 
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        network(tmp_path / folder / "n.onnx", 2)
+    found = bench.bench([tmp_path / "a" / "n.onnx", tmp_path / "b" / "n.onnx", network(tmp_path / "m.onnx", 2)],
+                        runtimes=["onnxruntime"], how=bench.How(seconds=0.1))
+    assert [r.file for r in found.rows] == [str(tmp_path / "a" / "n.onnx"), str(tmp_path / "b" / "n.onnx"), "m.onnx"]
+
+
 def test_files_that_name_their_inputs_otherwise(tmp_path: Path) -> None:
     """Shapes and samples are by the names of the first file."""
     other = tmp_path / "other.onnx"

@@ -18,7 +18,7 @@ from modelport.bench.variants import VARIANTS, chosen
 from modelport.bench.ways import WAYS, absent, kind, ways
 from modelport.errors import UsageError
 from modelport.frameworks import frameworks, text
-from modelport.ir.graph import Graph, Value
+from modelport.ir.graph import Graph, Node, Value
 from modelport.ir.types import Type
 from modelport.proof.sides import Side, side
 
@@ -109,10 +109,23 @@ def test_variants() -> None:
         chosen(("coreml",))
     for v in VARIANTS:
         assert registry.named(v.format).writes and set(v.options) <= set(registry.named(v.format).write_options)
+    command = chosen(("torchscript",))[0].command(Path("m.pt"), "n.pt", None, {"inputs": ("float32[1, 3]", "sr=2"),
+                                                                               "module": "a b.py:Net"})
+    assert command == "modelport convert m.pt n.pt --inputs 'float32[1, 3],sr=2' --module 'a b.py:Net' --to torchscript"
     command = chosen(("tflite-float16",))[0].command(Path("my model.keras"), "m.tflite", 1)
     assert command == "modelport convert 'my model.keras' m.tflite --float16 --batch 1"
     command = chosen(("onnx",))[0].command(Path("m.pb"), "m.onnx", None, {"outputs": ("a", "b c")})
     assert command == "modelport convert m.pb m.onnx --outputs 'a,b c'"
+
+
+def test_which_variant_the_source_is() -> None:
+    def like(name: str, format: str, op: str = "aten.relu") -> Side:
+        raw = Graph({}, {"y": Node(op, [], {}, [Type(np.dtype("f4"), ())]).outputs[0]})
+        return Side(raw, raw, Path(name), format)
+    for s, same in ((like("m.pt2", "torch"), {"torch"}), (like("m.pt", "torch"), set()),
+                    (like("m.pt", "torch", "torch.TorchScript"), {"torchscript"}), (like("m.pb", "tensorflow"), set()),
+                    (like(str(EXAMPLES), "tensorflow"), {"tensorflow"}), (like("m.tflite", "tflite"), {"tflite"})):
+        assert {v.name for v in VARIANTS if v.is_of(s)} == same
 
 
 def test_the_table_of_frameworks() -> None:

@@ -12,14 +12,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from .. import registry
 from ..codecs.atomic import writing
 from ..errors import ModelportError, UnsupportedModel, VerificationFailed, printable
 from ..proof.report import Report
 from ..proof.sides import Side, side
 from . import targets
-from .machine import machine
-from .measure import How, Progress, measure
+from .machine import Machine, machine
+from .measure import How, Progress, check, measure
 from .report import Agreement, Measurement, Row, row_of
 from .run import finished, version
 from .variants import Variant
@@ -47,28 +49,30 @@ Convert = Callable[[Path, Variant, "int | None"], Made]
 
 
 def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Variant], *, how: How,
-            summary: Mapping[str, Any], read_as: Mapping[str, Any], prove: bool = False, budget: float = 0.0,
-            progress: Progress = lambda _: None, command: str = "") -> Measurement:
+            summary: Mapping[str, Any], budget: float = 0.0, progress: Progress = lambda _: None,
+            command: str = "", read: Mapping[str, Any] | None = None, prove: bool = False) -> Measurement:
     """A table of ``source`` as it is and of each of ``variants``, which ``convert`` writes into ``folder``.
 
-    ``read_as`` are the options that the source was read with, ``prove`` whether ``convert`` is asked for the highest
-    level: only a comparison that asks the same goes on with what this one did.  ``budget`` are seconds after which
-    nothing new is begun (0: no end)."""
+    ``budget`` are seconds after which nothing new is begun (0: no end); ``read`` the options that the source was read
+    with and ``prove`` whether proofs are the longest, both for the commands and for what an earlier run is good for."""
     assert source.path is not None
     began, here = time.monotonic(), machine()
     end = began + budget if budget else float("inf")
-    state = State(folder / "state.json", _key(source, how, f"{sorted(read_as.items())} {prove}"))
+    check(how, source.graph)
+    state = State(folder / "state.json", *_keys(source, how, here, read or {}, prove))
     subjects: list[tuple[Side, Way, Agreement | None, str]] = [(source, w, None, SOURCE) for w in ways(source)]
     free = targets.dynamic(source.graph)
     labels = {}
     rest: list[Row] = []
     for v in variants:
-        if (v.format == source.format and not v.options and not v.fixed) or (v.name.endswith("-static") and not free):
-            continue  # the source is that
+        if v.is_of(source) or (v.name.endswith("-static") and not free):
+            continue
         path = folder / f"{_stem(source.path)}{v.suffix}"
+        if path.name == source.path.name:  # which names its rows
+            path = folder / f"{_stem(source.path)}.{v.name}{v.suffix}"
         labels[path.name] = v.precision
         batch = 1 if v.fixed and free else None
-        shown = v.command(source.path, path.name, batch, read_as)
+        shown = v.command(source.path, path.name, batch, read)
         blank = Row(path.name, v.format, v.precision, "", registry.named(v.format).title, command=shown)
         known = state.conversion(v, path)
         if known is None and time.monotonic() > began + (end - began) * PROOF_SHARE:
@@ -78,23 +82,25 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
             if known is not None and known.status != "measured":
                 rest.append(known)
                 continue
-            if known is None:
+            made = None if known is None else state.untouched(path)
+            if made is not None and known is not None:
+                proof = known.agreement
+            else:
                 progress(f"{registry.named(v.format).title}{' (' + v.precision + ')' if v.precision else ''}: "
                          "convert and prove")
                 done = convert(path, v, batch)
                 proof, made = _agreement(done.report), side(done.written(), shown=path)
-                state.keep(v, path, replace(blank, agreement=proof))
-            else:
-                proof, made = known.agreement, side(path)
+                state.keep(v, replace(blank, agreement=proof), made)
         except ModelportError as e:
             rest.append(_refused(blank, e))
-            state.keep(v, path, rest[-1])
+            if rest[-1].status == "unsupported":  # whatever else failed may go well the next time
+                state.keep(v, rest[-1])
             continue
         found = list(ways(made))
         subjects += [(made, w, proof, shown) for w in found]
         if not found:
             rest.append(replace(blank, agreement=proof, status="missing", reason="no runtime of it is known"))
-    rows, pace = _measured(subjects, state, how, progress, end)
+    rows, pace = _measured(subjects, state, how, progress, end, source)
     rows = [_finished(r, s, labels) for r, (s, *_) in zip(rows, subjects, strict=True)]
     notes = [f"measured in an earlier run: {state.old} of these lines"] if state.old else []
     skipped = sum(r.status == "skipped" for r in (*rows, *rest))
@@ -106,14 +112,15 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
 
 
 def _stem(path: Path) -> str:
-    return path.name.split(".")[0] or "model"
+    return path.resolve().name.split(".")[0] or "model"
 
 
 def _measured(subjects: list[tuple[Side, Way, Agreement | None, str]], state: State, how: How, progress: Progress,
-              end: float) -> tuple[list[Row], tuple[float, ...]]:
+              end: float, source: Side) -> tuple[list[Row], tuple[float, ...]]:
     """A row for each subject, those measured before from the state."""
     known = [state.measured(s, w) for s, w, *_ in subjects]
-    fresh, pace = measure([s for s, k in zip(subjects, known, strict=True) if k is None], how, progress, end)
+    fresh, pace = measure([s for s, k in zip(subjects, known, strict=True) if k is None], how, progress, end,
+                          source.graph)
     new = iter(fresh)
     rows = [k if k is not None else next(new) for k in known]
     for row in fresh:
@@ -152,26 +159,37 @@ def _refused(row: Row, e: ModelportError) -> Row:
     return replace(row, status="failed", reason=e.message.splitlines()[0] if e.message else type(e).__name__)
 
 
-def _key(source: Side, how: How, asked: str) -> str:
-    """What a state is of: the bytes of the source, the tool, and what the figures depend on."""
-    h = hashlib.sha256(f"{version()} {how.threads} {how.batches} {how.shapes} {how.seed} {asked}".encode())
-    for f in source.files():
-        h.update(f"{f.name} {f.sha256}".encode())
-    return h.hexdigest()
+def _keys(source: Side, how: How, here: Machine, read: Mapping[str, Any], prove: bool) -> tuple[str, str]:
+    """What files and proofs of an earlier run are of: the tool, the bytes of the source and how they were read; and
+    what its figures are of: the machine, the settings, the inputs."""
+    made = hashlib.sha256(f"{version()} {sorted(read.items())} {prove} {how.seed} {_digest(source)}".encode())
+    timed = hashlib.sha256(f"{here.processor} {here.cores} {how.threads} {how.seconds} {how.batches} "
+                           f"{sorted(how.shapes.items())} {how.seed}".encode())
+    for name, array in sorted((how.sample or {}).items()):
+        timed.update(f"{name} {array.dtype} {array.shape}".encode())
+        timed.update(repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes())
+    return made.hexdigest(), timed.hexdigest()
+
+
+def _digest(s: Side) -> str:
+    return hashlib.sha256(" ".join(f"{f.name} {f.sha256}" for f in s.files()).encode()).hexdigest()
 
 
 class State:
-    """What an earlier run has done, kept in a file that each step renews."""
+    """What an earlier run has done, kept in a file that each step renews.
 
-    def __init__(self, path: Path, key: str) -> None:
+    ``key`` says what the files in the folder are of, ``timing`` what the figures are of."""
+
+    def __init__(self, path: Path, key: str, timing: str) -> None:
         self.path, self.old = path, 0
-        self._data: dict[str, Any] = {"key": key, "conversions": {}, "rows": {}}
+        self._data: dict[str, Any] = {"key": key, "timing": timing, "conversions": {}, "digests": {}, "rows": {}}
         try:
             found = json.loads(path.read_text("utf-8"))
-            if found["key"] == key and isinstance(found["conversions"], dict) and isinstance(found["rows"], dict):
-                self._data = found
+            if found["key"] == key and all(isinstance(found[k], dict) for k in ("conversions", "digests", "rows")):
+                self._data = {**found, "timing": timing, "rows": found["rows"] if found["timing"] == timing else {}}
         except (OSError, ValueError, KeyError, TypeError):
             pass  # of another model, or none
+        self._save()  # the folder is ours from now on
 
     def conversion(self, v: Variant, path: Path) -> Row | None:
         """What became of a variant; ``None`` if it has to be made (again)."""
@@ -182,10 +200,23 @@ class State:
             return None  # the last two say nothing of their inputs; they are written anew
         return row
 
-    def keep(self, v: Variant, path: Path, row: Row) -> None:
-        """Remembers what became of a variant."""
+    def keep(self, v: Variant, row: Row, made: Side | None = None) -> None:
+        """Remembers what became of a variant, and the file if there is one; figures of an earlier file are dropped."""
         self._data["conversions"][v.name] = asdict(row)
+        if made is not None:
+            now = _digest(made)
+            if self._data["digests"].get(row.file) != now:
+                self._data["digests"][row.file] = now
+                self._data["rows"] = {k: r for k, r in self._data["rows"].items() if r.get("file") != row.file}
         self._save()
+
+    def untouched(self, path: Path) -> Side | None:
+        """A file of an earlier run, if it is still the one that was proven."""
+        try:
+            made = side(path)
+        except ModelportError:
+            return None
+        return made if self._data["digests"].get(path.name) == _digest(made) else None
 
     def measured(self, s: Side, way: Way) -> Row | None:
         """The row of an earlier run, if it has figures."""

@@ -89,7 +89,7 @@ def measure(subjects: Sequence[tuple[Side, Way, Agreement | None, str]], how: Ho
     if named is None and subjects:
         named = subjects[0][0].graph
     if named is not None:
-        _check(how, named)
+        check(how, named)
     all_ = [_subject(*s, how, named) for s in subjects]
     pace: list[float] = []
     groups = _groups(all_)
@@ -109,7 +109,7 @@ def measure(subjects: Sequence[tuple[Side, Way, Agreement | None, str]], how: Ho
     return rows, tuple(pace)
 
 
-def _check(how: How, graph: Graph) -> None:
+def check(how: How, graph: Graph) -> None:
     """Refuses shapes and samples that are not of this model, before anything is started."""
     for k in (*how.shapes, *(how.sample or ())):
         if k not in graph.inputs:

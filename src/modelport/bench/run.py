@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from .ways import Way, absent, ways
 
 
 def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: str = "", how: How | None = None,
-          limits: Limits = DEFAULT, progress: Progress = lambda _: None, command: str = "") -> Measurement:
-    """Times each file in every runtime that reads it (or in ``runtimes``, names of :data:`~.ways.WAYS`).
+          read: Mapping[str, Any] | None = None, limits: Limits = DEFAULT, progress: Progress = lambda _: None,
+          command: str = "") -> Measurement:
+    """Times each file in every runtime that reads it (or in ``runtimes``, names of :data:`~.ways.WAYS`); ``read`` are
+    options of reading them, such as ``signature``.
 
     A runtime that is not installed, or that fails, is a row that says so.  Raises :class:`UsageError` if no file can be
     run in what was asked for, and what reading raises if it is the only file."""
@@ -31,7 +34,7 @@ def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: 
     broken: list[Row] = []
     for path in map(Path, files):
         try:
-            s = side(path, limits, opaque=True)
+            s = side(path, limits, opaque=True, **_known(path, read or {}))
         except ModelportError as e:
             if len(files) == 1:
                 raise
@@ -46,8 +49,21 @@ def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: 
             broken.append(Row(path.name, s.format, "", "", "", status="unsupported", reason=reason))
         subjects += [(s, w, None, "") for w in found]
     rows, pace = measure(subjects, how, progress)
+    names = Counter(s.path.name for s in {id(s): s for s, *_ in subjects}.values() if s.path is not None)
+    rows = [replace(r, file=printable(s.path)) if s.path is not None and names[s.path.name] > 1 else r
+            for r, (s, *_) in zip(rows, subjects, strict=True)]  # files of one name in two folders
     notes = () if runtimes or device else absent(s for s, *_ in subjects)
     return finished([*rows, *broken], pace, here, how, began, command, notes=tuple(notes))
+
+
+def _known(path: Path, read: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that files of this format have; :class:`UsageError` if there are none."""
+    spec = registry.detect(path)
+    known = {k: v for k, v in read.items() if k in spec.read_options}
+    if read and not known:
+        raise UsageError(f"{printable(path)}: {spec.title} files have no option {', '.join(read)}",
+                         hint=f"there is {', '.join(spec.read_options)}" if spec.read_options else "")
+    return known
 
 
 def finished(rows: Sequence[Row], pace: Sequence[float], here: Machine, how: How, began: float, command: str,

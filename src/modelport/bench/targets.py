@@ -122,6 +122,12 @@ def _micro(s: Side, size: int) -> Answer | None:
                   f"{needed / 1e3:.1f} kB at least")
 
 
+def _served(s: Side, size: int) -> Answer | None:
+    if s.path is not None and not s.path.is_dir():
+        return True, "TensorFlow in Python or C++; TensorFlow Serving takes SavedModels: convert to .savedmodel"
+    return None
+
+
 def _executorch_micro(s: Side, size: int) -> Answer | None:
     return (False, f"{size / 1e6:.1f} MB: a large microcontroller has {FLASH / 1e6:g} MB of flash") \
         if size > FLASH else None
@@ -163,7 +169,7 @@ _RULES: Mapping[str, Mapping[str, Rule]] = {
         "browser": Rule(True, "LiteRT.js, 9.5 MB of WebAssembly", _litert_web),
         "mcu": Rule(True, "", _micro)},
     "tensorflow": {
-        "cloud": Rule(True, "TensorFlow Serving, Vertex AI and SageMaker take SavedModels"),
+        "cloud": Rule(True, "TensorFlow Serving, Vertex AI and SageMaker take SavedModels", _served),
         "ios": Rule(False, "TensorFlow has no runtime for it but LiteRT: convert to .tflite"),
         "android": Rule(False, "TensorFlow has no runtime for it but LiteRT: convert to .tflite"),
         "edge": Rule(True, "tensorflow has wheels for 64-bit ARM, of some 600 MB installed"),

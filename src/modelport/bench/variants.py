@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, printable
+from ..proof.sides import Side
+from .ways import kind
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,22 @@ class Variant:
     fixed: bool = False
     """Whether the sizes of the inputs must be known: the batch is 1 then, where it was free."""
 
+    def is_of(self, source: Side) -> bool:
+        """Whether the source itself is what this would be."""
+        assert source.path is not None
+        if self.options or self.fixed or self.format != kind(source):
+            return False
+        if self.format == "tensorflow":  # not a frozen graph
+            return source.path.is_dir()
+        return self.format != "torch" or source.path.suffix == self.suffix  # not a module in a pickle
+
     def command(self, source: Path, target: str, batch: int | None, read: Mapping[str, Any] | None = None) -> str:
-        """The command line that makes the file; ``read`` are the options of reading the source."""
-        flags = [f"--{k.replace('_', '-')}" + ("" if v is True else f" {shlex.quote(_text(v))}")
-                 for k, v in {**self.options, **(read or {})}.items()]
+        """The command line that makes the file; ``read`` are the options that the source was read with."""
+        flags = [f"--{k.replace('_', '-')}" + ("" if v is True else f" {v}") for k, v in self.options.items()]
         if batch is not None:
             flags.append(f"--batch {batch}")
+        for k, v in (read or {}).items():
+            flags.append(f"--{k.replace('_', '-')} {shlex.quote(v if isinstance(v, str) else ','.join(v))}")
         return " ".join(["modelport convert", shlex.quote(str(source)), shlex.quote(target), *flags,
                          *([f"--to {self.format}"] if self.format in ("torchscript", "lightgbm") else [])])
 

@@ -154,10 +154,12 @@ def parser() -> argparse.ArgumentParser:
                        "runtime (default: 300)")
         p.add_argument("--report", action="append", default=[], metavar="FILE", help="write the report too: .html, "
                        ".md, .json, .csv, or .xml for JUnit; may be repeated")
+        reading(p)
+
+    def judging(p: argparse.ArgumentParser) -> None:
         p.add_argument("--baseline", metavar="REPORT.json", help="compare with an earlier report")
         p.add_argument("--fail-if-slower", metavar="10%", help="with --baseline: exit code 1 if a line is slower by "
                        "more than this and the noise")
-        reading(p)
 
     def comparing(p: argparse.ArgumentParser) -> None:
         p.add_argument("--out", metavar="FOLDER", help="where the files go (default: MODEL-compare); the same folder "
@@ -170,13 +172,16 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("files", metavar="FILE", nargs="+")
     bench.add_argument("--runtime", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
     bench.add_argument("--device", default="", metavar="NAME", help="only runtimes of this device: cpu, cuda, ...")
+    _read_options(bench)
     measuring(bench)
+    judging(bench)
 
     compare = verb("compare", "write a model in every format that can hold it, prove and time each")
     compare.add_argument("source", metavar="MODEL")
     comparing(compare)
     _read_options(compare)
     measuring(compare)
+    judging(compare)
 
     recommend = verb("recommend", "say which form of a model to take for a target, and why")
     recommend.add_argument("source", metavar="MODEL", help="a model, or the .json report of a comparison")

@@ -214,16 +214,22 @@ def diff(options: Namespace) -> int:
 def _how(options: Namespace) -> Any:
     from .. import bench
     from ..bench import How, files
-    for path in options.report:
+    models = options.files if options.verb == "bench" else [options.source]
+    for path in map(Path, options.report):
         files.check(path)
-    if options.fail_if_slower and not options.baseline:
-        raise UsageError("--fail-if-slower compares with --baseline REPORT.json")
-    if options.baseline:
-        bench.read(options.baseline)
-    _share(options.fail_if_slower)
+        if any(path == Path(m) or (path.exists() and Path(m).exists() and path.samefile(m)) for m in models):
+            raise UsageError(f"--report {printable(path)} would overwrite a model")
+    if options.verb != "recommend":
+        if options.fail_if_slower and not options.baseline:
+            raise UsageError("--fail-if-slower compares with --baseline REPORT.json")
+        if options.baseline:
+            bench.read(options.baseline)
+        _share(options.fail_if_slower)
     batches = tuple(_whole("--batch", b) for b in options.batch.split(","))
-    if options.threads < 1 or not 0 < options.seconds <= 3600:
-        raise UsageError("--threads is at least 1, --seconds more than 0 and at most 3600")
+    if options.threads < 1 or not 0 < options.seconds <= 3600 or not 0 < options.timeout <= 86400:
+        raise UsageError("--threads is at least 1, --seconds more than 0 and at most 3600, --timeout more than 0")
+    if options.seed < 0:
+        raise UsageError("--seed must not be negative")
     sample = None
     if options.sample:
         from ..proof.verify import arrays_of
@@ -243,7 +249,8 @@ def bench(options: Namespace) -> int:
     how, progress = _how(options), Progress()
     try:
         found = measuring.bench(options.files, runtimes=options.runtime, device=options.device, how=how,
-                                limits=_limits(options), progress=progress, command=_command())
+                                read=_read_options(options), limits=_limits(options), progress=progress,
+                                command=_command())
     finally:
         progress.done()
     return _reported(found, options)

@@ -60,11 +60,12 @@ class Side:
         return (record(self.path, name), *(record(self.path.parent / b, b) for b in beside))
 
 
-def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None, opaque: bool = False) -> Side:
+def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None, opaque: bool = False,
+         **options: Any) -> Side:
     """A side from a path, a hub graph, or a model object with ``graph``, ``raw``, ``path`` and ``format``.
 
-    With ``opaque`` a file whose operators the hub cannot hold is a side too, its graph that of its own operators: its
-    runtime can run it all the same."""
+    ``options`` are the format's own of reading a file.  With ``opaque`` a file whose operators the hub cannot hold is a
+    side too, its graph that of its own operators: its runtime can run it all the same."""
     if isinstance(model, Side):
         return model
     if isinstance(model, Graph):
@@ -74,7 +75,7 @@ def side(model: Any, limits: Limits = DEFAULT, shown: Path | None = None, opaque
         spec = registry.detect(path)
         module = spec.load()
         limits.check("file_bytes", size(path))
-        raw = module.read(path, limits)
+        raw = module.read(path, limits, **options)
         try:
             graph = module.to_hub(raw)
         except UnsupportedModel:
