@@ -4,6 +4,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from modelport import api, bench
 from modelport.bench import Measurement, files
+from modelport.runtimes import start
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "digits"
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -106,6 +108,35 @@ print("@", statistics.median(rounds), (rounds[-1] - rounds[0]) / 2)
         if abs(one.median - theirs) <= one.noise * one.median + max(noise, 0.02 * theirs):
             return
     raise AssertionError(seen)
+
+
+def test_fitted_objects_use_the_threads_that_are_asked_for(tmp_path: Path) -> None:
+    """A forest that was trained on all cores would predict on all of them."""
+    ensemble = pytest.importorskip("sklearn.ensemble", reason="scikit-learn is the oracle")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    x = np.random.default_rng(0).normal(size=(200, 5))
+    forest = ensemble.RandomForestClassifier(20, n_jobs=7, random_state=0)
+    made = make_pipeline(StandardScaler(), ensemble.VotingClassifier([("a", forest)], n_jobs=5, voting="soft"))
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(made.fit(x, x[:, 0] > 0)))
+    with start("sklearn", tmp_path / "m.pkl", threads=2) as session:
+        voting = session._model[-1]  # type: ignore[attr-defined]
+        assert voting.n_jobs == voting.estimators_[0].n_jobs == 2
+        feeds = {k: x.astype(t.dtype) for k, t in session.inputs.items()}
+        assert len(session.run(feeds)["label"]) == 200
+
+
+def test_catboost_predicts_once_for_each_kind(tmp_path: Path) -> None:
+    """Labels follow from the probabilities; a program would not ask for them again."""
+    catboost = pytest.importorskip("catboost", reason="CatBoost is the oracle")
+    x = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    fitted = catboost.CatBoostClassifier(iterations=5, verbose=0, allow_writing_files=False).fit(x, x[:, 0] > 0)
+    fitted.save_model(str(tmp_path / "m.cbm"))
+    with start("catboost", tmp_path / "m.cbm") as session:
+        feeds = {next(iter(session.inputs)): x}
+        (made,) = session.prepared(feeds)()  # type: ignore[misc]
+        assert set(session.outputs) == {"label", "probabilities"}
+        assert np.allclose(made, session.run(feeds)["probabilities"])
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """CatBoost itself."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,10 @@ from .session import Session
 def start(path: Path, *, threads: int = 1, device: str = "cpu", outputs: Sequence[str] = ()) -> Session:
     """The file at ``path`` opened by CatBoost; ``outputs`` as for reading it."""
     return CatBoost(path, threads=threads, device=device, outputs=outputs)
+
+
+_KINDS = {"margins": "RawFormulaVal", "probabilities": "Probability", "label": "Class"}
+"""What CatBoost calls the outputs."""
 
 
 class CatBoost(Session):
@@ -56,14 +60,20 @@ class CatBoost(Session):
             rows = self._table(list(arrays.values()))
             made: dict[str, Array] = {}
             for name, type_ in self.outputs.items():
-                more = {"margins": {"prediction_type": "RawFormulaVal"}, "probabilities": {
-                    "prediction_type": "Probability"}, "label": {"prediction_type": "Class"}}.get(name, {})
+                more = {"prediction_type": _KINDS[name]} if name in _KINDS else {}
                 y = np.asarray(self._model.predict(rows, thread_count=self._threads, **more))
                 y = y.reshape(len(rows)) if name == "label" and y.size == len(rows) else y
                 made[name] = y.astype(object if type_.dtype.kind not in "fiub" else type_.dtype)
             return made
         except Exception as e:
             raise RuntimeFailed(f"CatBoost failed: {_message(e)}") from None
+
+    def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """One prediction of each kind that the outputs need: labels come from the probabilities."""
+        rows = self._table(list(self.checked(feeds).values()))
+        kinds = [{"prediction_type": kind} for name, kind in _KINDS.items() if name in self.outputs]
+        kinds = [k for k in kinds if k["prediction_type"] != "Class" or len(kinds) == 1] or [{}]
+        return lambda: [self._model.predict(rows, thread_count=self._threads, **k) for k in kinds]
 
     def _table(self, arrays: Sequence[Array]) -> Array:
         """Rows whose categories are texts and whole numbers; NaN is none, and stands for one that is not there."""

@@ -61,7 +61,8 @@ class OnnxRuntime(Session):
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors arrive as exceptions
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if not optimize:  # as applications do, its threads wait for work awake
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         level = ort.GraphOptimizationLevel
         options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
         self._ort = ort
@@ -74,7 +75,8 @@ class OnnxRuntime(Session):
         except Exception as e:
             raise RuntimeFailed(f"ONNX Runtime refuses the model: {_message(e)}") from None
         self.inputs = {v.name: _type(v) for v in self._session.get_inputs()}
-        self._classes = self._maps(path)
+        with self._checked_first():
+            self._classes = self._maps(path)
         self.outputs = {v.name: Type(np.dtype(np.float32), (None, len(self._classes[v.name])))
                         if v.name in self._classes else _type(v) for v in self._session.get_outputs()}
         self._plain = all(_plain(t.dtype) for t in (*self.inputs.values(), *self.outputs.values()))

@@ -75,6 +75,7 @@ class Sklearn(Session):
         if split_at:
             steps = [n for n, _ in self._model.steps]
             self._model = self._model[:steps.index(split_at)]
+        _limit(self._model, threads)
         self.inputs = {k: v.type for k, v in raw.inputs.items()}
         self.outputs = {k: v.type for k, v in hub.outputs.items()}
 
@@ -123,6 +124,25 @@ class Sklearn(Session):
 
     def close(self) -> None:
         self._model = None
+
+
+def _limit(model: Any, threads: int) -> None:
+    """Has everything in a fitted object use so many threads, whatever it was trained with."""
+    seen, todo = set(), [model]
+    while todo:
+        item = todo.pop()
+        if id(item) in seen or isinstance(item, np.ndarray):
+            continue
+        seen.add(id(item))
+        if isinstance(item, (list, tuple)):
+            todo += item
+        elif isinstance(item, dict):
+            todo += item.values()
+        elif hasattr(item, "__dict__") and not isinstance(item, type):
+            todo += vars(item).values()
+            for name in ("n_jobs", "thread_count"):
+                if name in vars(item):
+                    setattr(item, name, threads)
 
 
 def _skops(path: Path) -> Any:
