@@ -12,7 +12,7 @@ from xml.etree import ElementTree as xml
 
 import pytest
 
-from modelport.bench import Agreement, Latency, Measurement, Row, baseline, files, read
+from modelport.bench import Agreement, Latency, Measurement, Row, baseline, files, plots, read
 from modelport.bench.machine import machine
 from modelport.bench.page import headlines, page
 from modelport.bench.recommend import BYTES, SHARES, SPANS, Limits, amount, recommend
@@ -75,6 +75,18 @@ def test_what_is_within_the_noise_of_the_fastest() -> None:
     said = " ".join(headlines(report(row("a.onnx", "ort", 1.0), alone(row("b.onnx", "ort", 1.05)),
                                      alone(row("c.onnx", "ort", 3.0)))))
     assert "Within the noise of it: b.onnx in The ort." in said and "c.onnx" not in said
+
+
+def test_axes_have_ticks_however_near_the_values_are() -> None:
+    for times in ((2.0, 2.2), (2.0, 2.0), (0.002, 900.0)):
+        made = plots.scatter([row("m.onnx", "ort", times[0], bytes=5432), row("n.onnx", "ort", times[1], bytes=5432)],
+                             [1, 2])
+        ends = [re.findall(rf'text-anchor="{a}">([\d.,]+ \w+)<', made) for a in ("middle", "end")]
+        assert all(3 <= len(set(e)) == len(e) <= 12 for e in ends), ends
+
+
+def test_colours_are_told_where_there_are_any() -> None:
+    assert "Colour is" in page(report()) and "Colour is" not in page(report(row("m.onnx", "ort", 1.0, error=None)))
 
 
 def test_a_latency_of_several_rows_says_so() -> None:

@@ -11,26 +11,29 @@ from .targets import TARGETS
 from .text import COLUMNS, columns, milliseconds, percent, rest, setting, size
 
 _STYLE = """
+:root{color-scheme:light dark}
 :root{--page:#fcfcfb;--ink:#1f2328;--dim:#6a737d;--line:#dcdfe3;--e0:#2f6fb0;--e1:#3c9a8f;--e2:#d39a2d;--e3:#c1453b;
 --en:#8b929a;--yes:#2b8a57;--no:#b0b6bd}
 @media(prefers-color-scheme:dark){:root{--page:#15181c;--ink:#e4e7ea;--dim:#99a2ab;--line:#333a42;--e0:#6ba6e0;
 --e1:#5cc2b5;--e2:#e3b65c;--e3:#e5756b;--en:#848c95;--yes:#55c08a;--no:#555d66}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:1200px;margin:2em auto;
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:1440px;margin:2em auto;
 padding:0 1.2em}
 h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}p{max-width:75ch}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88em;font-variant-numeric:tabular-nums}
 th,td{padding:.3em .7em;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th{position:sticky;top:0;background:var(--page)}th button{all:unset;cursor:pointer;font-weight:600}
 th[aria-sort=ascending] button::after{content:" \\25B2"}th[aria-sort=descending] button::after{content:" \\25BC"}
-td.w,th.w{text-align:left;white-space:normal}
+td.w,th.w{text-align:left;white-space:normal}td.w{min-width:9em}
 svg{width:100%;max-width:760px;height:auto;display:block}svg text{font-size:11px;fill:var(--ink)}
 svg .dim{fill:var(--dim)}svg .num{font-weight:600}.grid{stroke:var(--line);fill:none}
 .e0{fill:var(--e0);stroke:var(--e0)}.e1{fill:var(--e1);stroke:var(--e1)}.e2{fill:var(--e2);stroke:var(--e2)}
 .e3{fill:var(--e3);stroke:var(--e3)}.en{fill:var(--en);stroke:var(--en)}svg line{stroke-width:2}
-.mark{stroke-width:2}.key{margin-right:1.2em;font-size:.88em}.key i{display:inline-block;width:.8em;height:.8em;
+.mark{stroke-width:2}.key{margin-right:1.2em;font-size:.88em;white-space:nowrap}
+.key i{display:inline-block;width:.8em;height:.8em;
 border-radius:50%;margin-right:.4em}i.e0{background:var(--e0)}i.e1{background:var(--e1)}i.e2{background:var(--e2)}
 i.e3{background:var(--e3)}i.en{background:var(--en)}
 .yes{color:var(--yes)}.no{color:var(--dim)}.dim{color:var(--dim)}code{font-size:.9em}
+h1,p,li,dt,dd{overflow-wrap:anywhere}
 dt{font-weight:600}dd{margin:0 0 .4em 1em}
 """
 _SCRIPT = """
@@ -59,8 +62,8 @@ def page(m: Measurement, changes: Sequence[Change] = ()) -> str:
     parts = [f"<h1>{name}</h1>", *(f"<p>{html.escape(s)}</p>" for s in headlines(m))]
     if rows:
         parts += ["<h2>Measured</h2>", _table(m, rows, numbers), '<h2 id="plots">At a glance</h2>',
-                  (f"<p>Numbers are those of the table. Colour is the largest error, relative to the output's range: "
-                  f"{plots.legend()}</p>"), plots.scatter(rows, numbers), "<h2>Latency</h2>",
+                  f"<p>Numbers are those of the table.{plots.legend(rows)}</p>", plots.scatter(rows, numbers),
+                  "<h2>Latency</h2>",
                   ('<p class="dim">From the fastest run to the 99th percentile; the dot is the median, the mark the '
                   "90th percentile.</p>"), plots.percentiles(rows, numbers), "<h2>Memory</h2>",
                   '<p class="dim">The most that a process with its library had at once.</p>', plots.bars(rows, numbers)]

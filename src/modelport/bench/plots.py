@@ -12,6 +12,8 @@ from .text import milliseconds, size
 WIDTH, LEFT, RIGHT, LINE = 760, 64, 20, 22
 NAMES = 330
 """Room for the names of rows, where each has a line of its own."""
+_MANTISSAS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(k / 10 for k in range(10, 100)))
+"""Round values of axes, from the widest ranges to the narrowest."""
 _ERRORS = ((1e-5, "e0", "up to 1e-5"), (1e-3, "e1", "up to 1e-3"), (1e-1, "e2", "up to 0.1"), (math.inf, "e3", "more"))
 """Classes of the largest error relative to the output's range, and what the legend calls them."""
 
@@ -24,9 +26,12 @@ def shade(row: Row) -> str:
     return next(name for bound, name, _ in _ERRORS if error <= bound)
 
 
-def legend() -> str:
-    """What the colours mean."""
-    return " ".join(f'<span class="key"><i class="{c}"></i>{text}</span>' for c, text in (
+def legend(rows: Sequence[Row]) -> str:
+    """What the colours mean, if they mean anything."""
+    if all(shade(r) == "en" for r in rows):
+        return ""
+    return " Colour is the largest error, relative to the output's range: " + " ".join(
+        f'<span class="key"><i class="{c}"></i>{text}</span>' for c, text in (
         *((c, t) for _, c, t in _ERRORS), ("en", "not compared (the source itself)")))
 
 
@@ -45,6 +50,8 @@ def scatter(rows: Sequence[Row], numbers: Sequence[int]) -> str:
         while any(abs(x + 11 - a) < 22 and abs(ly - b) < 11 for a, b in taken):
             ly -= 11  # numbers of points close together go upwards
         taken.append((x + 11, ly))
+        if y - ly > 11:
+            parts.append(f'<path class="grid" d="M{x:.1f} {y:.1f}L{x + 10:.1f} {ly:.1f}"/>')
         parts.append(f'<circle class="{shade(r)}" cx="{x:.1f}" cy="{y:.1f}" r="6"><title>{_title(r)}</title></circle>')
         parts.append(_text(x + 9, ly + 4, str(n), "start", "num"))
     return _svg(height, parts, "latency against size of the file")
@@ -97,11 +104,11 @@ def _scale(values: Iterable[float], low: float, high: float) -> Callable[[float]
 def _axis(scale: Callable[[float], float], at: float, words: Callable[[float], str], *, across: bool) -> str:
     """Ticks at round values."""
     low, high = scale.ends  # type: ignore[attr-defined]
-    steps = [m * 10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-             for m in (1, 2, 5)]
-    ticks = [s for s in steps if low <= s <= high]
-    if len(ticks) > 9:
-        ticks = [t for t in ticks if f"{t:e}"[0] == "1"]
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for mantissas in _MANTISSAS:
+        ticks = [m * 10.0 ** e for e in powers for m in mantissas if low <= m * 10.0 ** e <= high]
+        if len(ticks) >= 3:
+            break
     out = []
     for t in ticks:
         p = scale(t)
