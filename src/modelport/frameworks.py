@@ -39,7 +39,7 @@ _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "tflite": ("ai-edge-litert",), "onnx": ("onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt"),
     "tensorflow": ("tensorflow",), "keras": ("keras", "tf_keras"), "torch": ("torch",), "torchscript": ("torch",),
     "torch-source": ("torch",), "executorch": ("executorch",), "sklearn": ("scikit-learn",), "xgboost": ("xgboost",),
-    "lightgbm": ("lightgbm",), "catboost": ("catboost",)}
+    "lightgbm": ("lightgbm",), "catboost": ("catboost",), "tfjs": ("@tensorflow/tfjs",)}
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "onnx": (("one file that runs on every kind of machine but microcontrollers, with its operators written down in a "
@@ -82,6 +82,9 @@ def frameworks() -> list[Framework]:
 
 
 def _version(package: str) -> str:
+    if package.startswith("@"):
+        from .runtimes.tfjs import installed
+        return installed()
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -77,6 +77,15 @@ def test_what_is_within_the_noise_of_the_fastest() -> None:
     assert "Within the noise of it: b.onnx in The ort." in said and "c.onnx" not in said
 
 
+def test_inputs_of_different_sizes_are_told() -> None:
+    """Not of several models, nor where the same elements lie in another order or number of rows."""
+    other = replace(row("m.tflite", "tflite", 4.0), shapes={"x": "1x16"})
+    assert "do not compare" in text(report(row("m.onnx", "ort", 1.0), other))
+    assert "do not compare" not in text(report(row("m.onnx", "ort", 1.0), other, model=""))
+    same = [replace(other, shapes={"x": "2x4", "n": "scalar"}), replace(other, shapes={"y": "4x2", "n": "scalar"})]
+    assert "do not compare" not in text(report(*same))
+
+
 def test_axes_have_ticks_however_near_the_values_are() -> None:
     for times in ((2.0, 2.2), (2.0, 2.0), (0.002, 900.0)):
         made = plots.scatter([row("m.onnx", "ort", times[0], bytes=5432), row("n.onnx", "ort", times[1], bytes=5432)],

@@ -140,6 +140,17 @@ def test_the_table_of_frameworks() -> None:
     json.dumps([f.as_data() for f in known])
 
 
+def test_packages_of_node_are_found_without_running_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NODE_PATH", raising=False)
+    monkeypatch.setenv("MODELPORT_TFJS", str(tmp_path / "js"))
+    assert not next(f for f in frameworks() if f.format == "tfjs").installed
+    package = tmp_path / "js" / "node_modules" / "@tensorflow" / "tfjs" / "package.json"
+    package.parent.mkdir(parents=True)
+    package.write_text('{"version": "4.5.6"}')
+    assert next(f for f in frameworks() if f.format == "tfjs").installed == {"@tensorflow/tfjs": "4.5.6"}
+
+
 def test_formats_that_are_written_can_be_timed() -> None:
     timed = {f for w in WAYS for f in w.formats}
     assert {f.name for f in registry.FORMATS if f.writes} <= timed

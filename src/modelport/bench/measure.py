@@ -29,7 +29,7 @@ from .ways import Way, opening
 
 STARTS = 3
 ROUNDS = 5
-SIZES = ((224, 128), (256, 64), (32, 16), (64, 8), (512, 32), (300, 1))
+SIZES = ((224, 128), (256, 64), (32, 16), (64, 8), (512, 32), (300, 1), (224, 512), (224, 16000))
 """Images and lengths that symbolic sizes are given, tried in turn until a runtime takes them."""
 FLOOR = 0.02
 """What repetition does not show: another environment, other addresses and another caller move a time by a percent or
@@ -228,6 +228,8 @@ def _first(s: Subject, turn: int) -> float:
             if s.worker is None or not s.worker.alive:
                 break
     assert refused is not None
+    if free and not turn and s.how.sample is None and s.worker is not None and s.worker.alive:
+        refused = RuntimeFailed(f"{refused.message}; --shape or --sample gives sizes that the model takes")
     raise refused  # what the runtime said of the usual sizes
 
 

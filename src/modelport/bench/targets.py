@@ -19,8 +19,9 @@ TARGETS: Mapping[str, str] = {"cloud": "cloud", "ios": "iOS", "android": "Androi
 
 SOURCES: Mapping[str, str] = {
     "onnx": "onnxruntime.ai: install, mobile, web/large-models; docs.nvidia.com: TensorRT operators",
-    "tflite": "ai.google.dev/edge/litert: android, ios, web; tflite-micro: the resolver of all operators",
-    "tensorflow": "tensorflow.org/tfx/guide/serving", "tfjs": "tensorflow.org/js: platform and environment",
+    "tflite": "ai.google.dev/edge/litert: android, ios, web/get_started; tflite-micro: the resolver of all operators",
+    "tensorflow": "tensorflow.org/tfx/guide/serving",
+    "tfjs": "tensorflow.org/js: platform and environment, React Native",
     "keras": "keras.io: serialization and saving", "torch": "docs.pytorch.org: torch.export",
     "torchscript": "docs.pytorch.org: jit; pytorch.org/mobile", "torch-source": "docs.pytorch.org",
     "executorch": "docs.pytorch.org/executorch: edge platforms",
@@ -185,7 +186,8 @@ _RULES: Mapping[str, Mapping[str, Rule]] = {
         "mcu": Rule(False, "Keras needs Python")},
     "tfjs": {
         "cloud": Rule(True, "TensorFlow.js in Node"),
-        **{t: Rule(False, "TensorFlow.js runs in a web view only; convert to .tflite") for t in ("ios", "android")},
+        **{t: Rule(False, "TensorFlow.js runs in a web view or in React Native only: convert to .tflite")
+           for t in ("ios", "android")},
         "edge": Rule(True, "TensorFlow.js in Node"), "jetson": Rule(True, "TensorFlow.js in Node, on the processor"),
         "browser": Rule(True, "TensorFlow.js, 1.5 MB of script and 0.4 MB of WebAssembly"),
         "mcu": Rule(False, "TensorFlow.js needs a browser or Node")},

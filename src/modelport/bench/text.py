@@ -1,6 +1,7 @@
 """A measurement in words: the table of a terminal."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from ..errors import printable
@@ -106,8 +107,13 @@ def setting(m: Measurement) -> list[str]:
     first = next(iter(inputs.values()), {})
     shapes = ", ".join(f"{printable(k, 40)} {v}" for k, v in first.items())
     others = " and others" if len(inputs) > 1 else ""
+    counts = {sum(math.prod(int(d) for d in s.split("x")) if s != "scalar" else 1 for s in r.shapes.values()) /
+              r.latency[0].rows for r in m.measured}
     lines.append(f"{m.threads} thread{'s' * (m.threads != 1)}, {m.seconds:g} s of timing for each line, in rounds that "
                  f"alternate, over several starts; inputs {shapes or 'none'}{others}")
+    if m.model and len(counts) > 1:
+        lines.append("the lines had inputs of different sizes, as not all take the same: their times do not compare "
+                     "(the JSON report has the sizes; --shape sets them)")
     if where.load is not None and where.load > 0.7 * where.cores:
         lines.append(f"the machine was busy when this began (load {where.load:g} on {where.cores} cores): read the "
                      "noise with the figures")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -76,6 +77,15 @@ class ExecuTorch(Session):
         self._method = self._program = None
 
 
+_CODES = {0x10: "not supported", 0x11: "not implemented", 0x12: "an invalid argument", 0x13: "an invalid type",
+          0x14: "it has no kernel for an operator of the program", 0x20: "a resource or delegate is not there",
+          0x21: "no memory", 0x23: "an invalid program", 0x30: "the delegate is of another version",
+          0x31: "no memory for the delegate", 0x32: "an invalid handle of a delegate"}
+"""What its numbers of errors mean (runtime/core/error.h)."""
+
+
 def _message(e: Exception) -> str:
     lines = str(e).strip().splitlines()
-    return f"{type(e).__name__}: {printable(lines[0] if lines else '', 300)}"
+    found = re.search(r"error: 0x:?([0-9a-fA-F]+)", lines[0]) if lines else None
+    meant = _CODES.get(int(found[1], 16), "") if found else ""
+    return f"{type(e).__name__}: {printable(lines[0] if lines else '', 300)}{f' ({meant})' if meant else ''}"

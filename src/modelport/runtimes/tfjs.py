@@ -4,6 +4,8 @@ Node looks for ``@tensorflow/tfjs`` from the working directory up, in ``NODE_PAT
 ``MODELPORT_TFJS`` names."""
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -36,6 +38,20 @@ def start(path: Path, *, threads: int = 1, device: str = "cpu", backend: str = "
     return TensorFlowJs(path / "model.json" if path.is_dir() else path, backend, tensors)
 
 
+def _folders() -> list[str]:
+    """Where packages of Node are looked for."""
+    search = [os.environ.get("MODELPORT_TFJS", ""), str(Path.cwd()), *os.environ.get("NODE_PATH", "").split(os.pathsep)]
+    return [str(Path(p) / "node_modules") if (Path(p) / "node_modules").is_dir() else p for p in search if p]
+
+
+def installed() -> str:
+    """The version of the package that would run, without running it; empty if there is none."""
+    for folder in _folders():
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return str(json.loads((Path(folder) / "@tensorflow/tfjs/package.json").read_text("utf-8"))["version"])
+    return ""
+
+
 class TensorFlowJs(Session):
     """A graph model or a layers model in TensorFlow.js."""
 
@@ -45,9 +61,7 @@ class TensorFlowJs(Session):
         node = shutil.which("node")
         if node is None:
             raise _missing("Node.js")
-        search = [os.environ.get("MODELPORT_TFJS", ""), str(Path.cwd()), os.environ.get("NODE_PATH", "")]
-        folders = [str(Path(p) / "node_modules") if p and (Path(p) / "node_modules").is_dir() else p for p in search]
-        env = {**os.environ, "NODE_PATH": os.pathsep.join(p for p in folders if p)}
+        env = {**os.environ, "NODE_PATH": os.pathsep.join(_folders())}
         self._process = subprocess.Popen([node, str(Path(__file__).with_suffix(".js"))], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
         self._end = weakref.finalize(self, _kill, self._process)
