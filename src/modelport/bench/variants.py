@@ -45,10 +45,6 @@ class Variant:
                          *([f"--to {self.format}"] if self.format in ("torchscript", "lightgbm") else [])])
 
 
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
-
-
 VARIANTS: tuple[Variant, ...] = (
     Variant("onnx", "onnx", ".onnx"),
     Variant("tflite", "tflite", ".tflite"),
