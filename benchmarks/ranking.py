@@ -17,24 +17,22 @@ from modelport import api, bench
 from modelport.bench.machine import cores
 from modelport.bench.report import Latency, Measurement, Row
 from modelport.bench.text import milliseconds, setting
-from modelport.errors import ModelportError
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus"
 PAGE = ROOT / "docs" / "ranking.md"
+TINY = CORPUS / "keras_h5/mlcommons__tiny/benchmark/training"
 MODELS = (
-    ("digits, a small CNN (the example)", ROOT / "examples/digits/digits.keras"),
-    ("visual wake words, MobileNet 0.25", CORPUS / "keras_h5/mlcommons__tiny/benchmark/training/visual_wake_words/"
-                                                  "trained_models/vww_96.h5"),
-    ("CIFAR-10, ResNet-8", CORPUS / "keras_h5/mlcommons__tiny/benchmark/training/image_classification/trained_models/"
-                                    "pretrainedResnet.h5"),
-    ("anomalies, an autoencoder", CORPUS / "keras_h5/mlcommons__tiny/benchmark/training/anomaly_detection/"
-                                           "trained_models/ad01.h5"),
-    ("MNIST, a module of PyTorch", CORPUS / "torch_module/Azure__azureml-examples/cli/endpoints/batch/deploy-models/"
-                                            "mnist-classifier/deployment-torch/model/model.pt"),
+    ("digits, a small CNN (the example)", ROOT / "examples/digits/digits.keras", ""),
+    ("digits, as a program of PyTorch", ROOT / "examples/digits/digits.keras", ".pt2"),
+    ("visual wake words, MobileNet 0.25", TINY / "visual_wake_words/trained_models/vww_96.h5", ""),
+    ("CIFAR-10, ResNet-8", TINY / "image_classification/trained_models/pretrainedResnet.h5", ""),
+    ("CIFAR-10, ResNet-8 in PyTorch", TINY / "image_classification/trained_models/pretrainedResnet.h5", ".pt2"),
+    ("anomalies, an autoencoder", TINY / "anomaly_detection/trained_models/ad01.h5", ""),
     ("mushrooms, trees of XGBoost", CORPUS / "xgboost/komiya-atsushi__xgboost-predictor-java/xgboost/model/gbtree/v47/"
-                                             "binary-logistic.model"),
+                                             "binary-logistic.model", ".ubj"),
 )
+"""A name, a file, and the suffix of what its framework opens, where that is another file."""
 ORDER = ("TensorRT", "TFLite", "ONNX Runtime", "native")
 """The claim, the fastest first."""
 RUNTIMES = {"onnxruntime-tensorrt": "TensorRT", "tflite": "TFLite", "onnxruntime": "ONNX Runtime"}
@@ -64,19 +62,15 @@ class Line:
         return f"no: {'; '.join(wrong)}" if wrong else f"not against it: {'; '.join(even)}" if even else "yes"
 
 
-def measured(name: str, path: Path, threads: int, seconds: float, folder: Path) -> tuple[list[Line], Measurement]:
+def measured(name: str, path: Path, native: str, threads: int, seconds: float,
+             folder: Path) -> tuple[list[Line], Measurement]:
     """A line for each batch size."""
     how = bench.How(threads=threads, seconds=seconds, batches=(1, 32))
-    if path.suffix == ".model":  # XGBoost of today opens no binary files of its past
-        modern = folder / f"{path.stem}.ubj"
-        path = modern if modern.exists() else api.convert(path, modern).path
-    files = [path]
-    for suffix in (".onnx", ".tflite"):
+    files = [] if native else [path]
+    for suffix in (native, ".onnx", ".tflite"):
         made = folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}{suffix}"
-        try:
+        if suffix:
             files.append(made if made.exists() else api.convert(path, made).path)
-        except ModelportError as e:
-            print(f"{name}: {suffix}: {e}", flush=True)
     found = bench.bench(files, runtimes=[*RUNTIMES, *NATIVE], how=how)
     batches = sorted({x.rows for r in found.measured for x in r.latency})
     return [Line(name, threads, b, places(found.rows, b)) for b in batches], found
@@ -109,12 +103,12 @@ def main() -> None:
     lines: list[Line] = []
     said: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, path in MODELS:
+        for name, path, native in MODELS:
             if not path.exists():
                 print(f"{name}: not here", flush=True)
                 continue
             for threads in sorted({1, cores()}):
-                new, found = measured(name, path, threads, given.seconds, Path(folder))
+                new, found = measured(name, path, native, threads, given.seconds, Path(folder))
                 lines += new
                 said = setting(found)
                 print(table(new), flush=True)
