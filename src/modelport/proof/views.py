@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,8 @@ def exposed(graph: Graph, names: Sequence[str]) -> Graph:
     return graph.with_(outputs={**graph.outputs, **{PREFIX + n: values[n] for n in names if n in values}})
 
 
-_SHOWN = {"keras": "keras", "tensorflow": "graphdef", "tfjs": "tfjs", "torch": "torch"}
+_SHOWN = {"keras": "keras", "tensorflow": "graphdef", "tfjs": "tfjs", "torch": "torch",
+          "torch-source": "torch"}
 """The runtimes that deliver the values in between by name, by the format of a file."""
 
 
@@ -116,8 +118,10 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
         return View("source", s.graph, session, s.raw)
     if s.format in _SHOWN and s.raw is not None:
         # calls of PyTorch are one node of the raw graph, and values of the hub have their names
-        inside = {n for n in named(s.graph if s.format == "torch" else s.raw) if n not in s.raw.outputs}
+        inside = {n for n in named(s.graph if s.format.startswith("torch") else s.raw) if n not in s.raw.outputs}
         wanted = {"tensors": [n for n in names if n in inside], **options_of(s)}
+        if s.format == "torch-source":
+            wanted["places"] = import_module(f"{registry.named(s.format).module}_writer").places(s.raw)
         session = runners.open(_SHOWN[s.format], s.path, **wanted)
         return View("source", s.graph, session, s.raw)
     raise RuntimeFailed(f"the runtime of {s.format} files shows no values")

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,16 @@ from .session import Session
 
 def start(path: Path, *, threads: int = 1, device: str = "cpu", tensors: Sequence[str] = (),
           inputs: Sequence[str] = (), outputs: Sequence[str] = (), fixed: str = "",
-          compiled: bool = False) -> Session:
+          places: Mapping[str, str] | None = None, compiled: bool = False) -> Session:
     """The file at ``path`` opened by PyTorch; ``tensors`` are results of calls, by the names that the program
     gives them, to be delivered too; ``compiled`` has torch.compile make machine code of it at the first run.
 
+    A module that was written as source has its ``tensors`` in the variables of its ``forward`` that ``places`` names.
+
     TorchScript and modules that were written as source do not say what goes in and out: ``inputs`` are names and types
     such as "x:float32[batch, 3]", ``outputs`` names, ``fixed`` arguments that are always the same, as JSON."""
-    session: _OfTorch = Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs, fixed=fixed) \
+    session: _OfTorch = Called(path, threads=threads, device=device, inputs=inputs, outputs=outputs, fixed=fixed,
+                               places={t: places[t] for t in tensors if t in places} if places else {}) \
         if inputs else Torch(path, threads=threads, device=device, tensors=tensors)
     if compiled:
         session.compile()
@@ -169,7 +174,7 @@ class Called(_OfTorch):
     """A module of TorchScript, or one whose source this package wrote: ``load()`` of a .py file makes it."""
 
     def __init__(self, path: Path, *, threads: int, device: str, inputs: Sequence[str], outputs: Sequence[str],
-                 fixed: str = "") -> None:
+                 fixed: str, places: Mapping[str, str]) -> None:
         source = path.suffix == ".py"
         pickled = not source and _pickled(path)
         if not source and not pickled:
@@ -189,7 +194,8 @@ class Called(_OfTorch):
         self._arguments: dict[str, Any] = json.loads(fixed) if fixed else {}
         said = [i.rpartition(":") for i in inputs if i]
         self.inputs = {name: _type(type) for name, _, type in said}
-        self.outputs = {name: Type(np.dtype("f4")) for name in outputs}
+        self._named, self._places = list(outputs), places
+        self.outputs = {name: Type(np.dtype("f4")) for name in (*outputs, *places)}
 
     def _given(self, feeds: Mapping[str, Array]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call, by place or by name."""
@@ -209,15 +215,32 @@ class Called(_OfTorch):
                 # each run begins as the file does; the first shows whether it would not
                 module = self._module if self._keeps is False else copy.deepcopy(self._module)
                 before = _written(module)
-                made = module(*flat, **named)
+                made, seen = self._watched(module, flat) if self._places else (module(*flat, **named), {})
                 if self._keeps is None:
                     self._keeps = _written(module) != before
                 found = torch.utils._pytree.tree_leaves(made)
-                names = list(self.outputs) if len(self.outputs) == len(found) else \
+                names = self._named if len(self._named) == len(found) else \
                     [f"output_{k}" for k in range(len(found))]
-                return {k: _array(torch, v) for k, v in zip(names, found, strict=True)}
+                return {k: _array(torch, v) for k, v in zip([*names, *seen], [*found, *seen.values()], strict=True)}
         except Exception as e:
             raise RuntimeFailed(f"PyTorch failed: {_message(e)}") from None
+
+    def _watched(self, module: Any, flat: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        """A run, and the tensors asked for: code that was written gives each variable one value, and writes to none,
+        so all are there when ``forward`` returns."""
+        code = type(module).forward.__code__
+        ends: dict[str, Any] = {}
+
+        def look(frame: FrameType, event: str, _: object) -> None:
+            if event == "return" and frame.f_code is code:
+                ends.update(frame.f_locals)
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            made = module(*flat)
+        finally:
+            sys.setprofile(before)
+        return made, {k: v for k, at in self._places.items() if isinstance(v := ends.get(at), self._torch.Tensor)}
 
 
 def _written(module: Any) -> list[tuple[str, int, int]]:

@@ -93,6 +93,13 @@ def program(raw: Graph) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return made.said(), {w.path: w.value.data for w in made.plan.weights if w.value.data is not None}
 
 
+def named(raw: Graph) -> Mapping[Value, str]:
+    """The names that a program gives to its tensors and numbers, those inside of bodies left out."""
+    made = _Program(plan(raw))
+    made.said()
+    return made.scope.of
+
+
 class _Program:
     """The JSON of a program."""
 
@@ -224,7 +231,7 @@ class _Program:
     def said(self) -> dict[str, Any]:
         """The whole of it."""
         graph = self.graph
-        outer = Scope(Names())
+        self.scope = outer = Scope(Names())
         block = _Block(self, outer)
         specs: list[dict[str, Any]] = []
         arguments = []

@@ -18,6 +18,7 @@ from ...ir.tensor import Tensor
 from ...ir.types import Type, dtype_name
 from .layers import Layer, layers
 from .plan import Names, Scope, identifier, plan
+from .pt2_writer import named
 from .raw import In, is_number
 from .spelling import Spelling
 from .tree import Tree
@@ -37,6 +38,16 @@ def write(raw: Graph, path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as e:
         raise WriteFailed(f"cannot write {path}: {e.strerror or e}") from e
+
+
+def places(raw: Graph) -> dict[str, str]:
+    """The variables of ``forward`` that hold tensors at its end, by the names that a program gives the same tensors:
+    those of the hub graph that the calls are read back as (:mod:`.readback`)."""
+    source = Source(raw, "")
+    source.text()
+    said = named(raw)
+    return {said[v]: source.scope.of[v] for node in raw.nodes for v in node.outputs
+            if v in said and v in source.scope.of and not is_number(v)}
 
 
 class Source:
