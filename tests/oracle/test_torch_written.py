@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "formats" / "torch"))
-from torch_graphs import branch, image, sequence
+from torch_graphs import branch, image, rounding, sequence
 
 import modelport
 from modelport.formats.torch.signatures import SIGNATURES
+from modelport.proof.inputs import Feed
+from modelport.proof.layers import layer_by_layer
+from modelport.proof.sides import Runners, side
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle")
@@ -69,6 +73,33 @@ def test_every_form_computes_the_same_at_any_size(made: tuple[str, Any, Path], f
     for batch, length in ((1, 1), (2, 3), (5, 4)):
         given = feeds(name, batch, length)
         near(named(run(*tensors(given)), [*model.outputs]), model.run(given))
+
+
+def test_deep_quantized_models_are_proven_layer_by_layer_as_source(tmp_path: Path) -> None:
+    done = modelport.convert(rounding(tmp_path / "m.onnx"), tmp_path / "m.py", verify="prove")
+    assert done.report is not None and done.report.ok
+    seen = re.search(r"each of (\d+) layers, given the target's own inputs", done.report.text())
+    assert seen is not None and int(seen[1]) > 50, done.report.text()
+
+
+def test_a_wrong_layer_of_written_source_is_named(tmp_path: Path) -> None:
+    """One weight of many is another one in the file than in the calls that it was written from."""
+    path = rounding(tmp_path / "m.onnx")
+    done = modelport.convert(path, tmp_path / "m.py", verify=None)
+    from safetensors.torch import load_file, save_file
+    weights = load_file(tmp_path / "m.safetensors")
+    at = sorted(k for k, v in weights.items() if v.dim() == 4)[2]
+    weights[at][0, 0] += 0.3
+    save_file(weights, tmp_path / "m.safetensors")
+    (tmp_path / "run").mkdir()
+    runners = Runners(tmp_path / "run", framework=True)
+    given = np.random.default_rng(0).normal(0, 2, (3, 4, 6, 6)).astype(np.float32)
+    try:
+        found = layer_by_layer(side(done.written()), runners, [Feed("one", "ordinary", {"x": given}, 3)])
+    finally:
+        runners.close()
+    wrong = [x.layer for x in found.layers if not x.passed]
+    assert len(found.layers) > 50 and len(wrong) == 1 and "conv" in wrong[0], (wrong, found.text("target"))
 
 
 def test_programs_say_what_they_are(made: tuple[str, Any, Path], tmp_path: Path) -> None:

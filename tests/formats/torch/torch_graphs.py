@@ -85,3 +85,16 @@ def branch(path: Path) -> Path:
         helper.make_node("Loop", ["turns", "", "y"], ["last", "rows"], body=turn)],
         {"x": ["batch", 3], "turns": (INT64, [])}, ["last", "rows"],
         {"k": weight(3), "zero": np.array(0, np.float32)})
+
+
+def rounding(path: Path, depth: int = 6) -> Path:
+    """Convolutions of 8-bit numbers whose products lie often in the middle between two steps, where runtimes round
+    as their last bit happens to be: the steps that differ add up with the depth."""
+    rng = np.random.default_rng(0)
+    constants: dict[str, Any] = {"s": np.float32(0.05), "z": np.uint8(128), "ws": np.float32(0.1), "wz": np.int8(0)}
+    nodes = [node("QuantizeLinear", "x s z", "q0")]
+    for k in range(depth):
+        constants[f"w{k}"] = rng.integers(-2, 3, (4, 4, 3, 3)).astype(np.int8)
+        nodes.append(node("QLinearConv", f"q{k} s z w{k} ws wz s z", f"q{k + 1}", f"conv{k}", pads=[1, 1, 1, 1]))
+    nodes.append(node("DequantizeLinear", f"q{depth} s z", "y"))
+    return model(path, nodes, {"x": ["batch", 4, 6, 6]}, ["y"], constants)
