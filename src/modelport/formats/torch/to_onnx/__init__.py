@@ -18,6 +18,7 @@ from . import (
     numbers,
     pool,
     quant,
+    ragged,
     recurrent,
     reduce,
     select,
@@ -28,5 +29,5 @@ from . import (
 )
 
 __all__ = ["activation", "aten", "attention", "compare", "conv", "create", "image", "index", "integer", "linear",
-           "loss", "math", "norm", "numbers", "pool", "quant", "recurrent", "reduce", "select", "shape", "signal",
-           "sorting", "special"]
+           "loss", "math", "norm", "numbers", "pool", "quant", "ragged", "recurrent", "reduce", "select", "shape",
+           "signal", "sorting", "special"]

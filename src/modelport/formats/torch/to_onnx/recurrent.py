@@ -41,22 +41,26 @@ def _stacked(op: Builder, xs: Sequence[Value], axis: int = 0) -> Value:
     return made
 
 
-def _layers(op: Builder, name: str, x: Value, states: Sequence[Value], params: Sequence[Value], biases: bool,
-            layers: int, two_ways: bool, batch_first: bool, **how: Any) -> Any:
-    """The outputs, then the last states, each (layers * directions, batch, units)."""
+def layers(op: Builder, name: str, x: Value, states: Sequence[Value], params: Sequence[Value], biases: bool,
+           count: int, two_ways: bool, batch_first: bool, lengths: Value | None = None, **how: Any) -> Any:
+    """The outputs, then the last states, each (layers * directions, batch, units); ``lengths``: of each sequence, as
+    int32."""
     if rank(x) != 3:
         raise Unsupported(f"a sequence of {rank(x)} axes")
     ways = 2 if two_ways else 1
-    each = len(params) // (layers * ways)
+    each = len(params) // (count * ways)
     projected = each - (4 if biases else 2)
-    if len(params) != each * layers * ways or projected not in (0, 1):
-        raise Unsupported(f"{len(params)} weights of {layers * ways} layers")
+    if len(params) != each * count * ways or projected not in (0, 1):
+        raise Unsupported(f"{len(params)} weights of {count * ways} layers")
+    if projected and lengths is not None:
+        raise Unsupported("packed sequences in an LSTM whose output is projected")
     y = op.Transpose(x, perm=[1, 0, 2]) if batch_first else x
     last: list[list[Value]] = [[] for _ in states]
-    for layer in range(layers):
+    for layer in range(count):
         own = [params[(layer * ways + d) * each:(layer * ways + d + 1) * each] for d in range(ways)]
-        begin = [_part(op, s, layer * ways, ways, layers * ways) for s in states]
-        y, ends = (_projected if projected else _layer)(op, name, y, begin, own, biases, **how)
+        begin = [_part(op, s, layer * ways, ways, count * ways) for s in states]
+        y, ends = _projected(op, y, begin, own, biases) if projected else \
+            _layer(op, name, y, lengths, begin, own, biases, **how)
         for kept, end in zip(last, ends, strict=True):
             kept.append(end)
     y = op.Transpose(y, perm=[1, 0, 2]) if batch_first else y
@@ -70,8 +74,8 @@ def _part(op: Builder, s: Value, first: int, count: int, of: int) -> Value:
     return made
 
 
-def _layer(op: Builder, name: str, x: Value, states: Sequence[Value], own: Sequence[Sequence[Value]], biases: bool,
-           **how: Any) -> tuple[Value, Sequence[Value]]:
+def _layer(op: Builder, name: str, x: Value, lengths: Value | None, states: Sequence[Value],
+           own: Sequence[Sequence[Value]], biases: bool, **how: Any) -> tuple[Value, Sequence[Value]]:
     order = ORDERS[name]
     w, r = (_stacked(op, [_gates(op, p[k], order) for p in own]) for k in (0, 1))
     b = None
@@ -83,7 +87,7 @@ def _layer(op: Builder, name: str, x: Value, states: Sequence[Value], own: Seque
     ways = len(own)
     if ways == 2 and "activations" in how:
         how = {**how, "activations": how["activations"] * 2}
-    made = op.add(name, x, w, r, b, None, *states, outputs=1 + len(states), hidden_size=units,
+    made = op.add(name, x, w, r, b, lengths, *states, outputs=1 + len(states), hidden_size=units,
                   direction="bidirectional" if ways == 2 else "forward", **how)
     if ways == 1:
         return op.Squeeze(made[0], np.array([1])), made[1:]
@@ -91,8 +95,8 @@ def _layer(op: Builder, name: str, x: Value, states: Sequence[Value], own: Seque
     return op.Reshape(y, np.array([0, 0, ways * units])), made[1:]
 
 
-def _projected(op: Builder, name: str, x: Value, states: Sequence[Value], own: Sequence[Sequence[Value]], biases: bool,
-               **how: Any) -> tuple[Value, Sequence[Value]]:
+def _projected(op: Builder, x: Value, states: Sequence[Value], own: Sequence[Sequence[Value]],
+               biases: bool) -> tuple[Value, Sequence[Value]]:
     """An LSTM whose output is a product with one more matrix, which ONNX's has not: a Scan over the steps."""
     outs, ends = [], []
     for d, p in enumerate(own):
@@ -124,47 +128,43 @@ def lstm_gates(op: Builder, ours: Value, theirs: Value, states: Sequence[Value])
     return op.Mul(op.Sigmoid(o), op.Tanh(c)), c
 
 
-def _inference(dropout: Any, train: Any) -> None:
+def inference(dropout: Any, train: Any) -> None:
+    """Raises :class:`Unsupported` where a layer would drop what flows between its layers."""
     if dropout and train:
         raise Unsupported("dropout as in training; export the model after model.eval()")
 
 
-@aten("lstm", "lstm.input")
-def lstm(op: Builder, input: Value, hx: list[Value], params: list[Value], has_biases: bool, num_layers: int,
-         dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> Any:
-    _inference(dropout, train)
-    return _layers(op, "LSTM", input, hx, params, has_biases, num_layers, bidirectional, batch_first)
+RECURRENT: dict[str, tuple[str, dict[str, Any]]] = {
+    "lstm": ("LSTM", {}), "gru": ("GRU", {"linear_before_reset": 1}),
+    "rnn_tanh": ("RNN", {"activations": ["Tanh"]}), "rnn_relu": ("RNN", {"activations": ["Relu"]})}
+"""The layers of ATen: ONNX's operator and its attributes."""
 
 
-@aten("gru", "gru.input")
-def gru(op: Builder, input: Value, hx: Value, params: list[Value], has_biases: bool, num_layers: int,
-        dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> Any:
-    _inference(dropout, train)
-    return _layers(op, "GRU", input, [hx], params, has_biases, num_layers, bidirectional, batch_first,
-                   linear_before_reset=1)
+def _recurrent(name: str) -> None:
+    kind, how = RECURRENT[name]
 
-
-def _plain(name: str, activation: str) -> None:
     @aten(name, f"{name}.input")
-    def rnn(op: Builder, input: Value, hx: Value, params: list[Value], has_biases: bool, num_layers: int,
-            dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> Any:
-        _inference(dropout, train)
-        return _layers(op, "RNN", input, [hx], params, has_biases, num_layers, bidirectional, batch_first,
-                       activations=[activation])
+    def recurrent(op: Builder, input: Value, hx: Any, params: list[Value], has_biases: bool, num_layers: int,
+                  dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> Any:
+        if not isinstance(num_layers, int) or isinstance(num_layers, bool):  # the overload for packed sequences
+            return aten[f"{name}.data"](op, input, hx, params, has_biases, num_layers, dropout, train,
+                                              bidirectional, batch_first)
+        inference(dropout, train)
+        return layers(op, kind, input, hx if isinstance(hx, list) else [hx], params, has_biases, num_layers,
+                      bidirectional, batch_first, **how)
 
-    @aten(f"{name}_cell")
+
+def _cell(kind: str) -> None:
+    @aten(f"rnn_{kind.lower()}_cell")
     def cell(op: Builder, input: Value, hx: Value, w_ih: Value, w_hh: Value, b_ih: Value | None = None,
              b_hh: Value | None = None) -> Any:
-        return getattr(op, activation)(op.Add(linear(op, input, w_ih, b_ih), linear(op, hx, w_hh, b_hh)))
+        return getattr(op, kind)(op.Add(linear(op, input, w_ih, b_ih), linear(op, hx, w_hh, b_hh)))
 
 
-_plain("rnn_tanh", "Tanh")
-_plain("rnn_relu", "Relu")
-
-
-@aten("lstm.data", "gru.data", "rnn_tanh.data", "rnn_relu.data", "_pack_padded_sequence", "_pad_packed_sequence")
-def packed(op: Builder, *args: Any, **named: Any) -> Any:
-    raise Unsupported("packed sequences: their order depends on the lengths of a run")
+for _name in RECURRENT:
+    _recurrent(_name)
+for _name in ("Tanh", "Relu"):
+    _cell(_name)
 
 
 @aten("lstm_cell")
