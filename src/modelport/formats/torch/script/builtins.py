@@ -2,6 +2,7 @@
 computing anything.  ``NotImplemented`` from a rule means that it is an operator on tensors after all."""
 from __future__ import annotations
 
+import ast
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import LimitExceeded, Unsupported
+from ....errors import LimitExceeded, Unsupported, printable
 from ....hub.shapes import known as elements
 from ....ir.types import is_float
 from ..elements import to_c10
@@ -212,9 +213,22 @@ def len_(m: Machine, x: Any) -> Any:
     return m.call("size", [x, 0], {}) if isinstance(x, Box) else len(x)
 
 
-@builtin("isinstance")
-def isinstance_(m: Machine, x: Any, kinds: Any = None) -> Any:
-    raise Unsupported("a type that is asked for at run time")
+_TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+
+
+def is_a(x: Any, kind: ast.expr) -> bool:
+    """Whether a value is of a type of TorchScript, or of one of several; raises :class:`Unsupported` where the value
+    does not tell."""
+    if isinstance(kind, (ast.List, ast.Tuple)):
+        return any(is_a(x, k) for k in kind.elts)
+    name, inside = ast.unparse(kind).partition("[")[::2]
+    if name == "Tensor" or (isinstance(x, Box) and name in ("List", "Tuple", "Dict", "NoneType", *_TYPES)):
+        return name == "Tensor" and isinstance(x, Box)
+    if name in _TYPES and isinstance(x, (int, float, str, list, tuple, dict, type(None))):
+        return type(x) is _TYPES[name]
+    if name == "List" and isinstance(kind, ast.Subscript) and isinstance(x, list) and x:
+        return all(is_a(v, kind.slice) for v in x)
+    raise Unsupported(f"whether a {type(x).__name__} is a {printable(name, 40)}{'[' * bool(inside)}{inside}")
 
 
 @builtin("append")

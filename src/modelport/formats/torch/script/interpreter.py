@@ -14,7 +14,7 @@ from ....errors import CorruptFile, LimitExceeded, Unsupported, printable
 from ..machine import Box, Machine
 from ..values import Sym, known
 from .archive import Archive, Obj
-from .builtins import BUILTINS, decided, python
+from .builtins import BUILTINS, decided, is_a, python
 from .control import Grown, branches, conditional, counted, grown
 from .signals import Raised, Returned
 
@@ -314,6 +314,8 @@ class Interpreter:
             return python(self.machine, "item", [value]) if number and isinstance(value, Box) else value
         if name == "uninitialized":
             return None
+        if name == "isinstance" and len(e.args) == 2:
+            return is_a(self.value(e.args[0], env), e.args[1])
         if name == "getattr":
             key = self.value(e.args[1], env)
             return self.attribute(self.value(e.args[0], env), str(key))
