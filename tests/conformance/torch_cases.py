@@ -226,7 +226,7 @@ def clean(data: bytes) -> bytes:
                 strip(program["graph_module"])
                 body = json.dumps(program).encode()
             if "/code/" in info.filename:
-                body = re.sub(rb"#[^\n]*", b"", body)
+                body = re.sub(rb"(?m)(?:^|(?<=\s))#[^\n]*", b"", body)
             new.writestr(zipfile.ZipInfo(info.filename), body)
     return out.getvalue()
 

@@ -27,6 +27,38 @@ M("lstm/projected all", "nn.LSTM(3, 4, proj_size=2, num_layers=2, bidirectional=
 M("rnn/relu", "nn.RNN(3, 4, nonlinearity='relu', bidirectional=True)", "f[5,2,3]")
 M("rnn_cell/relu", "nn.RNNCell(3, 4, nonlinearity='relu')", "f[2,3]")
 
+
+def packed(name: str, layer: str, inputs: str, first: bool = True, ordered: bool = False, more: str = "",
+           between: str = "p") -> None:
+    """A layer over what is packed, and padded again; torch.export has no packed sequences."""
+    rnn = "nn.utils.rnn"
+    pack = f"{rnn}.pack_padded_sequence(x, n, batch_first={first}, enforce_sorted={ordered})"
+    layer = layer[:-1] + f", batch_first={first})"
+    M(f"packed/{name}", "type('Packed', (nn.Sequential,), {'__module__': 'cases', 'forward': lambda self, x, n: "
+      f"(lambda y: ({rnn}.pad_packed_sequence(y[0], batch_first={first}{more}), y[1]))"
+      f"((lambda p: self[0]({between}))({pack}))}})({layer})", inputs, forms=("ts",))
+
+
+ANY, FALLING = "f[3,5,3] i[3]=2,5,3", "f[3,5,3] i[3]=4,3,1"
+for kind in ("LSTM", "GRU", "RNN"):
+    low = kind.lower()
+    packed(low, f"nn.{kind}(3, 4)", ANY)
+    packed(f"{low}/ordered", f"nn.{kind}(3, 4)", FALLING, ordered=True)
+    packed(f"{low}/all", f"nn.{kind}(3, 4, num_layers=2, bidirectional=True, bias=False)", ANY, more=", padding_value=-2.5")
+    packed(f"{low}/steps first", f"nn.{kind}(3, 4, bidirectional=True)", "f[5,3,3] i[3]=1,4,4", first=False)
+    packed(f"{low}/total", f"nn.{kind}(3, 4, bidirectional=True)", ANY, more=", total_length=7, padding_value=1.5")
+    packed(f"{low}/rows", f"nn.{kind}(3, 4, bidirectional=True)", ANY,
+           between="nn.utils.rnn.PackedSequence(torch.relu(p.data), p.batch_sizes, p.sorted_indices, "
+                   "p.unsorted_indices)")
+packed("rnn/relu", "nn.RNN(3, 4, nonlinearity='relu', bidirectional=True)", ANY)
+packed("lstm/projected", "nn.LSTM(3, 4, proj_size=2)", ANY)
+packed("lstm/projected all", "nn.LSTM(3, 4, proj_size=2, num_layers=2, bidirectional=True)", ANY)
+F("packed/only", "torch._pack_padded_sequence(x, y, True)", FALLING, forms=("ts",))
+F("packed/only steps first", "torch._pack_padded_sequence(x, y, False)", "f[5,3] i[3]=4,2,2", forms=("ts",))
+F("packed/padded", "torch._pad_packed_sequence(x, y, False, 0.5, 4)", "f[7,2] i[3]=3,3,1", forms=("ts",))
+F("packed/lstm state", "torch.lstm(x, torch.tensor([3, 2, 1]), (y, z), [u, v], False, 1, 0.0, False, False)",
+  "f[6,3] f[1,3,4] f[1,3,4] f[16,3] f[16,4]", forms=("ts",))
+
 ATTENTION = "nn.MultiheadAttention(8, 2"
 M("attention/self", f"{ATTENTION}, batch_first=True)", "f[2,5,8] f[2,5,8] f[2,5,8]")
 M("attention/steps first", f"{ATTENTION})", "f[5,2,8] f[6,2,8] f[6,2,8]")

@@ -50,6 +50,18 @@ F("pad", "F.pad(x, [1, 2])", "f[3,4]")
 F("cast", "x.to(torch.int64).to(torch.float32)", "f[3,4]-9:9")
 F("type", "if x.dtype == torch.float32:\n    z = x * 2\nelse:\n    z = x\nz", "f[3,4]")
 
+PACKED = """w = [torch.sin(torch.arange(48.0)).view(16, 3), torch.cos(torch.arange(64.0)).view(16, 4)]
+p = nn.utils.rnn.pack_padded_sequence(x[:, :, :3], torch.arange({lengths}), {how})
+a, b, c = torch.lstm(p.data, p.batch_sizes, [torch.zeros([1, {batch}, 4]), torch.ones([1, {batch}, 4])], w, False,
+                     1, 0.0, False, False)
+q = nn.utils.rnn.PackedSequence(a, p.batch_sizes, p.sorted_indices, p.unsorted_indices)
+nn.utils.rnn.pad_packed_sequence(q, {more}), b"""
+F("packed", PACKED.format(lengths="1, x.size(0) + 1", batch="x.size(0)", how="True, False", more="True"), "f[3,5,3]")
+F("packed/ordered", PACKED.format(lengths="x.size(1), 0, -1", batch="x.size(1)", how="False, True",
+                                  more="False, 0.5, 9"), "f[5,3,3]")
+F("packed/list", "p = nn.utils.rnn.pack_padded_sequence(x, [3, 1, 1], True)\n"
+  "nn.utils.rnn.pad_packed_sequence(p, True)", "f[3,5,2]=" + ",".join(str(k % 7 / 7 - 0.4) for k in range(30)))
+
 
 def M(name: str, expression: str, inputs: str) -> None:
     FAMILY.module(f"nn/{name}", expression, inputs, forms=("script",))

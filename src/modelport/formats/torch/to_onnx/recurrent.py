@@ -13,6 +13,7 @@ from ....errors import Unsupported
 from ....ir.graph import Graph, Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
+from ...reading import cast
 from ..machine import aten
 from ..values import rank, size, whole
 from .linear import linear
@@ -52,14 +53,12 @@ def layers(op: Builder, name: str, x: Value, states: Sequence[Value], params: Se
     projected = each - (4 if biases else 2)
     if len(params) != each * count * ways or projected not in (0, 1):
         raise Unsupported(f"{len(params)} weights of {count * ways} layers")
-    if projected and lengths is not None:
-        raise Unsupported("packed sequences in an LSTM whose output is projected")
     y = op.Transpose(x, perm=[1, 0, 2]) if batch_first else x
     last: list[list[Value]] = [[] for _ in states]
     for layer in range(count):
         own = [params[(layer * ways + d) * each:(layer * ways + d + 1) * each] for d in range(ways)]
         begin = [_part(op, s, layer * ways, ways, count * ways) for s in states]
-        y, ends = _projected(op, y, begin, own, biases) if projected else \
+        y, ends = _projected(op, y, lengths, begin, own, biases) if projected else \
             _layer(op, name, y, lengths, begin, own, biases, **how)
         for kept, end in zip(last, ends, strict=True):
             kept.append(end)
@@ -95,9 +94,15 @@ def _layer(op: Builder, name: str, x: Value, lengths: Value | None, states: Sequ
     return op.Reshape(y, np.array([0, 0, ways * units])), made[1:]
 
 
-def _projected(op: Builder, x: Value, states: Sequence[Value], own: Sequence[Sequence[Value]],
+def _projected(op: Builder, x: Value, lengths: Value | None, states: Sequence[Value], own: Sequence[Sequence[Value]],
                biases: bool) -> tuple[Value, Sequence[Value]]:
-    """An LSTM whose output is a product with one more matrix, which ONNX's has not: a Scan over the steps."""
+    """An LSTM whose output is a product with one more matrix, which ONNX's has not: a Scan over the steps, in which a
+    sequence keeps its state where it has no step."""
+    more = []
+    if lengths is not None:
+        steps = op.Range(np.int32(0), cast(op, op.Squeeze(op.Shape(x, start=0, end=1), np.array([0])), lengths.dtype),
+                         np.int32(1))
+        more = [op.Less(op.Unsqueeze(steps, np.array([1, 2])), op.Unsqueeze(lengths, np.array([0, 2])))]
     outs, ends = [], []
     for d, p in enumerate(own):
         begin = [op.Gather(s, np.asarray(d), axis=0) for s in states]
@@ -105,9 +110,13 @@ def _projected(op: Builder, x: Value, states: Sequence[Value], own: Sequence[Seq
         step = Value(Type(x.dtype, (x.shape or ())[1:]), "step")
         h, c = _lstm_step(op, step, inner, p[0], p[1], *(p[2:4] if biases else (None, None)))
         h = linear(op, h, p[-1])
-        body = Graph({**{v.name: v for v in inner}, "step": step},
+        there = [Value(Type(v.dtype, (v.shape or ())[1:]), "there") for v in more]
+        if there:
+            h, c = (op.Where(there[0], new, old) for new, old in zip((h, c), inner, strict=True))
+        body = Graph({v.name: v for v in (*inner, step, *there)},
                      {"state_0_next": h, "state_1_next": c, "out": op.Identity(h)}, "steps")
-        made = op.add("Scan", *begin, x, body=body, num_scan_inputs=1, scan_input_directions=[d],
+        count = 1 + len(more)
+        made = op.add("Scan", *begin, x, *more, body=body, num_scan_inputs=count, scan_input_directions=[d] * count,
                       scan_output_directions=[d], outputs=3)
         outs.append(made[2])
         ends.append(made[:2])
