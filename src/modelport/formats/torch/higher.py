@@ -10,7 +10,7 @@ from ...errors import Unsupported
 from ...hub.infer import builder
 from ...ir.graph import Graph, Value
 from ...ir.rules import Builder
-from ...ir.types import Type
+from ...ir.types import Shape, Type
 from .machine import Box, Machine
 from .program import Block
 from .values import BOOL, I64, Sym, is_number, known, tensor
@@ -121,6 +121,8 @@ def _while(machine: Machine, args: Sequence[Any], problems: list[Unsupported]) -
     flag = _values(op, _ran(op, test, [*states, *fixed], problems))[0]
     start, captured = _values(op, states), _values(op, fixed)
     inner, given = _fresh(states, start, "state")
+    for name, v in zip(body.inputs, given.values(), strict=False):
+        v.type = v.type.with_shape(_kept(v.type, body.types.get(name)))
     own, more = _fresh(fixed, captured, "fixed")
     within = builder()
     after = _ran(within, body, [*inner, *own], problems)
@@ -133,6 +135,13 @@ def _while(machine: Machine, args: Sequence[Any], problems: list[Unsupported]) -
     made = op.add("Loop", None, op.Reshape(flag, scalar), *start, *captured, outputs=len(start), body=graph,
                   captures=len(captured) or None)
     return [Box(v) if isinstance(x, Box) else Sym(v) for x, v in zip(states, made, strict=True)]
+
+
+def _kept(first: Type, stated: Type | None) -> Shape:
+    """The sizes of a state that hold in each turn: those of the first that the block states, too."""
+    if first.shape is None or stated is None or stated.shape is None or len(stated.shape) != len(first.shape):
+        return first.shape
+    return tuple(a if a == b else None for a, b in zip(first.shape, stated.shape, strict=True))
 
 
 def _scan(machine: Machine, args: Sequence[Any], problems: list[Unsupported]) -> Any:
