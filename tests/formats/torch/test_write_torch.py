@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from torch_graphs import branch, image, model, node, sequence, weight
+from torch_graphs import branch, image, model, node, padded, sequence, weight
 
 import modelport
 from modelport.codecs import safetensors
@@ -35,6 +35,19 @@ def text_of(source: Path, path: Path) -> str:
 def test_programs_read_back_equal(source: Path, tmp_path: Path) -> None:
     done = modelport.convert(source, tmp_path / "a.pt2")
     assert done.report is not None and done.report.ok
+
+
+def test_loops_that_gather_rows_read_back_equal(tmp_path: Path) -> None:
+    """What is gathered is nothing before the first turn, and grows with each."""
+    source = modelport.load(padded(tmp_path / "a.onnx"))
+    modelport.convert(source, tmp_path / "a.pt2", verify=None)
+    again = modelport.load(tmp_path / "a.pt2")
+    rng = np.random.default_rng(0)
+    for steps, lengths in ((5, [2, 5, 3]), (1, [1]), (6, [4, 4])):
+        x = rng.normal(size=(steps, len(lengths), 3)).astype(np.float32)
+        want, got = (m.run({"x": x, "lengths": np.array(lengths, np.int32)}) for m in (source, again))
+        for k, v in want.items():
+            np.testing.assert_allclose(got[k], v, rtol=0, atol=1e-6, err_msg=k)
 
 
 @pytest.mark.parametrize("suffix", [".pt2", ".pt", ".py"])

@@ -98,3 +98,11 @@ def rounding(path: Path, depth: int = 6) -> Path:
         nodes.append(node("QLinearConv", f"q{k} s z w{k} ws wz s z", f"q{k + 1}", f"conv{k}", pads=[1, 1, 1, 1]))
     nodes.append(node("DequantizeLinear", f"q{depth} s z", "y"))
     return model(path, nodes, {"x": ["batch", 4, 6, 6]}, ["y"], constants)
+
+
+def padded(path: Path) -> Path:
+    """An LSTM over sequences of several lengths, which PyTorch's has not: a loop that gathers rows."""
+    rng = np.random.default_rng(1)
+    return model(path, [node("LSTM", "x w r _ lengths", "y last", "lstm", hidden_size=4)],
+                 {"x": ["steps", "batch", 3], "lengths": (TensorProto.INT32, ["batch"])}, ["y", "last"],
+                 {k: rng.normal(0, 0.4, (1, 16, n)).astype(np.float32) for k, n in (("w", 3), ("r", 4))})
