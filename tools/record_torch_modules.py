@@ -179,7 +179,8 @@ def sources(out: Recording) -> None:
     import torch_nets as nets
     inputs = {"LeNet": r(2, 1, 32, 32), "Res": r(2, 3, 8, 8), "UNet": r(2, 3, 10, 12), "SE": r(2, 3, 5, 6),
               "RNNNet": torch.randint(0, 20, (2, 6)), "Attn": r(2, 5, 8), "Ops": r(3, 4), "Inherits": r(3, 4),
-              "Many": r(4, 6), "Derived": r(2, 3, 6, 5)}
+              "Many": r(4, 6), "Derived": r(2, 3, 6, 5),
+              "Lengths": torch.tensor([[3, 9, 0, 0, 0], [7, 1, 2, 19, 0], [4, 0, 0, 0, 0]])}
     for name, x in inputs.items():
         out.module(name, getattr(nets, name)(), x, legacy=True)
 

@@ -235,3 +235,18 @@ class Derived(nn.Module):
         for _ in range(2):
             x = x + 0.1 * x.tanh()
         return self.l(x)
+
+class Lengths(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(20, 4, padding_idx=0)
+        self.lstm = nn.LSTM(4, 5, 2, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(10, 3)
+    def forward(self, x):
+        n = (x != 0).sum(dim=1)
+        p = nn.utils.rnn.pack_padded_sequence(self.emb(x), n.cpu(), batch_first=True, enforce_sorted=False)
+        p, (h, c) = self.lstm(p)
+        q = torch.nn.utils.rnn.PackedSequence(torch.relu(p.data), p.batch_sizes, p.sorted_indices, p.unsorted_indices)
+        _, last = self.gru(q, h[:1, :, :3].contiguous())
+        y, m = nn.utils.rnn.pad_packed_sequence(p, batch_first=True, padding_value=-1., total_length=x.size(1))
+        return y, m, h, c, last

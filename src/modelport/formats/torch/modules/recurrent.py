@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....errors import Unsupported
+from ..script.interpreter import Named
 from .run import Run, forward
 from .tree import Module
 
@@ -22,15 +23,28 @@ def _weights(m: Module) -> list[Any]:
 
 def initial(run: Run, m: Module, x: Any, width: int) -> Any:
     """Zeros of [layers * directions, batch, width]."""
-    batch = run.size(x, 0 if m.batch_first else 1)
+    if isinstance(x, Named):
+        batch, x = run.call("item", run.call("select", x[1], 0, 0)), x[0]
+    else:
+        batch = run.size(x, 0 if m.batch_first else 1)
     count = m.num_layers * (2 if m.bidirectional else 1)
     return run.call("new_zeros", x, [count, batch, width])
+
+
+def _ordered(run: Run, states: Any, order: Any) -> Any:
+    """A state or states, [layers * directions, batch, width], with the sequences in another order."""
+    if isinstance(states, (list, tuple)):
+        return [run.call("index_select", h, 1, order) for h in states]
+    return run.call("index_select", states, 1, order)
 
 
 @forward("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU")
 def recurrent(run: Run, m: Module, x: Any, hx: Any = None) -> Any:
     kind = m.mode
-    alone = run.rank(x) == 2
+    packed = x if isinstance(x, Named) else None
+    alone = packed is None and run.rank(x) == 2
+    if packed is not None and packed[2] is not None and hx is not None:
+        hx = _ordered(run, hx, packed[2])
     if alone:
         x = run.call("unsqueeze", x, 0 if m.batch_first else 1)
         hx = None if hx is None else tuple(run.call("unsqueeze", h, 1) for h in hx) if kind == "LSTM" \
@@ -43,8 +57,13 @@ def recurrent(run: Run, m: Module, x: Any, hx: Any = None) -> Any:
     names = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}
     if kind not in names:
         raise Unsupported(f"a recurrent layer of the kind {kind}", m.node)
-    made = run.machine.call(names[kind], [x, list(hx) if kind == "LSTM" else hx, _weights(m), m.bias, m.num_layers, 0.0,
-                                          False, m.bidirectional, m.batch_first], {}, "input", run.label)
+    weights = [list(hx) if kind == "LSTM" else hx, _weights(m), m.bias, m.num_layers, 0.0, False, m.bidirectional]
+    if packed is not None:
+        made = run.machine.call(names[kind], [*packed[:2], *weights], {}, "data", run.label)
+        last = made[1:] if packed[3] is None else _ordered(run, made[1:], packed[3])
+        made = [Named(packed.fields, [made[0], *packed[1:]]), *last]
+        return (made[0], (made[1], made[2])) if kind == "LSTM" else (made[0], made[1])
+    made = run.machine.call(names[kind], [x, *weights, m.batch_first], {}, "input", run.label)
     if alone:
         made = [run.call("squeeze", made[0], 0 if m.batch_first else 1), *(run.call("squeeze", h, 1) for h in made[1:])]
     return (made[0], (made[1], made[2])) if kind == "LSTM" else (made[0], made[1])

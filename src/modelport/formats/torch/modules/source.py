@@ -17,6 +17,7 @@ from ..machine import Box
 from ..script.builtins import python
 from ..script.interpreter import Env, Interpreter, Path
 from ..values import Sym, known
+from . import packed
 from .functional import METHODS, called, method
 from .indexing import indexed, stored
 from .quantized import FUNCTIONALS, functional
@@ -299,6 +300,8 @@ class Source(Interpreter):
             if path.startswith(short + "."):
                 path = long + path[len(short):]
         space, _, name = path.rpartition(".")
+        if name in packed.FUNCTIONS and space in ("", "torch.nn.utils.rnn", "nn.utils.rnn", "rnn_utils"):
+            return packed.FUNCTIONS[name](self.run, *args, **kwargs)
         if not space:
             return self.plain(name, args, kwargs)
         if space in ("math", "np", "numpy") and name in _SAFE and all(
