@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -121,7 +120,8 @@ def native(s: Side, names: Sequence[str], runners: Runners) -> View:
         inside = {n for n in named(s.graph if s.format.startswith("torch") else s.raw) if n not in s.raw.outputs}
         wanted = {"tensors": [n for n in names if n in inside], **options_of(s)}
         if s.format == "torch-source":
-            wanted["places"] = import_module(f"{registry.named(s.format).module}_writer").places(s.raw)
+            module: Any = registry.named(s.format).load()
+            wanted["places"] = module.places(s.raw)
         session = runners.open(_SHOWN[s.format], s.path, **wanted)
         return View("source", s.graph, session, s.raw)
     raise RuntimeFailed(f"the runtime of {s.format} files shows no values")

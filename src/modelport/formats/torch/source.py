@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...ir.graph import Graph
 
-__all__ = ["from_hub", "read", "sniff", "to_hub", "write"]
+__all__ = ["from_hub", "places", "read", "sniff", "to_hub", "write"]
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -30,3 +30,9 @@ def write(raw: Graph, path: Path) -> None:
     """Writes code and weights (:mod:`.source_writer`)."""
     from .source_writer import write
     write(raw, path)
+
+
+def places(raw: Graph) -> dict[str, str]:
+    """The variables that hold the values of the hub graph, by the names of these (:mod:`.source_writer`)."""
+    from .source_writer import places
+    return places(raw)

@@ -243,4 +243,4 @@ _GROUP = ["class Group(nn.Module):", '    """Layers and tensors under names of t
           "            elif isinstance(part, nn.Parameter):", "                self.register_parameter(name, part)",
           "            else:", "                self.register_buffer(name, part)", "", ""]
 
-__all__ = ["Any", "In", "Source", "identifier", "write"]
+__all__ = ["Any", "In", "Source", "identifier", "places", "write"]
