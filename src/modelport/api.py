@@ -429,9 +429,12 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
     from .bench.compare import compare as compared
     from .proof.sides import framework_of, side
     path = Path(source)
+    path = path if path.name.strip(".") else path.resolve()  # "." has no name to show
     model = load(path, limits=limits, **(read or {}))
     chosen = bench.chosen(tuple(variants))
-    place = Path(folder) if folder is not None else Path(f"{path.resolve().name.split('.')[0] or 'model'}-compare")
+    place = Path(folder) if folder is not None else Path(f"{path.name.split('.')[0] or 'model'}-compare")
+    if path.is_dir() and place.resolve().is_relative_to(path.resolve()):
+        raise UsageError(f"{printable(place)} would be inside the model", hint="--out names another folder")
     if place.exists() and not place.is_dir():
         raise UsageError(f"{printable(place)} is no folder")
     if place.is_dir() and any(place.iterdir()) and not (place / "state.json").is_file():

@@ -116,6 +116,16 @@ def test_a_folder_of_an_interrupted_comparison_is_ours(tmp_path: Path, monkeypat
     assert api.compare(EXAMPLES / "digits.tflite", tmp_path / "out", variants=("onnx",), how=QUICK).measured
 
 
+def test_a_model_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """"." is a model, too: its name is the folder's, and results are not put into it."""
+    made = api.convert(EXAMPLES / "digits.tflite", tmp_path / "net.savedmodel", verify=None).path
+    monkeypatch.chdir(made)
+    with pytest.raises(UsageError, match="inside the model"):
+        api.compare(".", variants=("onnx",), how=QUICK)
+    found = api.compare(".", tmp_path / "out", variants=("onnx",), how=QUICK)
+    assert {r.file for r in found.rows} == {"net.savedmodel", "net.onnx"} and found.model == "net.savedmodel"
+
+
 def test_another_model_begins_anew(compared: tuple[Measurement, Path], tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(compared[1], folder)

@@ -181,9 +181,12 @@ def test_unknown_runtimes_and_inputs(tmp_path: Path) -> None:
         bench.bench([EXAMPLES / "digits.tflite"], runtimes=["ort"])
     with pytest.raises(UsageError, match="keras can't run TensorFlow Lite"):
         bench.bench([EXAMPLES / "digits.tflite"], runtimes=["keras"])
+    with pytest.raises(UsageError, match="no runtime of TensorFlow Lite files is known on the device 'gpu'"):
+        bench.bench([EXAMPLES / "digits.tflite"], device="gpu")
     path = network(tmp_path / "n.onnx", 2)
     for how, said in ((bench.How(shapes={"y": (1, 64)}), "no input 'y'; it has x"),
                       (bench.How(shapes={"x": (64,)}), "--shape x: the model wants"),
+                      (bench.How(shapes={"x": (0, 64)}), "sizes are 1 or more"),
                       (bench.How(sample={"y": np.ones((1, 64))}), "no input 'y'")):
         with pytest.raises(UsageError, match=said):
             bench.bench([path], runtimes=["onnxruntime"], how=how)

@@ -184,6 +184,8 @@ class TestBaseline:
         said = baseline.warnings(report(machine=here, threads=2), report(machine=other))
         assert len(said) == 3 and "another processor" in said[0] and "50 % faster" in said[2]
         assert not baseline.warnings(report(machine=here), report(machine=here))
+        (said,) = baseline.warnings(report(machine=here), report(row("o.onnx", "onnxruntime", 1.0), machine=here))
+        assert "something else" in said
 
 
 class TestAdvice:

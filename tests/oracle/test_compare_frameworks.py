@@ -139,6 +139,17 @@ def test_catboost_predicts_once_for_each_kind(tmp_path: Path) -> None:
         assert np.allclose(made, session.run(feeds)["probabilities"])
 
 
+def test_openvino_takes_scalars(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is the oracle")
+    onnx = pytest.importorskip("onnx")
+    value = [onnx.helper.make_tensor_value_info(n, 1, []) for n in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["x"], ["y"])], "g", value[:1], value[1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8),
+              tmp_path / "m.onnx")
+    (row,) = bench.bench([tmp_path / "m.onnx"], runtimes=["openvino"], how=bench.How(seconds=0.1)).rows
+    assert row.latency, row.reason
+
+
 @pytest.fixture(scope="module")
 def chromium() -> str:
     found = os.environ.get("MODELPORT_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")

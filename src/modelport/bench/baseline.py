@@ -52,6 +52,8 @@ def changes(new: Measurement, old: Measurement, bound: float = 0.0) -> list[Chan
 def warnings(new: Measurement, old: Measurement) -> list[str]:
     """What makes two reports less comparable than they look."""
     out = []
+    if old.measured and not {r.name for r in new.measured} & {r.name for r in old.measured}:
+        out.append("the baseline has no line of these files in these runtimes: it is of something else")
     if new.machine.processor != old.machine.processor:
         out.append(f"the baseline is of another processor: {old.machine.processor}")
     if (new.threads, new.seed) != (old.threads, old.seed):

@@ -112,7 +112,7 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
 
 
 def _stem(path: Path) -> str:
-    return path.resolve().name.split(".")[0] or "model"
+    return path.name.split(".")[0] or "model"
 
 
 def _measured(subjects: list[tuple[Side, Way, Agreement | None, str]], state: State, how: How, progress: Progress,

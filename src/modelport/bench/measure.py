@@ -118,6 +118,8 @@ def check(how: How, graph: Graph) -> None:
     for k, shape in how.shapes.items():
         if graph.inputs[k].rank not in (None, len(shape)):
             raise UsageError(f"--shape {printable(k)}: the model wants {graph.inputs[k].type}")
+        if any(isinstance(d, int) and d < 1 for d in shape):
+            raise UsageError(f"--shape {printable(k)}: sizes are 1 or more")
     if how.sample is not None and not golden_feeds(graph, how.sample):
         raise UsageError("the sample has fewer rows than the model takes at once")
 

@@ -33,6 +33,7 @@ def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: 
     subjects: list[tuple[Side, Way, Agreement | None, str]] = []
     broken: list[Row] = []
     for path in map(Path, files):
+        path = path if path.name.strip(".") else path.resolve()  # "." has no name to show
         try:
             s = side(path, limits, opaque=True, **_known(path, read or {}))
         except ModelportError as e:
@@ -43,7 +44,8 @@ def bench(files: Sequence[str | Path], *, runtimes: Sequence[str] = (), device: 
         found = list(ways(s, tuple(runtimes), device))
         if not found:
             what = "no runtime of" if not runtimes else f"{' and '.join(runtimes)} can't run"
-            reason = f"{what} {registry.named(s.format).title} files" + ("" if runtimes else " is known")
+            where = f" on the device '{printable(device)}'" if device else ""
+            reason = f"{what} {registry.named(s.format).title} files" + ("" if runtimes else f" is known{where}")
             if len(files) == 1:
                 raise UsageError(f"{printable(path)}: {reason}")
             broken.append(Row(path.name, s.format, "", "", "", status="unsupported", reason=reason))

@@ -48,8 +48,12 @@ class OpenVINO(Session):
         self.inputs = {p.any_name: _type(p) for p in self._model.inputs}
         self.outputs = {p.any_name: _type(p) for p in self._model.outputs}
 
+    def _given(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The inputs as arrays that may be shared: OpenVINO takes no scalars that cannot be written to."""
+        return [np.array(a) for a in self.checked(feeds).values()]
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        arrays = list(self.checked(feeds).values())
+        arrays = self._given(feeds)
         try:
             made = self._request.infer(arrays, share_inputs=True)
         except Exception as e:
@@ -57,7 +61,7 @@ class OpenVINO(Session):
         return {name: np.array(made[k]) for k, name in enumerate(self.outputs)}
 
     def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
-        arrays = list(self.checked(feeds).values())
+        arrays = self._given(feeds)
         return lambda: self._request.infer(arrays, share_inputs=True)
 
     def close(self) -> None:
