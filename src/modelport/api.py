@@ -445,13 +445,14 @@ def compare(source: PathLike, folder: PathLike | None = None, *, variants: Seque
     origin = side(model)
     level = "prove" if prove else "L3" if framework_of(origin) else "auto"  # it is started to be timed in any case
 
-    def made(target: Path, variant: bench.Variant, batch: int | None) -> Conversion:
+    def made(target: Path, variant: bench.Variant, batch: int | None,
+             shapes: Mapping[str, tuple[int | str, ...]]) -> Conversion:
         nonlocal level
-        done = convert(path, target, to=variant.format, batch=batch, verify=level, force=True, read=read,
+        done = convert(path, target, to=variant.format, batch=batch, shapes=shapes, verify=level, force=True, read=read,
                        limits=limits, **variant.options)
         if level == "L3" and done.report is not None and done.report.level in ("L0", "L1"):
             level = "auto"  # the framework does not open the file (any more)
-            return made(target, variant, batch)
+            return made(target, variant, batch, shapes)
         return done
     return compared(origin, place, made, chosen, how=how or bench.How(), summary=asdict(model.summary()),
                     budget=budget, progress=progress, command=command, read=read, prove=prove)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,19 @@ def test_a_folder_of_an_interrupted_comparison_is_ours(tmp_path: Path, monkeypat
         with pytest.raises(KeyboardInterrupt):
             api.compare(EXAMPLES / "digits.tflite", tmp_path / "out", variants=("onnx",), how=QUICK)
     assert api.compare(EXAMPLES / "digits.tflite", tmp_path / "out", variants=("onnx",), how=QUICK).measured
+
+
+def test_shapes_are_those_of_files_with_fixed_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["y"])]
+    types = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["rows", 3, "high", "wide"]) for n in "xy"]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", types[:1], types[1:]), ir_version=9,
+                                opset_imports=[helper.make_opsetid("", 20)]), tmp_path / "m.onnx")
+    monkeypatch.chdir(tmp_path)
+    found = api.compare("m.onnx", variants=("tflite-static",), how=replace(QUICK, shapes={"x": (1, 3, 32, 48)}))
+    rows = [r for r in found.rows if r.file == "m.static.tflite"]
+    assert rows and all(r.latency and r.deploys["mcu"][0] for r in rows), [(r.reason, r.deploys) for r in rows]
+    assert rows[0].command == "modelport convert m.onnx m.static.tflite --batch 1 --shape x=1,3,32,48"
+    assert {s for r in found.measured for s in r.shapes.values()} == {"1x3x32x48"}
 
 
 def test_a_model_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

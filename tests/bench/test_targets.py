@@ -109,9 +109,10 @@ def test_variants() -> None:
         chosen(("coreml",))
     for v in VARIANTS:
         assert registry.named(v.format).writes and set(v.options) <= set(registry.named(v.format).write_options)
-    command = chosen(("torchscript",))[0].command(Path("m.pt"), "n.pt", None, {"inputs": ("float32[1, 3]", "sr=2"),
-                                                                               "module": "a b.py:Net"})
-    assert command == "modelport convert m.pt n.pt --inputs 'float32[1, 3],sr=2' --module 'a b.py:Net' --to torchscript"
+    command = chosen(("torchscript",))[0].command(Path("m.pt"), "n.pt", None, {"x": (1, 3)}, {
+        "inputs": ("float32[1, 3]", "sr=2"), "module": "a b.py:Net"})
+    assert command == ("modelport convert m.pt n.pt --shape x=1,3 --inputs 'float32[1, 3],sr=2' --module 'a b.py:Net' "
+                       "--to torchscript")
     command = chosen(("tflite-float16",))[0].command(Path("my model.keras"), "m.tflite", 1)
     assert command == "modelport convert 'my model.keras' m.tflite --float16 --batch 1"
     command = chosen(("onnx",))[0].command(Path("m.pb"), "m.onnx", None, {"outputs": ("a", "b c")})

@@ -44,8 +44,9 @@ class Made(Protocol):
         """The path of the result, or a model that holds it."""
 
 
-Convert = Callable[[Path, Variant, "int | None"], Made]
-"""Writes a variant at a path, with so many rows in the batch, or as the source has it."""
+Shapes = Mapping[str, tuple[int | str, ...]]
+Convert = Callable[[Path, Variant, "int | None", Shapes], Made]
+"""Writes a variant at a path, with so many rows in the batch (``None``: as the source has it) and these shapes."""
 
 
 def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Variant], *, how: How,
@@ -71,8 +72,8 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
         if path.name == source.path.name:  # which names its rows
             path = folder / f"{_stem(source.path)}.{v.name}{v.suffix}"
         labels[path.name] = v.precision
-        batch = 1 if v.fixed and free else None
-        shown = v.command(source.path, path.name, batch, read)
+        batch, shapes = (1, how.shapes) if v.fixed and free else (None, {})
+        shown = v.command(source.path, path.name, batch, shapes, read)
         blank = Row(path.name, v.format, v.precision, "", registry.named(v.format).title, command=shown)
         known = state.conversion(v, path)
         if known is None and time.monotonic() > began + (end - began) * PROOF_SHARE:
@@ -88,7 +89,7 @@ def compare(source: Side, folder: Path, convert: Convert, variants: Sequence[Var
             else:
                 progress(f"{registry.named(v.format).title}{' (' + v.precision + ')' if v.precision else ''}: "
                          "convert and prove")
-                done = convert(path, v, batch)
+                done = convert(path, v, batch, shapes)
                 proof, made = _agreement(done.report), side(done.written(), shown=path)
                 state.keep(v, replace(blank, agreement=proof), made)
         except ModelportError as e:
@@ -162,7 +163,8 @@ def _refused(row: Row, e: ModelportError) -> Row:
 def _keys(source: Side, how: How, here: Machine, read: Mapping[str, Any], prove: bool) -> tuple[str, str]:
     """What files and proofs of an earlier run are of: the tool, the bytes of the source and how they were read; and
     what its figures are of: the machine, the settings, the inputs."""
-    made = hashlib.sha256(f"{version()} {sorted(read.items())} {prove} {how.seed} {_digest(source)}".encode())
+    made = hashlib.sha256(f"{version()} {sorted(read.items())} {prove} {sorted(how.shapes.items())} "
+                          f"{_digest(source)}".encode())
     timed = hashlib.sha256(f"{here.processor} {here.cores} {how.threads} {how.seconds} {how.batches} "
                            f"{sorted(how.shapes.items())} {how.seed}".encode())
     for name, array in sorted((how.sample or {}).items()):

@@ -23,7 +23,8 @@ class Variant:
     precision: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     fixed: bool = False
-    """Whether the sizes of the inputs must be known: the batch is 1 then, where it was free."""
+    """Whether the sizes of the inputs must be known: the batch is 1 then, where it was free, and shapes that were asked
+    for are those of the file."""
 
     def is_of(self, source: Side) -> bool:
         """Whether the source itself is what this would be."""
@@ -34,11 +35,14 @@ class Variant:
             return source.path.is_dir()
         return self.format != "torch" or source.path.suffix == self.suffix  # not a module in a pickle
 
-    def command(self, source: Path, target: str, batch: int | None, read: Mapping[str, Any] | None = None) -> str:
+    def command(self, source: Path, target: str, batch: int | None,
+                shapes: Mapping[str, tuple[int | str, ...]] | None = None,
+                read: Mapping[str, Any] | None = None) -> str:
         """The command line that makes the file; ``read`` are the options that the source was read with."""
         flags = [f"--{k.replace('_', '-')}" + ("" if v is True else f" {v}") for k, v in self.options.items()]
         if batch is not None:
             flags.append(f"--batch {batch}")
+        flags += [f"--shape {shlex.quote(f'{k}=' + ','.join(map(str, v)))}" for k, v in (shapes or {}).items()]
         for k, v in (read or {}).items():
             flags.append(f"--{k.replace('_', '-')} {shlex.quote(v if isinstance(v, str) else ','.join(v))}")
         return " ".join(["modelport convert", shlex.quote(str(source)), shlex.quote(target), *flags,
