@@ -77,6 +77,13 @@ def test_what_is_within_the_noise_of_the_fastest() -> None:
     assert "Within the noise of it: b.onnx in The ort." in said and "c.onnx" not in said
 
 
+def test_batches_that_were_refused_are_told() -> None:
+    partly = replace(row("m.onnx", "ort", 1.0), reason="8 rows: no memory")
+    for said in (text(report(partly)), files.markdown(report(partly)), page(report(partly))):
+        assert "m.onnx in The ort: measured in part: 8 rows: no memory" in said
+    assert "in part" not in text(report())
+
+
 def test_inputs_of_different_sizes_are_told() -> None:
     """Not of several models, nor where the same elements lie in another order or number of rows."""
     other = replace(row("m.tflite", "tflite", 4.0), shapes={"x": "1x16"})

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from ..errors import printable
 from .report import Latency, Measurement, Row
 
-_STATUS = {"missing": "not here", "failed": "failed", "unsupported": "not possible", "skipped": "skipped"}
+_STATUS = {"measured": "measured in part", "missing": "not here", "failed": "failed", "unsupported": "not possible",
+           "skipped": "skipped"}
 
 
 def milliseconds(ms: float | None) -> str:
@@ -88,10 +89,10 @@ def columns(m: Measurement, *, short: bool = False) -> list[str]:
 
 
 def rest(m: Measurement) -> list[tuple[str, str, str]]:
-    """The rows without figures: what, in which way it lacks them, and why."""
+    """The rows without figures, or without some of them: what, in which way it lacks them, and why."""
     seen: dict[tuple[str, str, str], None] = {}
     for r in m.rows:
-        if not r.latency:
+        if not r.latency or r.reason:
             seen[r.name if r.title else r.file, _STATUS.get(r.status, r.status), r.reason] = None
     return list(seen)
 
