@@ -115,8 +115,6 @@ def test_variants() -> None:
                        "--to torchscript")
     command = chosen(("tflite-float16",))[0].command(Path("my model.keras"), "m.tflite", 1)
     assert command == "modelport convert 'my model.keras' m.tflite --float16 --batch 1"
-    command = chosen(("onnx",))[0].command(Path("m.pb"), "m.onnx", None, {"outputs": ("a", "b c")})
-    assert command == "modelport convert m.pb m.onnx --outputs 'a,b c'"
 
 
 def test_which_variant_the_source_is() -> None:
