@@ -77,19 +77,11 @@ class XGBoost(Session):
         kinds = [k for k in ("margins", "leaves") if k in self.outputs]
         if kinds or "c" in (self._booster.feature_types or ()):
             return super().prepared(feeds)
-        names = self._booster.feature_names
-        data = x
-        if names is not None:
-            try:
-                import pandas
-                data = pandas.DataFrame(x, columns=names)
-            except ImportError:
-                return super().prepared(feeds)
         try:
-            self._booster.inplace_predict(data)
+            self._booster.inplace_predict(x, validate_features=False)
         except Exception:  # linear boosters have none
             return super().prepared(feeds)
-        return lambda: self._booster.inplace_predict(data)
+        return lambda: self._booster.inplace_predict(x, validate_features=False)  # an array has no names to compare
 
 
 def softmax(margins: Array) -> Array:
