@@ -140,7 +140,7 @@ def suite(graph: Graph, *, level: str = "cheap", seed: int = 0, sample: Mapping[
     for feed in made.all():
         amount = sum(a.size for a in feed.arrays.values())
         must, least = len(feeds) < 6, min(least, amount)
-        if skipped > 2 and least > made.elements // 100:
+        if skipped > 2 and least > made.elements // 20:
             left.append("what more the suite has, for want of budget: inputs are large")
             break  # making a feed takes longer than leaving it out
         if not must and (rows + feed.rows > made.rows or elements + amount > made.elements):
