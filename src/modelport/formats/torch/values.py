@@ -35,15 +35,10 @@ class Sym:
 
 
 @dataclass(frozen=True, eq=False)
-class Complex:
-    """A tensor of complex numbers: ONNX has none, so it is two of reals."""
+class _OfReal:
+    """A tensor that is said by one of real numbers, of the same shape, and by more."""
 
     real: Value
-    imag: Value
-
-    @property
-    def dtype(self) -> DType:
-        return np.dtype(np.complex128 if self.real.dtype == F64 else np.complex64)
 
     @property
     def shape(self) -> Any:
@@ -53,17 +48,27 @@ class Complex:
     def rank(self) -> int | None:
         return self.real.rank
 
+
+@dataclass(frozen=True, eq=False)
+class Complex(_OfReal):
+    """A tensor of complex numbers: ONNX has none, so it is two of reals."""
+
+    imag: Value
+
+    @property
+    def dtype(self) -> DType:
+        return np.dtype(np.complex128 if self.real.dtype == F64 else np.complex64)
+
     @property
     def type(self) -> Type:
         return Type(self.dtype, self.real.shape)
 
 
 @dataclass(frozen=True, eq=False)
-class Quantized:
+class Quantized(_OfReal):
     """A quantized tensor: ``real`` is what its whole numbers of the type ``stored`` stand for, with one scale and zero
     point for all of it or, of weights, one for each part along ``axis``."""
 
-    real: Value
     scale: Value
     zero: Value
     stored: DType
@@ -72,14 +77,6 @@ class Quantized:
     @property
     def dtype(self) -> DType:
         return self.real.dtype
-
-    @property
-    def shape(self) -> Any:
-        return self.real.shape
-
-    @property
-    def rank(self) -> int | None:
-        return self.real.rank
 
     @property
     def type(self) -> Type:
