@@ -2,32 +2,19 @@
 from __future__ import annotations
 
 import io
-import tarfile
 import zipfile
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch_recordings import arrays, files
 
 import modelport
 from modelport.errors import UnsupportedModel
 from modelport.formats.torch.modules.states import tensors
 from modelport.registry import detect
 
-FOLDER = Path(__file__).parents[2] / "recorded" / "torch_files"
 VERSIONS = ("1.4", "1.12", "2.1", "2.5", "2.13")
-
-
-@cache
-def files(version: str) -> dict[str, bytes]:
-    with tarfile.open(FOLDER / f"{version}.tar.xz") as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
-
-
-def arrays(version: str, name: str) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(files(version)[name])) as z:
-        return {k: z[k] for k in z.files}
 
 
 def _programs() -> list[tuple[str, str]]:

@@ -1,13 +1,11 @@
 """Quantized modules and programs of PyTorch 1.12 and 2.13, which ``tools/record_quantized_torch.py`` made."""
 from __future__ import annotations
 
-import io
-import tarfile
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch_recordings import arrays, files
 
 import modelport
 from modelport.codecs.pickle import Name, Record
@@ -17,21 +15,9 @@ from modelport.formats.torch.modules.states import opened, tensors
 from modelport.formats.torch.packed import Packed, unpacked
 from modelport.formats.torch.storage import Storage, quantized
 
-FOLDER = Path(__file__).parents[2] / "recorded" / "torch_files"
 VERSIONS = ("quantized-1.12", "quantized-2.13")
 CODELESS = ("net.pth", "rows.pth", "steps.pth", "words.pth")
 """Modules of a class of the user's own, in a zip, which does not hold its code."""
-
-
-@cache
-def files(version: str) -> dict[str, bytes]:
-    with tarfile.open(FOLDER / f"{version}.tar.xz") as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
-
-
-def arrays(version: str, name: str) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(files(version)[name])) as z:
-        return {k: z[k] for k in z.files}
 
 
 def saved(version: str, name: str, folder: Path) -> Path:
