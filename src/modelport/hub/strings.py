@@ -26,7 +26,7 @@ def flat(op: Builder, x: Value, change: Callable[[Value], Value]) -> Value:
     """``change``, which wants a row of texts, of texts of any shape."""
     if x.rank == 1:
         return change(x)
-    out: Value = op.Reshape(change(op.Reshape(x, np.array([-1], I64))), op.Shape(x))
+    out: Value = op.Reshape(change(op.Reshape(x, np.array([-1], I64))), op.Shape(x), allowzero=1)
     return out
 
 

@@ -102,6 +102,15 @@ def test_a_linear_model_looks_only_at_the_words_that_are_there(made: Any, tmp_pa
     assert "MatMul" not in {n.op for n in model.graph.nodes}
 
 
+def test_texts_without_a_term_have_none(made: Any) -> None:
+    for settings in ({}, {"analyzer": "char"}, {"analyzer": "char_wb", "ngram_range": (2, 3)}):
+        model = vectorizer(made, **settings)
+        for texts in ([[""]], [[""], ["  "]]):
+            got = model.run(np.array(texts, object))["transformed"]
+            assert got.shape == (len(texts), 4096)
+            assert settings.get("analyzer") == "char" or not got.any()
+
+
 def test_what_cannot_be_said_is_refused(made: Any) -> None:
     with pytest.raises(UnsupportedModel, match="tokenizer of your own"):
         vectorizer(made, tokenizer=len)

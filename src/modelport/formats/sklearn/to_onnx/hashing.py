@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.letters import BEGIN, LETTERS, OTHERS, SPACE, SPACES, STRANGE, changed, lettered, utf8
 from ....hub.strings import replaced
 from ....hub.strings import text as word
 from ....ir.graph import Graph, Value
@@ -22,13 +23,8 @@ from ..methods import ints, like, method, real
 from .encode import element_type
 from .preprocess import normalized
 from .text import (
-    COMMON,
-    SPACE,
-    SPACES,
     analyzed,
-    changed,
     documents,
-    in_turn,
     left,
     plain,
     spaced,
@@ -38,19 +34,8 @@ from .text import (
     words,
 )
 
-LETTERS = "".join(c for low, high in ((0xaa, 0x180), (0x386, 0x3cf), (0x400, 0x460)) for c in map(chr, range(low, high))
-                  if c.isalnum()) + "\u212a"
-"""Letters beyond ASCII that are told apart: of Latin, Greek and Cyrillic."""
-OTHERS = "".join(c for c in COMMON if c not in LETTERS + SPACES) + "\u0307"
-"""Characters beyond ASCII that are no letters, and told apart where they can be part of a term."""
-OFTEN = "zqjxkvbpygfwmucldrhsnioate" + SPACE
-"""Letters that texts have often, the most frequent last."""
 MARKS = {c: chr(0xe001 + k) for k, c in enumerate(SPACES)} | {" ": SPACE}
 """What stands for white space among characters, which texts are split at."""
-BEGIN = "\uf8fe"
-"""What stands before each text where all are one list of pieces."""
-STRANGE = "\uf8ff"
-"""What stands for characters of texts that are marks themselves."""
 WORD = (1 << 32) - 1
 I64 = np.dtype(np.int64)
 
@@ -148,7 +133,7 @@ def _unknown(op: Builder) -> None:
 
 def _whole(op: Builder, window: Value) -> Value:
     """(words, places, 1): whether a sequence of characters is a word with the spaces around it."""
-    space = np.int64(_code(" "))
+    space = np.int64(utf8(" "))
     first, final = (op.Slice(window, ints(a), ints(b), ints(2)) for a, b in ((0, 1), (-1, np.iinfo(np.int64).max)))
     out: Value = op.And(op.Equal(first, space), op.Equal(final, space))
     return out
@@ -160,7 +145,7 @@ def _windows(op: Builder, codes: Value, low: int, high: int, between: str = "") 
     shape, made = op.Shape(codes), list[Value]()
     count = op.Slice(shape, ints(1), ints(2))
     filled = op.Pad(codes, ints(0, 0, 0, 0, high - 1, 0), np.int64(0)) if high > 1 else codes
-    gap = op.Expand(np.int64(_code(between)), op.Concat(op.Slice(shape, ints(0), ints(2)), ints(1), axis=0)) \
+    gap = op.Expand(np.int64(utf8(between)), op.Concat(op.Slice(shape, ints(0), ints(2)), ints(1), axis=0)) \
         if between and high > 1 else None
     for n in range(low, high + 1):
         parts = []
@@ -184,14 +169,6 @@ def _one_more(op: Builder, table: Value) -> Value:
 # -- letters
 
 
-def _code(letters: str) -> int:
-    """The bytes of a letter in UTF-8, the first of them last, and above 32 bits how many they are."""
-    data = letters.encode()
-    if len(data) > 4:
-        raise ValueError(f"{letters!r} has more than four bytes")
-    return len(data) << 32 | int.from_bytes(data, "little")
-
-
 def _everything() -> list[str]:
     """The alphabet, and the marks of white space."""
     return [*(c for c in map(chr, range(128)) if c not in SPACES), *(MARKS[c] for c in SPACES if c != " "), *LETTERS,
@@ -202,51 +179,16 @@ def _spelled(op: Builder, table: Value, alphabet: Iterable[str], lower: bool) ->
     """(rows, pieces, letters): the codes of the letters of texts (rows, pieces), filled up with zeros; -1 for what is
     none of the alphabet.  Each text is taken apart once."""
     unique, _, back, _ = op.add("Unique", op.Reshape(table, ints(-1)), sorted=0, outputs=4)
-    codes = op.Gather(_lettered(op, unique, alphabet, lower), back, axis=0)
+    codes = op.Gather(lettered(op, unique, _codes(alphabet, lower)), back, axis=0)
     out: Value = op.Reshape(codes, op.Concat(op.Shape(table), ints(-1), axis=0))
     return out
 
 
-def _lettered(op: Builder, row: Value, alphabet: Iterable[str], lower: bool) -> Value:
-    """(texts, letters): the codes of the letters of each text (texts), filled up with zeros.
-
-    All texts become one list of pieces, each begun by a mark, and every letter of the alphabet cuts the pieces that
-    hold it."""
-    alphabet = [SPACE, *(c for c in alphabet if not (lower and c.isascii() and c != c.lower()))]
-    alphabet.sort(key=OFTEN.find)  # those that cut most come last, as each cut goes through all pieces
-    texts = op.Unsqueeze(row, ints(1))
-    pieces = op.Reshape(op.Concat(op.Expand(word(BEGIN), op.Shape(texts)), texts, axis=1), ints(-1))
-
-    def cut(some: Value, letters: Sequence[str]) -> Value:
-        for c in letters:
-            some = _cut(op, some, c)
-        return some
-    pieces = in_turn(op, pieces, alphabet, cut, within=row)
+def _codes(alphabet: Iterable[str], lower: bool) -> dict[str, int]:
+    """The codes of letters; of none that ``lower`` leaves nowhere."""
     meant = {mark: c for c, mark in MARKS.items()}
-    codes = {c: _code(meant.get(c, c.lower() if lower else c)) for c in alphabet}
-    code = op.ml.LabelEncoder(pieces, keys_strings=[BEGIN, "", *codes], values_int64s=[0, 0, *codes.values()],
-                              default_int64=-1)
-    begins = op.Cast(op.Equal(pieces, word(BEGIN)), to=7)
-    which = op.Sub(op.CumSum(begins, np.int64(0)), np.int64(1))
-    count = op.Shape(pieces)
-    start = op.Reshape(op.NonZero(begins), ints(-1))
-    place = op.Sub(op.Range(np.int64(0), op.Squeeze(count, ints(0)), np.int64(1)), op.Gather(start, which, axis=0))
-    width = op.Add(op.ReduceMax(place, keepdims=1), np.int64(1))
-    none = op.Expand(np.int64(0), op.Concat(op.Shape(row), width, axis=0))
-    out: Value = op.ScatterND(none, op.Concat(op.Unsqueeze(which, ints(1)), op.Unsqueeze(place, ints(1)), axis=1), code)
-    return op.Slice(out, ints(1), ints(np.iinfo(np.int64).max), ints(1))  # without the mark
-
-
-def _cut(op: Builder, pieces: Value, letter: str) -> Value:
-    """Pieces of texts (pieces), each place of the letter a piece by itself."""
-    table, count = op.add("StringSplit", pieces, delimiter=letter, outputs=2)
-    most = op.Squeeze(op.Shape(table, start=1, end=2), ints(0))
-    following = op.Range(np.int64(1), op.Add(most, np.int64(1)), np.int64(1))
-    there = op.Cast(op.Less(following, op.Unsqueeze(count, ints(1))), to=6)
-    between = op.Gather(np.array(["", letter], object), there, axis=0)
-    both = op.Reshape(op.Concat(op.Unsqueeze(table, ints(2)), op.Unsqueeze(between, ints(2)), axis=2), ints(-1))
-    out: Value = op.Compress(both, op.Not(op.Equal(both, word(""))), axis=0)
-    return out
+    kept = [SPACE, *(c for c in alphabet if not (lower and c.isascii() and c != c.lower()))]
+    return {c: utf8(meant.get(c, c.lower() if lower else c)) for c in kept}
 
 
 def _unmarked(op: Builder, row: Value) -> Value:
@@ -261,12 +203,12 @@ def _marked(op: Builder, row: Value) -> Value:
 
 def _characters(op: Builder, row: Value, lower: bool) -> Value:
     """(texts, characters): the codes of each character, several of white space together as one space."""
-    codes = _lettered(op, _marked(op, row), _everything(), lower)
-    blank = op.ml.LabelEncoder(codes, keys_int64s=[_code(c) for c in SPACES], values_int64s=[1] * len(SPACES),
+    codes = lettered(op, _marked(op, row), _codes(_everything(), lower))
+    blank = op.ml.LabelEncoder(codes, keys_int64s=[utf8(c) for c in SPACES], values_int64s=[1] * len(SPACES),
                                default_int64=0)
     again = op.Mul(blank, op.Pad(blank, ints(0, 1, 0, -1), np.int64(0)))
     several = op.Mul(blank, op.Pad(blank, ints(0, -1, 0, 1), np.int64(0)))
-    codes = op.Where(op.Greater(several, np.int64(0)), np.int64(_code(" ")), codes)
+    codes = op.Where(op.Greater(several, np.int64(0)), np.int64(utf8(" ")), codes)
     count = op.Shape(codes, start=1, end=2)
     place = op.Range(np.int64(0), op.Squeeze(count, ints(0)), np.int64(1))
     order = op.Add(op.Mul(again, count), op.Unsqueeze(place, ints(0)))

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
 from ....hub import strings
+from ....hub.letters import COMMON, SPACE, SPACES, changed
 from ....hub.strings import replaced, without
 from ....hub.strings import text as word
-from ....ir.graph import Graph, Value
+from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ....ir.types import STRING
@@ -24,14 +25,6 @@ from ..methods import Table, columns, features, ints, like, matrix, method, real
 from .encode import element_type
 from .preprocess import normalized
 
-SPACES = "".join(map(chr, [*range(9, 14), *range(0x1c, 0x21), 0x85, 0xa0, 0x1680, *range(0x2000, 0x200b), 0x2028,
-                           0x2029, 0x202f, 0x205f, 0x3000]))
-"""What Python calls white space."""
-COMMON = "".join(map(chr, [*range(0xa0, 0x100), *range(0x2010, 0x2028), 0x2030, *range(0x2032, 0x2037), 0x2039,
-                           0x203a, 0x20ac, 0x2116, 0x2122, 0x2190, 0x2192, 0x2212,
-                           *range(0x3000, 0x3004), *range(0x3008, 0x3012), 0xff01, 0xff08, 0xff09, 0xff0c, 0xff0e,
-                           0xff1a, 0xff1b, 0xff1f, 0xfeff]))
-"""Characters beyond ASCII that are looked at one by one: those of Latin-1, and punctuation."""
 ACCENTED = "".join(map(chr, [*range(0xc0, 0x180), *range(0x1e00, 0x1f00), *range(0x300, 0x330)]))
 """Letters with accents, and accents by themselves, that are looked at one by one."""
 PATTERN = re.compile(r"(?:\(\?u\))?(\\b)?\(?(\\w|\\S|\[(?:[^\]\\]|\\.)+\])(\2*)(\+|\{(\d+),\})\)?(\\b)?")
@@ -149,41 +142,6 @@ def _counted(op: Builder, table: Value, terms: dict[tuple[str, ...], int], width
 # -- letters
 
 
-def changed(op: Builder, row: Value, changes: Mapping[str, str]) -> Value:
-    """Texts with other texts for some characters, in this order; only looked at where a text has any of them."""
-    def change(part: Value, letters: Sequence[str]) -> Value:
-        for c in letters:
-            part = replaced(op, part, c, changes[c])
-        return part
-    return in_turn(op, row, list(changes), change)
-
-
-TOGETHER = 10
-"""How many letters stand in one graph: the time that ONNX Runtime takes to load a graph grows with its square."""
-
-
-def in_turn(op: Builder, row: Value, letters: Sequence[str], change: Callable[[Value, Sequence[str]], Value],
-            within: Value | None = None) -> Value:
-    """``change`` of a row of texts for a few letters at a time, where any text has any of them; or any text of
-    ``within``, which has the same letters."""
-    for k in range(0, len(letters), TOGETHER):
-        some = letters[k:k + TOGETHER]
-        inside, alike = Value(row.type, "texts"), Value(row.type, "texts")
-        row = op.If(having(op, within or row, some), row,
-                    then_branch=Graph({"texts": inside}, {"changed": change(inside, some)}),
-                    else_branch=Graph({"texts": alike}, {"changed": op.Identity(alike)}), captures=1)
-    return row
-
-
-def having(op: Builder, row: Value, characters: Iterable[str]) -> Value:
-    """Whether any text of a row has any of some characters, as one truth value."""
-    some = op.RegexFullMatch(row, pattern="(?s).*[" + "".join(f"\\x{{{ord(c):x}}}" for c in characters) + "].*")
-    # one more, so that there always is one
-    there = op.Concat(op.Cast(some, to=6), np.zeros(1, np.int32), axis=0)
-    out: Value = op.Greater(op.ReduceMax(there, keepdims=0), np.int32(0))
-    return out
-
-
 def plain(op: Builder, row: Value, letters: set[str], lower: bool, e: Estimator) -> Value:
     """Texts in small letters, without accents, where the estimator wants that."""
     accents = text(e.get("strip_accents"))
@@ -276,7 +234,7 @@ def split(op: Builder, row: Value) -> Value:
 def left(op: Builder, table: Value, least: int, stop: Iterable[str]) -> Value:
     """The words that count, moved up to each other: those long enough that are no stop words."""
     gone = op.RegexFullMatch(op.Reshape(table, ints(-1)), pattern=f"(?s).{{0,{least - 1}}}")
-    gone = real(op, op.Reshape(gone, op.Shape(table)), np.int64)
+    gone = real(op, op.Reshape(gone, op.Shape(table), allowzero=1), np.int64)
     words_ = sorted(stop)
     if words_:
         gone = op.Max(gone, op.ml.LabelEncoder(table, keys_strings=words_, values_int64s=[1] * len(words_),
@@ -339,8 +297,6 @@ def _runs(op: Builder, row: Value) -> Value:
     return without(op, row, " ", " ", runs=True)
 
 
-SPACE = "\ue000"
-"""What stands for the space among characters."""
 ENGLISH = (
     "a about above across after afterwards again against all almost alone along already also although always am among "
     "amongst amoungst amount an and another any anyhow anyone anything anyway anywhere are around as at back be "
