@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..hub.letters import alphabet
 from ..hub.opset import split
 from ..ir.graph import Graph, Node, Value
 from ..ir.tensor import Tensor
@@ -34,13 +35,14 @@ class Domain:
 
     ``index``: every element stays in [0, index); ``extent``: the elements are sizes, counts or axes; ``mask``: zeros
     and ones; ``categories``: values that an encoder knows; ``separator``: texts are taken apart at it, the empty one
-    stands for any white space."""
+    stands for any white space; ``alphabet``: the characters that texts are told apart by."""
 
     index: int | None = None
     extent: bool = False
     mask: bool = False
     categories: list[Any] = field(default_factory=list)
     separator: str | None = None
+    alphabet: frozenset[str] | None = None
 
 
 def domains(graph: Graph) -> dict[str, Domain]:
@@ -87,7 +89,10 @@ def _learn(domain: Domain, node: Node, k: int, exact: bool) -> None:
         other = node.inputs[1 - k]
         if other is not None and other.data is not None:
             domain.categories.extend(other.numpy().ravel().tolist()[:256])
-    if name in ("LabelEncoder", "OneHotEncoder", "CategoryMapper", "TfIdfVectorizer", "StringNormalizer"):
+    letters = alphabet(node.attrs.get("keys_strings", ())) if name == "LabelEncoder" else None
+    if letters is not None:
+        domain.alphabet = letters & (domain.alphabet or letters)
+    elif name in ("LabelEncoder", "OneHotEncoder", "CategoryMapper", "TfIdfVectorizer", "StringNormalizer"):
         for key in CATEGORY_KEYS:
             found = node.attrs.get(key)
             if isinstance(found, Tensor):

@@ -81,6 +81,10 @@ def strings(domain: Domain, count: int, rng: Rng) -> Array:
     """Text known and unknown to the model, and the empty text."""
     known = [c for c in domain.categories if isinstance(c, str)] or ["a", "b", "the quick brown fox"]
     pool = [*known, "", "unknown \u00e9\u4e2d", known[0] + "x", known[0].upper(), " " + known[0]]
+    if domain.alphabet is not None:  # texts of all lengths that hash functions treat differently
+        pool += ["unknown \u00e9", *(("Gr\u00fc\u00dfe an \u0416, \u03b1 & 12 others! " * 9)[:n]
+                                    for n in (*range(1, 18), 31, 33, 63, 65, 140, 250))]
+        pool = [text for text in pool if domain.alphabet.issuperset(text)]
     order = rng.permutation(len(pool))
     drawn = [pool[int(order[k % len(pool)])] for k in range(count)]
     if domain.separator is not None:  # some words each, in any case and with marks, besides words by themselves
