@@ -43,7 +43,6 @@ def test_every_layer_has_a_case() -> None:
         "CuDNNLSTM", "CuDNNGRU",  # against numpy, in test_keras_container.py: no framework here has them
         "LayerScale", "StochasticDepth",  # in the networks of test_keras_applications.py
         "CustomScaleLayer",  # of InceptionResNetV2: docs/applications.md
-        "Hashing", "HashedCrossing",  # refused: no operator of ONNX hashes text
         "Highway",  # of Keras 1: never run, no file of one was found
         "Equalization"}  # Keras cannot call it in a functional model
     assert made - passed - other == set()

@@ -101,7 +101,7 @@ class Keras(Session):
                 reset = getattr(layer, "reset_states" if self._kind == 2 else "reset_state", None)
                 if getattr(layer, "stateful", False) and reset is not None:
                     reset()
-            given = [_fed(a) for a in arrays.values()]
+            given = _fed(arrays)
             made = self._called(given[0] if len(given) == 1 else given, len(given[0]) if np.ndim(given[0]) else 1)
             flat = _flat(made)
             if len(flat) != len(self.outputs):
@@ -115,7 +115,7 @@ class Keras(Session):
             raise RuntimeFailed(f"Keras failed: {_message(e)}") from None
 
     def prepared(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
-        given = [_fed(a) for a in self.checked(feeds).values()]
+        given = _fed(self.checked(feeds))
         x = given[0] if len(given) == 1 else given
         return lambda: self._model.predict_on_batch(x)  # compiled once; a call of the model runs layer by layer
 
@@ -185,11 +185,13 @@ def _flat(x: Any) -> list[Any]:
     return [x]
 
 
-def _fed(array: Array) -> Any:
-    if array.dtype != STRING:
-        return array
+def _fed(feeds: Mapping[str, Array]) -> list[Any]:
+    """Arrays as Keras takes them: texts only as tensors, and no others beside these."""
+    arrays = list(feeds.values())
+    if all(a.dtype != STRING for a in arrays):
+        return arrays
     import tensorflow as tf
-    return tf.constant(array.tolist(), tf.string)
+    return [tf.constant(a.tolist(), tf.string) if a.dtype == STRING else tf.constant(a) for a in arrays]
 
 
 def _type(tensor: Any) -> Type:

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import hashes, strings
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder, static
+from ....ir.types import STRING
 from .common import (
     F32,
     I32,
@@ -117,10 +119,45 @@ def discretization(op: Builder, x: Value, *, bin_boundaries: Any = None, num_bin
     return encoded(op, count, output_mode, len(bounds) + 1)
 
 
-@to_onnx("Hashing", "HashedCrossing")
-def hashing(op: Builder, *xs: Value, num_bins: int, **others: Any) -> Any:
-    raise Unsupported("hash functions of text (FarmHash64, SipHash), which ONNX has no operator for: "
-                      "a StringLookup or IntegerLookup with the words of the data can be converted")
+@to_onnx("Hashing")
+def hashing(op: Builder, x: Value, *, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int",
+            sparse: bool = False) -> Any:
+    """Texts, or numbers as texts, into bins by FarmHash, or by SipHash where there is a salt."""
+    if sparse:
+        raise Unsupported("sparse outputs")
+    if output_mode == "one_hot" and generation(op) == 3 and rank(x) and (x.shape or ())[-1] == 1:
+        x = op.Squeeze(x, ints([rank(x) - 1]))
+    masked = None
+    if mask_value is not None and num_bins > 1:
+        masked = op.Equal(x, strings.text(mask_value) if x.dtype == STRING else constant(mask_value, x.dtype))
+    y = hashes.bucket(op, x if x.dtype == STRING else i64(op, x), num_bins - (masked is not None), salted(salt))
+    if masked is not None:
+        y = op.Where(masked, np.int64(0), op.Add(y, np.int64(1)))
+    return _binned(op, y, output_mode, num_bins)
+
+
+@to_onnx("HashedCrossing")
+def hashed_crossing(op: Builder, *xs: Value, num_bins: int, output_mode: str = "int", sparse: bool = False) -> Any:
+    """Rows of several features, whole numbers or texts, into bins together."""
+    if sparse:
+        raise Unsupported("sparse outputs")
+    y = hashes.crossed(op, [x if x.dtype == STRING else i64(op, x) for x in xs], num_bins)
+    return _binned(op, y, output_mode, num_bins)
+
+
+def salted(salt: Any) -> tuple[int, int] | None:
+    """The key of SipHash."""
+    if salt is None:
+        return None
+    both = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
+    return int(both[0]), int(both[1])
+
+
+def _binned(op: Builder, y: Value, mode: str, bins: int) -> Any:
+    assert isinstance(op, KerasBuilder)
+    if mode == "int":
+        op.compute = I64
+    return encoded(op, y, mode, bins)
 
 
 @to_onnx("MelSpectrogram")

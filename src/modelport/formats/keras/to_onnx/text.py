@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
-from ....hub import strings
+from ....hub import hashes, letters, strings
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import STRING
 from .common import I64, INT_MAX, KerasBuilder, cast, generation, i64, ints, rank, room, to_onnx
-from .preprocess import encoded
+from .preprocess import encoded, salted
 
 
 def _tokens(vocabulary: Sequence[Any], mask: Any, oov: Any, oovs: int, mode: str) -> tuple[list[Any], int, int]:
@@ -26,14 +26,12 @@ def _tokens(vocabulary: Sequence[Any], mask: Any, oov: Any, oovs: int, mode: str
 
 def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_token: Any, num_oov_indices: int,
               output_mode: str, invert: bool, max_tokens: Any, pad_to_max_tokens: bool, idf_weights: Any,
-              there: Value | None = None, oov_method: str = "floormod") -> Any:
+              there: Value | None = None, oov_method: str = "floormod", salt: Any = None) -> Any:
     """The numbers of words, or rows of how often each number is there; ``there`` says which of the words count."""
     if not isinstance(vocabulary, (list, tuple)):
         raise Unsupported("its vocabulary is not in the file")
     words, unknown, first = _tokens(vocabulary, mask_token, oov_token, num_oov_indices, output_mode)
     text = any(isinstance(w, str) for w in (*words, oov_token if oov_token is not None else ""))
-    if num_oov_indices > 1 and not invert and (text or oov_method == "farmhash"):
-        raise Unsupported(f"{num_oov_indices} numbers for unknown words, which a hash function chooses among")
     if len(set(words)) != len(words):
         raise Unsupported("a vocabulary with a word twice")
     numbers = list(range(first, first + len(words)))
@@ -57,8 +55,13 @@ def looked_up(op: Builder, x: Value, *, vocabulary: Any, mask_token: Any, oov_to
     x = x if text else i64(op, x)
     y = op.ml.LabelEncoder(x, **keys_, values_int64s=numbers, default_int64=unknown if num_oov_indices == 1 else -1)
     if num_oov_indices > 1:
-        rest = op.Add(op.Mod(x, np.int64(num_oov_indices)), np.int64(unknown))
-        y = op.Where(op.Equal(y, np.int64(-1)), rest, y)
+        without = op.Equal(y, np.int64(-1))
+        if text or oov_method == "farmhash":
+            some = op.Where(without, x, strings.text("") if text else np.int64(0))
+            rest = hashes.bucket(op, some, num_oov_indices, salted(salt))
+        else:
+            rest = op.Mod(x, np.int64(num_oov_indices))
+        y = op.Where(without, op.Add(rest, np.int64(unknown)), y)
     if output_mode == "int":
         return y
     idf = None
@@ -107,7 +110,7 @@ def lookup(op: Builder, x: Value, *, vocabulary: Any = None, mask_token: Any = N
         raise Unsupported("numbers looked up by words")
     return looked_up(op, x, vocabulary=vocabulary, mask_token=mask_token, oov_token=oov_token,
                      num_oov_indices=num_oov_indices, output_mode=output_mode, invert=invert, max_tokens=max_tokens,
-                     pad_to_max_tokens=pad_to_max_tokens, idf_weights=idf_weights, oov_method=oov_method)
+                     pad_to_max_tokens=pad_to_max_tokens, idf_weights=idf_weights, oov_method=oov_method, salt=salt)
 
 
 STANDARDS = (None, "lower", "strip_punctuation", "lower_and_strip_punctuation")
@@ -121,8 +124,8 @@ def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tok
                        special_tokens: bool = False, vocabulary_size: Any = None) -> Any:
     if standardize not in STANDARDS:
         raise Unsupported(f"standardize {standardize!r}")
-    if split not in (None, "whitespace") or ragged or sparse or (ngrams is not None and split is None):
-        raise Unsupported("a split by characters, n-grams of what is not split, or ragged or sparse outputs")
+    if split not in (None, "whitespace", "character") or ragged or sparse or (ngrams is not None and split is None):
+        raise Unsupported("a split by a function, n-grams of what is not split, or ragged or sparse outputs")
     if standardize in ("lower", "lower_and_strip_punctuation"):
         x = strings.cased(op, x, "LOWER")
     if standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
@@ -137,7 +140,8 @@ def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tok
     else:
         if rank(x) == 2:
             x = op.Squeeze(x, ints([1]))
-        words, count = strings.words(op, x)
+        words, count = strings.words(op, x) if split == "whitespace" else \
+            letters.apart(op, x, "".join(dict.fromkeys([*letters.EVERYTHING, *(w for w in vocabulary if len(w) == 1)])))
         if ngrams is not None:
             words, count = _grams(op, words, count, range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams)
         if output_mode == "int":

@@ -91,7 +91,7 @@ def substr(x: Array, pos: Array, count: Array, *, unit: str = "BYTE") -> Any:
     return texts(out, x.shape)
 
 
-def pattern(text: str) -> re.Pattern[bytes]:
+def pattern(text: str) -> re.Pattern[str]:
     """A pattern of RE2 for Python's re, where both mean the same; ``$`` is the very end, ``.`` no line feed."""
     if re.search(r"\\[pPQECzA]|\(\?[^:iP]|\[\[:(?!punct|alpha|digit|space|alnum|upper|lower)", text):
         raise Refused(f"the pattern {text!r}")
@@ -99,17 +99,17 @@ def pattern(text: str) -> re.Pattern[bytes]:
                "alnum": "0-9A-Za-z", "upper": "A-Z", "lower": "a-z"}
     for name, chars in classes.items():
         text = text.replace(f"[:{name}:]", chars)
-    return re.compile(_bytes(re.sub(r"(?<!\\)\$$", r"\\Z", text)))
+    return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", text), re.ASCII)
 
 
-def _rewrite(text: str) -> bytes:
-    return re.sub(rb"\\(\d)", rb"\\g<\1>", _bytes(text))
+def _rewrite(text: str) -> str:
+    return re.sub(r"\\(\d)", r"\\g<\1>", text)
 
 
 @op("StaticRegexReplace")
 def regex_replace(x: Array, *, pattern: str, rewrite: str, replace_global: bool = True) -> Any:
     compiled = globals()["pattern"](pattern)
-    return _each(lambda b: _str(compiled.sub(_rewrite(rewrite), b, 0 if replace_global else 1)), x)
+    return texts([compiled.sub(_rewrite(rewrite), str(v), 0 if replace_global else 1) for v in x.ravel()], x.shape)
 
 
 @op("RegexReplace")
@@ -120,7 +120,7 @@ def regex_replace_v2(x: Array, p: Array, rewrite: Array, *, replace_global: bool
 @op("StaticRegexFullMatch")
 def regex_match(x: Array, *, pattern: str) -> Any:
     compiled = globals()["pattern"](pattern)
-    return np.array([compiled.fullmatch(_bytes(v)) is not None for v in x.ravel()], bool).reshape(x.shape)
+    return np.array([compiled.fullmatch(str(v)) is not None for v in x.ravel()], bool).reshape(x.shape)
 
 
 @op("RegexFullMatch")
@@ -131,9 +131,10 @@ def regex_match_v2(x: Array, p: Array) -> Any:
 @op("StringSplitV2")
 def string_split(x: Array, separator: Array, *, maxsplit: int = -1) -> Any:
     sep = str(separator[()])
-    rows = [str(v).split(sep or None, maxsplit) if sep else [_str(p) for p in _bytes(v).split(None, maxsplit)]
+    rows = [str(v).split(sep, maxsplit) if sep else [_str(p) for p in _bytes(v).split(None, maxsplit)]
             for v in x.ravel()]
-    return _sparse(rows)
+    # as Python splits, but a rest is there even if nothing is left
+    return _sparse([[*r, ""] if not sep and len(r) == maxsplit else r for r in rows])
 
 
 def _sparse(rows: list[list[str]]) -> tuple[Array, Array, Array]:
@@ -155,12 +156,14 @@ def string_split_v1(x: Array, delimiter: Array, *, skip_empty: bool = True) -> A
 @op("StringNGrams")
 def string_grams(words: Array, splits: Array, *, separator: str, ngram_widths: Any, left_pad: str = "",
                  right_pad: str = "", pad_width: int = 0, preserve_short_sequences: bool = False) -> Any:
-    if pad_width or preserve_short_sequences:
-        raise Refused("words of padding")
+    if preserve_short_sequences:
+        raise Refused("rows kept that are shorter than any run")
     out, ends = [], [0]
     for start, end in pairwise(splits.tolist()):
-        row = [str(w) for w in words[start:end]]
-        out += [separator.join(row[k:k + n]) for n in ngram_widths for k in range(len(row) - n + 1)]
+        for n in ngram_widths:
+            pad = min(n - 1, pad_width if pad_width >= 0 else n - 1)
+            row = [left_pad] * pad + [str(w) for w in words[start:end]] + [right_pad] * pad
+            out += [separator.join(row[k:k + n]) for k in range(len(row) - n + 1)]
         ends.append(len(out))
     return texts(out, (len(out),)), np.array(ends, splits.dtype)
 
