@@ -311,6 +311,7 @@ LENGTHS = given(text([("\u00e9\u00dfx \u0416\n" * 30)[:n] for n in [*range(34), 
 add("StringToHashBucketFast/lengths", LENGTHS, num_buckets=(1 << 62) + 11)
 add("StringToHashBucketFast/table", given(text([["a", "\u20ac", "b"], ["", "-17", "\t"]])), num_buckets=7)
 add("StringToHashBucketStrong", LENGTHS, num_buckets=(1 << 62) + 11, key=[0x0123456789abcdef, -3])
+add("SparseCross", [], [], [], [given(text([["a"], ["Hello"], [""]]), static=True), given(np.array([[3], [-9], [2**62]], L), static=True)], hashed_output=True, num_buckets=1000, hash_key=0xDECAFCAFFE, out_type=L, internal_type=L)
 add("StringLength/bytes", LENGTHS)
 add("StringLength/characters", LENGTHS, unit="UTF8_CHAR")
 add("Substr/characters", LENGTHS, i(0)[0], i(5)[0], unit="UTF8_CHAR")

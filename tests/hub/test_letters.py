@@ -10,7 +10,7 @@ import pytest
 
 from modelport.errors import RuntimeFailed
 from modelport.formats import onnx as format_onnx
-from modelport.formats.tensorflow.interpret.farmhash import fingerprint64
+from modelport.formats.tensorflow.interpret.hashes import fingerprint64
 from modelport.hub import hashes, letters
 from modelport.hub.infer import builder
 from modelport.ir.graph import Graph, Value

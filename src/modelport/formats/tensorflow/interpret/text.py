@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....ir.tensor import Array
+from .hashes import fingerprint64, siphash, together
 from .table import Refused, op
 
 
@@ -189,8 +190,47 @@ def to_number(x: Array, *, out_type: Any = np.float32) -> Any:
 
 @op("StringToHashBucketFast")
 def hash_fast(x: Array, *, num_buckets: int) -> Any:
-    from .farmhash import fingerprint64
     return np.array([fingerprint64(_bytes(v)) % num_buckets for v in x.ravel()], np.int64).reshape(x.shape)
+
+
+@op("StringToHashBucketStrong")
+def hash_strong(x: Array, *, num_buckets: int, key: Any) -> Any:
+    return np.array([siphash(_bytes(v), *key) % num_buckets for v in x.ravel()], np.int64).reshape(x.shape)
+
+
+@op("SparseCross")
+def sparse_cross(*xs: Array, N: int = 0, hashed_output: bool = True, num_buckets: int, hash_key: int,
+                 **others: Any) -> Any:
+    if N or not hashed_output or any(x.ndim != 2 or x.shape[1] != 1 for x in xs):
+        raise Refused("a cross of sparse features, of several columns, or as texts")
+    hashed = [[fingerprint64(_bytes(v)) if x.dtype == object else int(v) for v in x.ravel()] for x in xs]
+    made = []
+    for row in zip(*hashed, strict=True):
+        crossed = hash_key
+        for one in row:
+            crossed = together(crossed, one)
+        made.append(crossed % num_buckets)
+    at = [[k, 0] for k in range(len(made))]
+    return np.array(at, np.int64).reshape(-1, 2), np.array(made, np.int64), np.array([len(made), 1], np.int64)
+
+
+@op("UnicodeDecode", "UnicodeDecodeWithOffsets")
+def decode(x: Array, *, input_encoding: str, replace_control_characters: bool = False, Tsplits: Any = np.int64,
+           errors: str = "replace", replacement_char: int = 65533) -> Any:
+    if input_encoding.upper() not in ("UTF-8", "UTF8") or replace_control_characters:
+        raise Refused("another encoding than UTF-8, or other control characters")
+    rows = [str(v) for v in x.ravel()]
+    splits = np.cumsum([0, *map(len, rows)]).astype(Tsplits)
+    offsets = [len(_bytes(r[:k])) for r in rows for k in range(len(r))]
+    return splits, np.array([ord(c) for r in rows for c in r], np.int32), np.array(offsets, np.int64)
+
+
+@op("UnicodeEncode")
+def encode(points: Array, splits: Array, *, output_encoding: str, errors: str = "replace",
+           replacement_char: int = 65533) -> Any:
+    if output_encoding.upper() not in ("UTF-8", "UTF8"):
+        raise Refused("another encoding than UTF-8")
+    return texts(["".join(map(chr, points[a:b].tolist())) for a, b in pairwise(splits.tolist())], (len(splits) - 1,))
 
 
 @op("EncodeBase64")

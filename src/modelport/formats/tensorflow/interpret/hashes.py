@@ -1,6 +1,7 @@
-"""FarmHash's 64-bit fingerprint, which TensorFlow puts text into buckets by.
+"""The hash functions that TensorFlow puts text into buckets by, on Python's numbers.
 
-Source: the FarmHash paper and its reference (farmhashna, Google 2014): 64-bit arithmetic modulo 2**64."""
+Sources: the FarmHash paper and its reference (farmhashna, Google 2014); SipHash-2-4 (Aumasson and Bernstein, 2012);
+64-bit arithmetic modulo 2**64."""
 from __future__ import annotations
 
 _M = (1 << 64) - 1
@@ -106,3 +107,31 @@ def fingerprint64(s: bytes) -> int:
     w = _weak(s, at + 32, (z + w[1]) & _M, (y + _get(s, at + 16)) & _M)
     z, x = x, z
     return _16((_16(v[0], w[0], mul) + _mix(y) * _K0 + z) & _M, (_16(v[1], w[1], mul) + x) & _M, mul)
+
+
+def together(first: int, second: int) -> int:
+    """The fingerprint of two fingerprints (tensorflow/core/platform/fingerprint.h)."""
+    mul = 0xC6A4A7935BD1E995
+    both = (first ^ mul ^ _mix(second * mul & _M) * mul & _M) * mul & _M
+    return _mix(_mix(both) * mul & _M)
+
+
+def siphash(s: bytes, key0: int, key1: int) -> int:
+    """SipHash-2-4 of some bytes."""
+    fixed = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
+    v = [(key ^ k) & _M for key, k in zip((key0, key1) * 2, fixed, strict=True)]
+
+    def rounds(n: int) -> None:
+        for _ in range(n):
+            for a, b, c, d, left, right in ((0, 1, 2, 3, 13, 16), (2, 1, 0, 3, 17, 21)):
+                v[a], v[c] = (v[a] + v[b]) & _M, (v[c] + v[d]) & _M
+                v[b], v[d] = _turn(v[b], 64 - left) ^ v[a], _turn(v[d], 64 - right) ^ v[c]
+                v[a] = _turn(v[a], 32)
+    whole = len(s) // 8 * 8
+    for m in [*(_get(s, at) for at in range(0, whole, 8)), _get(s, whole) | (len(s) & 0xFF) << 56]:
+        v[3] ^= m
+        rounds(2)
+        v[0] ^= m
+    v[2] ^= 0xFF
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
