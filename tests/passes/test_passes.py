@@ -535,3 +535,16 @@ def test_weights_and_windows_tell_the_axes_of_an_image(tmp_path: Path) -> None:
     want = feeds["x"].reshape(3, 4, 2, 2) @ weight[:, :, 0, 0].T
     want = np.maximum(np.maximum(want[:, 1:], want[:, :-1])[:, :, 1:], np.maximum(want[:, 1:], want[:, :-1])[:, :, :-1])
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_picked_from_joined_values_comes_from_one_of_them(tmp_path: Path) -> None:
+    a, b = x_of("N", 2, name="a"), x_of("N", 3, name="b")
+    both = op.Concat(a, b, axis=-1)
+    inside = graph(op.Gather(both, np.array([1]), axis=1), op.Gather(both, np.array([2, 3, 4]), axis=1),
+                   op.Gather(both, np.array([-1, 2]), axis=-1), a=a, b=b)
+    after = clean(inside)
+    assert "Concat" not in ops(after) and after.outputs["y1"] is after.inputs["b"]
+    same(inside, after, tmp_path, {"a": (4, 2), "b": (4, 3)})
+    for others in (op.Gather(both, np.array([1, 2]), axis=1), op.Gather(both, np.array([0]), axis=0),
+                   op.Gather(both, np.array(1), axis=1), op.Gather(both, np.zeros(0, np.int64), axis=1)):
+        assert "Concat" in ops(clean(graph(others, a=a, b=b)))

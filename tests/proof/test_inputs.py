@@ -1,6 +1,8 @@
 """The suite: deterministic, within bounds that the graph states, and as wide as it must be."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from graphs import IMAGE, ROWS, graph, w
@@ -10,6 +12,8 @@ from modelport.errors import UsageError
 from modelport.proof import suite
 from modelport.proof.domains import columns, domains, splits
 from modelport.proof.inputs import Plan, probes, work
+
+WORDS = (["f", "m"], ["A", "B", "C"])
 
 
 def test_the_same_seed_makes_the_same_inputs_and_another_makes_others() -> None:
@@ -136,3 +140,18 @@ def test_a_sample_comes_first_and_is_checked() -> None:
         suite(g, sample={"x": rows[0]})
     with pytest.raises(UsageError, match="no suite"):
         suite(g, level="huge")
+
+
+def test_plain_feeds_have_known_words_only_each_column_its_own() -> None:
+    """An encoder that refuses unknown words must be tried on known ones, too."""
+    def encoded(op: Any, a: Any, b: Any) -> Any:
+        both = op.Concat(a, b, axis=1)
+        codes = [op.ml.LabelEncoder(op.Gather(both, np.array([k]), axis=1), keys_strings=words, default_int64=-1,
+                                    values_int64s=list(range(len(words)))) for k, words in enumerate(WORDS)]
+        return op.Concat(*codes, axis=1)
+    g = graph(encoded, a=(object, ("N", 1)), b=(object, ("N", 1)))
+    plain = [f for f in suite(g).feeds if f.name.startswith("normal, scale 1,")]
+    others = [f for f in suite(g).feeds if f.name.startswith("special values")]
+    for k, words in enumerate(WORDS):
+        assert plain and {t for f in plain for t in f.arrays["ab"[k]].ravel()} == set(words)
+        assert {t for f in others for t in f.arrays["ab"[k]].ravel()} > set(words)

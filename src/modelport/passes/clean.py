@@ -168,6 +168,27 @@ def one_split(op: Site, x: Value, split: Value | None = None, *, axis: int = 0, 
     return x if len(op.node.outputs) == 1 else None
 
 
+@rewrite("Gather")
+def of_one_part(op: Site, x: Value, indices: Value, *, axis: int = 0) -> Made:
+    """What is picked from several values one behind the other, but all from one of them, is picked from that."""
+    if x.node is None or x.op != "Concat" or x.rank is None or indices.data is None or indices.rank != 1:
+        return None
+    axis, along = axis % x.rank, x.node.attrs["axis"] % x.rank
+    parts = [v for v in x.node.inputs if v is not None]
+    widths = [v.shape[axis] if v.shape else None for v in parts]
+    if axis != along or not all(isinstance(w, int) for w in widths):
+        return None
+    ends = np.cumsum(np.array(widths, np.int64))
+    picked = indices.numpy().astype(np.int64)
+    picked = np.where(picked < 0, picked + ends[-1], picked)
+    part = np.searchsorted(ends, picked, side="right")
+    if not len(picked) or (part != part[0]).any() or picked.min() < 0 or picked.max() >= ends[-1]:
+        return None
+    one, width = parts[part[0]], widths[part[0]]
+    places = picked - (ends[part[0]] - width)
+    return one if np.array_equal(places, np.arange(width)) else op.Gather(one, places, axis=axis)
+
+
 @rewrite("Mul", "Div")
 def by_one(op: Site, x: Value, y: Value) -> Made:
     """Times one, over one: exact for every number, infinity and NaN."""

@@ -13,7 +13,8 @@ from ..hub.letters import alphabet
 from ..hub.opset import split
 from ..ir.graph import Graph, Node, Value
 from ..ir.tensor import Tensor
-from ..ir.types import is_float
+from ..ir.types import STRING, is_float
+from ..passes.clean import clean
 
 # the position of the input that indexes, and where the bound of the index is found: an axis of input 0
 INDEX = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "ScatterElements": 1, "ScatterND": 1, "OneHot": 0}
@@ -47,6 +48,8 @@ class Domain:
 
 def domains(graph: Graph) -> dict[str, Domain]:
     """The domain of each input of a hub graph that is not a plain float."""
+    if any(v.dtype == STRING for v in graph.inputs.values()):
+        graph = clean(graph)  # columns that are joined and taken apart again have words of their own
     readers: dict[Value, list[tuple[Node, int]]] = {}
     for node in graph.nodes:
         for k, v in enumerate(node.inputs):

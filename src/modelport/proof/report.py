@@ -13,6 +13,8 @@ from typing import Any
 from ..errors import UsageError, printable
 
 SCHEMA = "modelport/verification/v1"
+LISTED = 6
+"""How many of the things that were not tested are printed."""
 LEVELS = {"L0": "reads back", "L1": "hub against target: proves the writer, not the reader",
           "L2": "an independent runtime of the source's format against the target",
           "L3": "the original framework, or golden outputs, against the target"}
@@ -148,7 +150,9 @@ class Report:
             lines.append(f"  {mark}: {name} ({o.dtype}): {o.reason or _measure(o)}{extra}")
             if not o.passed and o.worst:
                 lines.append("    worst: " + ", ".join(f"{k} {v}" for k, v in o.worst.items()))
-        lines += [f"  not tested: {x}" for x in self.not_tested]
+        lines += [f"  not tested: {x}" for x in self.not_tested[:LISTED]]
+        if len(self.not_tested) > LISTED:
+            lines.append(f"  not tested: {len(self.not_tested) - LISTED} more, which the report as JSON lists")
         lines += [f"  note: {x}" for x in self.notes]
         return "\n".join(lines)
 
