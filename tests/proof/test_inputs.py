@@ -142,16 +142,26 @@ def test_a_sample_comes_first_and_is_checked() -> None:
         suite(g, level="huge")
 
 
-def test_plain_feeds_have_known_words_only_each_column_its_own() -> None:
-    """An encoder that refuses unknown words must be tried on known ones, too."""
-    def encoded(op: Any, a: Any, b: Any) -> Any:
-        both = op.Concat(a, b, axis=1)
+@pytest.mark.parametrize("joined", [True, False])
+def test_some_feeds_have_known_categories_only_each_column_its_own(joined: bool) -> None:
+    """An encoder that refuses unknown categories must be tried on known ones, too."""
+    def encoded(op: Any, a: Any, b: Any = None) -> Any:
+        both = op.Concat(a, b, axis=1) if joined else a
         codes = [op.ml.LabelEncoder(op.Gather(both, np.array([k]), axis=1), keys_strings=words, default_int64=-1,
                                     values_int64s=list(range(len(words)))) for k, words in enumerate(WORDS)]
         return op.Concat(*codes, axis=1)
-    g = graph(encoded, a=(object, ("N", 1)), b=(object, ("N", 1)))
-    plain = [f for f in suite(g).feeds if f.name.startswith("normal, scale 1,")]
-    others = [f for f in suite(g).feeds if f.name.startswith("special values")]
+    g = graph(encoded, a=(object, ("N", 1)), b=(object, ("N", 1))) if joined else graph(encoded, a=(object, ("N", 2)))
+    feeds = [np.concatenate(list(f.arrays.values()), axis=1) for f in suite(g).feeds if "known" in f.name]
+    assert len(feeds) >= 3 and {len(f) for f in feeds} > {64}
     for k, words in enumerate(WORDS):
-        assert plain and {t for f in plain for t in f.arrays["ab"[k]].ravel()} == set(words)
-        assert {t for f in others for t in f.arrays["ab"[k]].ravel()} > set(words)
+        assert {str(t) for f in feeds for t in f[:, k]} == set(words)
+        assert {str(t) for f in suite(g).feeds for t in f.arrays["b" if joined and k else "a"].ravel()} > set(words)
+
+
+def test_known_numbers_are_drawn_as_the_input_holds_them() -> None:
+    def encoded(op: Any, x: Any) -> Any:
+        return op.ml.LabelEncoder(op.Gather(x, np.array([1]), axis=1), keys_int64s=[10, 11], values_int64s=[0, 1],
+                                  default_int64=-1)
+    g = graph(encoded, x=(np.int64, ("N", 2)))
+    drawn = [f.arrays["x"] for f in suite(g).feeds if "known" in f.name]
+    assert drawn and all(x.dtype == np.int64 and set(x[:, 1]) <= {10, 11} for x in drawn)

@@ -13,8 +13,7 @@ from ..hub.letters import alphabet
 from ..hub.opset import split
 from ..ir.graph import Graph, Node, Value
 from ..ir.tensor import Tensor
-from ..ir.types import STRING, is_float
-from ..passes.clean import clean
+from ..ir.types import is_float
 
 # the position of the input that indexes, and where the bound of the index is found: an axis of input 0
 INDEX = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "ScatterElements": 1, "ScatterND": 1, "OneHot": 0}
@@ -48,8 +47,6 @@ class Domain:
 
 def domains(graph: Graph) -> dict[str, Domain]:
     """The domain of each input of a hub graph that is not a plain float."""
-    if any(v.dtype == STRING for v in graph.inputs.values()):
-        graph = clean(graph)  # columns that are joined and taken apart again have words of their own
     readers: dict[Value, list[tuple[Node, int]]] = {}
     for node in graph.nodes:
         for k, v in enumerate(node.inputs):
@@ -182,7 +179,27 @@ def columns(graph: Graph, value: Value) -> list[tuple[str, int]]:
     if node.op == "Concat" and node.attrs.get("axis") in (1, -1):
         parts = [columns(graph, v) for v in node.inputs if v is not None]
         return [p for part in parts for p in part] if all(parts) else []
+    if node.op == "Gather" and node.attrs.get("axis", 0) in (1, -1) and node.inputs[0] is not None:
+        picked, places = node.inputs[1], columns(graph, node.inputs[0])
+        if picked is not None and picked.data is not None and picked.rank == 1:
+            numbers = picked.numpy().tolist()
+            return [places[k] for k in numbers] if all(-len(places) <= k < len(places) for k in numbers) else []
     return []
+
+
+def categories(graph: Graph) -> dict[tuple[str, int], list[Any]]:
+    """What encoders know of a column of an input, by input and column."""
+    found: dict[tuple[str, int], list[Any]] = {}
+    for node in graph.nodes:
+        if node.op != "ai.onnx.ml.LabelEncoder" or node.inputs[0] is None:
+            continue
+        places = columns(graph, node.inputs[0])
+        keys = next((v for k, v in node.attrs.items() if k.startswith("keys_")), ())
+        keys = keys.numpy().ravel().tolist() if isinstance(keys, Tensor) else list(keys)
+        if len(places) == 1 and keys and alphabet(keys) is None:
+            both = [k for k in found.get(places[0], keys) if k in keys]  # of several encoders what all know
+            found[places[0]] = both or keys
+    return found
 
 
 def _splits(node: Node, places: list[tuple[str, int]]) -> Iterator[Split]:

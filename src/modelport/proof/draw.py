@@ -23,7 +23,7 @@ def discrete(domain: Domain, t: Type, style: str, rng: Rng, shape: tuple[int, ..
     """Elements of an integer, boolean or text input."""
     count = math.prod(shape)
     if t.dtype == STRING:
-        return strings(domain, count, rng, style).reshape(shape)
+        return strings(domain, count, rng).reshape(shape)
     if t.dtype == np.bool_:
         return flat(np.full(count, style == "constant") if style in ("constant", "zeros")
                     else rng.random(count) < 0.5, shape, t.dtype)
@@ -77,17 +77,14 @@ def integers(domain: Domain, dtype: DType, style: str, rng: Rng, count: int) -> 
     return rng.integers(0 if low == 0 else -7, 9, count) * (1 if style in ("ties", "special", "small") else 3)
 
 
-def strings(domain: Domain, count: int, rng: Rng, style: str = "special") -> Array:
-    """Text known and unknown to the model, and the empty text; in the plain style only what is known, if that is not
-    taken apart: some encoders refuse all else."""
+def strings(domain: Domain, count: int, rng: Rng) -> Array:
+    """Text known and unknown to the model, and the empty text."""
     known = [c for c in domain.categories if isinstance(c, str)] or ["a", "b", "the quick brown fox"]
     pool = [*known, "", "unknown \u00e9\u4e2d", known[0] + "x", known[0].upper(), " " + known[0]]
     if domain.alphabet is not None:  # texts of all lengths that hash functions treat differently
         pool += ["unknown \u00e9", *(("Gr\u00fc\u00dfe an \u0416, \u03b1 & 12 others! " * 9)[:n]
                                     for n in (*range(1, 18), 31, 33, 63, 65, 140, 250))]
         pool = [text for text in pool if domain.alphabet.issuperset(text)]
-    elif style == "plain" and domain.categories and domain.separator is None:
-        pool = known
     order = rng.permutation(len(pool))
     drawn = [pool[int(order[k % len(pool)])] for k in range(count)]
     if domain.separator is not None:  # some words each, in any case and with marks, besides words by themselves

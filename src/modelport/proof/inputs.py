@@ -194,6 +194,7 @@ class _Maker:
         self.inputs = {k: v.type if types is None else types.get(k, v.type) for k, v in graph.inputs.items()}
         self.domains = dom.domains(graph)
         self.known = dom.constants(graph)
+        self.categories = dom.categories(graph)
         self.floats = [k for k, t in self.inputs.items() if is_float(t.dtype)]
         budget = (40e9 if thorough else 4e9) * speed
         self.rows = int(max(6, min(20_000 if thorough else 2_000, budget / work(graph))))
@@ -256,6 +257,17 @@ class _Maker:
                 arrays[k] = discrete(self.domains[k], t, style, rng, shape)
         return Feed(name + self._sizes(binding), kind, arrays, binding.get(self.batch, 1))
 
+    def encoded(self, name: str, binding: Mapping[str, int], rows: int | None = None) -> Iterator[Feed]:
+        """A feed of categories that encoders know, some of which refuse all others; none where nothing is encoded."""
+        if not self.categories:
+            return
+        made = self.feed(f"known categories, {name}", "ordinary", binding, normal(1.0), rows=rows)
+        for (k, column), known in self.categories.items():
+            drawn = self.rng(made.name, k, column).integers(0, len(known), len(made.arrays[k]))
+            array = made.arrays[k]
+            array[(slice(None), column)[:array.ndim]] = np.array([*known, None], object)[drawn].astype(array.dtype)
+        yield made
+
     def _sizes(self, binding: Mapping[str, int]) -> str:
         return "".join(f", {printable(k, 40)}={v}" for k, v in binding.items())
 
@@ -279,6 +291,7 @@ class _Maker:
             yield from self.thresholds()
         yield self.feed("normal, scale 30", "normal", at(2), normal(30.0))
         yield self.feed("tied small integers", "special", at(3), ties, "ties")
+        yield from self.encoded("many rows", at(1), 64)
         yield self.feed("normal, scale 0.001", "normal", at(0), normal(1e-3), "small")
         yield self.feed("uniform 0 to 1", "ordinary", at(1), uniform(0.0, 1.0), "constant")
         for key, (low, high) in self.ranges.items():
@@ -304,6 +317,7 @@ class _Maker:
                     kind = "ordinary" if scale == 1 else "normal"
                     name = f"normal, scale {scale:g}, turn {turn}.{number}"
                     yield self.feed(name, kind, binding, normal(scale), style)
+            yield from self.encoded(f"turn {turn}", at(turn))
             yield self.feed(f"special values, turn {turn}", "special", at(turn + 2), moderate, "special", rows=enough)
             yield self.feed(f"tied small integers, turn {turn}", "special", at(turn + 1), ties, "ties")
             yield self.feed(f"large values, turn {turn}", "special", at(turn + 1), large, "large")
