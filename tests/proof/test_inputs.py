@@ -8,10 +8,10 @@ import pytest
 from graphs import IMAGE, ROWS, graph, w
 from mutants import tree
 
-from modelport.errors import UsageError
+from modelport.errors import RuntimeFailed, UsageError
 from modelport.proof import suite
 from modelport.proof.domains import columns, domains, splits
-from modelport.proof.inputs import Plan, probes, work
+from modelport.proof.inputs import Feed, Plan, probed, probes, work
 
 WORDS = (["f", "m"], ["A", "B", "C"])
 
@@ -165,3 +165,13 @@ def test_known_numbers_are_drawn_as_the_input_holds_them() -> None:
     g = graph(encoded, x=(np.int64, ("N", 2)))
     drawn = [f.arrays["x"] for f in suite(g).feeds if "known" in f.name]
     assert drawn and all(x.dtype == np.int64 and set(x[:, 1]) <= {10, 11} for x in drawn)
+
+
+def test_a_source_that_takes_no_negative_numbers_is_tried_on_others() -> None:
+    g = graph(lambda op, x: op.Sqrt(x), x=ROWS)
+
+    def picky(feed: Feed) -> object:
+        return RuntimeFailed("negative") if (feed.arrays["x"] < 0).any() else {}
+    answers = probed(picky, probes(g, Plan()))
+    assert len(answers) > 4 and {} in answers
+    assert probed(lambda feed: {}, probes(g, Plan())) == [{}] * 4

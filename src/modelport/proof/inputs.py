@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError, printable
+from ..errors import ModelportError, UsageError, printable
 from ..hub.opset import split
 from ..ir.graph import Graph
 from ..ir.tensor import Array
@@ -158,12 +158,20 @@ LARGEST = 1 << 25
 """Elements of one input that the suite makes at most, where its sizes are free."""
 
 
-def probes(graph: Graph, plan: Plan, seed: int = 0, types: Mapping[str, Type] | None = None) -> list[Feed]:
-    """The first feeds of the suite of that plan, one for each choice of sizes; none where they would be too large."""
+def probes(graph: Graph, plan: Plan, seed: int = 0, types: Mapping[str, Type] | None = None) -> Iterator[Feed]:
+    """The first feeds of the suite of that plan, one for each choice of sizes, and three more; none where they would be
+    too large."""
     maker = _Maker(graph, seed, False, 1.0, plan, {}, types)
     if any(math.prod(maker.shape(k, b)) > LARGEST for b in maker.bindings for k in maker.inputs):
-        return []
-    return list(islice(maker.all(), len(BATCHES)))
+        return iter(())
+    return islice(maker.all(), len(BATCHES) + 3)
+
+
+def probed(run: Callable[[Feed], object], feeds: Iterator[Feed]) -> list[Any]:
+    """What ``run`` answers to one feed for each choice of sizes; if it is errors alone, to the next ones, too: some
+    models take known categories only, or no negative numbers."""
+    answers = [run(f) for f in islice(feeds, len(BATCHES))]
+    return answers + [run(f) for f in feeds] if all(isinstance(a, ModelportError) for a in answers) else answers
 
 
 def ordinary(graph: Graph, rows: int, image: int, length: int, seed: int = 0,

@@ -24,7 +24,7 @@ from ..runtimes import Session
 from . import compare as cmp
 from .domains import takes_nan
 from .flips import Flips, possible
-from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probes, suite, work
+from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probed, probes, suite, work
 from .layers import Layers, in_reals, layer_by_layer
 from .noise import Exact, too_far
 from .precision import bar_for, precision
@@ -385,7 +385,7 @@ class _Run:
         dynamic = any(not isinstance(d, int) for t in self._types().values() for d in t.shape or ())
         best, most, message = None, 0, ""
         for plan in PLANS if dynamic else PLANS[:1]:
-            results = [self._source(a, f) for f in probes(self.hub, plan, self.options["seed"], self._types())]
+            results = probed(partial(self._source, a), probes(self.hub, plan, self.options["seed"], self._types()))
             accepted = sum(isinstance(r, dict) for r in results)
             message = message or next((r.message for r in results if isinstance(r, ModelportError)), "")
             if accepted > most:
