@@ -4,6 +4,7 @@ Sources: the FarmHash paper and its reference (farmhashna, Google 2014); SipHash
 tensorflow/core/platform/fingerprint.h.  uint64 wraps in every runtime, as these functions want it."""
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,29 +72,14 @@ class Word:
         return self * yes + other * (yes ^ 1)
 
 
+@dataclass(eq=False)
 class Bytes:
-    """The bytes of texts, eight of each in a word; ``length`` (texts) says how many there are."""
+    """The bytes of texts: ``data`` (texts, words) has eight in each word and at least two more words than are full;
+    ``length`` (texts) says how many there are."""
 
-    def __init__(self, op: Builder, codes: Value) -> None:
-        """``codes`` (texts, letters): those of :func:`letters.encoded`."""
-        self.op = op
-        count, low = op.Div(codes, np.int64(1 << 32)), op.BitwiseAnd(codes, np.int64((1 << 32) - 1))
-        self.length: Value = op.ReduceSum(count, _ints(1), keepdims=0)
-        at = op.CumSum(count, np.int64(1), exclusive=1)
-        block, place = op.Div(at, np.int64(8)), op.Mod(at, np.int64(8))
-        letter = Word(op, op.Cast(low, to=13))
-        bits = Word(op, op.Cast(op.Mul(place, np.int64(8)), to=13))
-        self.most: Value = op.ReduceMax(op.Concat(self.length, _ints(0), axis=0), keepdims=1)
-        words = op.Max(op.Add(op.Div(self.most, np.int64(8)), np.int64(2)), np.int64(10))
-        none = op.Expand(np.int64(0), op.Concat(op.Shape(codes, start=0, end=1), words, axis=0))
-
-        def added(data: Value, where: Value, what: Word) -> Value:
-            out: Value = op.ScatterElements(data, where, op.Cast(what.value, to=7), axis=1, reduction="add")
-            return out
-        data = added(none, block, letter << bits)
-        # what goes over the end of a word; in two steps, as no shift by 64 bits is defined
-        data = added(data, op.Add(block, np.int64(1)), letter >> 1 >> bits_left(bits))
-        self.data: Value = op.Cast(data, to=13)
+    op: Builder
+    data: Value
+    length: Value
 
     def word(self, number: Value) -> Word:
         """A word of each text, by its number (texts)."""
@@ -114,12 +100,29 @@ def bits_left(bits: Word) -> Word:
     return bits ^ 63
 
 
+def packed(op: Builder, codes: Value) -> Bytes:
+    """The bytes of letters, whose codes (texts, letters) are those of :func:`letters.encoded`."""
+    count, low = op.Div(codes, np.int64(1 << 32)), op.BitwiseAnd(codes, np.int64((1 << 32) - 1))
+    length = op.ReduceSum(count, _ints(1), keepdims=0)
+    at = op.CumSum(count, np.int64(1), exclusive=1)
+    block, place = op.Div(at, np.int64(8)), op.Mod(at, np.int64(8))
+    letter = Word(op, op.Cast(low, to=13))
+    bits = Word(op, op.Cast(op.Mul(place, np.int64(8)), to=13))
+    most = op.ReduceMax(op.Concat(length, _ints(0), axis=0), keepdims=1)
+    words = op.Max(op.Add(op.Div(most, np.int64(8)), np.int64(2)), np.int64(10))
+    data = op.Expand(np.int64(0), op.Concat(op.Shape(codes, start=0, end=1), words, axis=0))
+    # what goes over the end of a word stands in the next; by two shifts, as none by 64 bits is defined
+    for where, part in ((block, letter << bits), (op.Add(block, np.int64(1)), letter >> 1 >> bits_left(bits))):
+        data = op.ScatterElements(data, where, op.Cast(part.value, to=7), axis=1, reduction="add")
+    return Bytes(op, op.Cast(data, to=13), length)
+
+
 def spelled(op: Builder, x: Value) -> Bytes:
     """The bytes of texts, or of whole numbers as texts, of any shape, one after the other."""
     row = op.Reshape(x if x.dtype == STRING else op.Cast(x, to=8), _ints(-1))
     if x.dtype != STRING:  # none has other characters
-        return Bytes(op, lettered(op, row, encoded(DIGITS)))
-    return Bytes(op, characters(op, row, encoded(EVERYTHING)))
+        return packed(op, lettered(op, row, encoded(DIGITS)))
+    return packed(op, characters(op, row, encoded(EVERYTHING)))
 
 
 def bucket(op: Builder, x: Value, buckets: int, key: tuple[int, int] | None = None) -> Value:
@@ -255,8 +258,7 @@ def _block(b: Bytes, blocks: Value) -> Graph:
     turn, going = Value(Type(I64, ()), "turn"), Value(Type(np.dtype(bool), ()), "going")
     kept = [Value(Type(U64, b.length.shape), f"h{k}") for k in range(7)]
     data, many = Value(b.data.type, "data"), Value(blocks.type, "blocks")
-    inside = object.__new__(Bytes)
-    inside.op, inside.data = op, data
+    inside = Bytes(op, data, many)
     x, y, z, v0, v1, w0, w1 = (Word(op, v) for v in kept)
     at = op.Add(op.Mul(many, np.int64(0)), op.Mul(turn, np.int64(64)))
     # no place behind the end: words of shorter texts are read, and not used
@@ -277,7 +279,7 @@ def siphash(b: Bytes, key0: int, key1: int) -> Word:
     keys = (key0, key1, key0, key1)
     start = [(zero + (key ^ fixed)).value for key, fixed in zip(keys, _KEYS, strict=True)]
     whole = op.Div(b.length, np.int64(8))
-    turns = op.Add(op.Squeeze(op.Div(b.most, np.int64(8)), _ints(0)), np.int64(1))
+    turns = op.Add(op.ReduceMax(op.Concat(whole, _ints(0), axis=0), keepdims=0), np.int64(1))
     made = op.add("Loop", turns, np.array(True), *start, b.data, b.length, whole, body=_compressed(b, whole),
                   captures=3, outputs=4)
     v = [Word(op, m) for m in made]
