@@ -17,6 +17,7 @@ from .common import (
     FLOATS,
     I32,
     I64,
+    INTS,
     NUMBERS,
     TF,
     carry,
@@ -176,6 +177,8 @@ def cast_(tf: TF, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up
     target = DTYPE[to]
     if x.dtype == target:
         return x
+    if target == STRING and x.dtype.kind in "iu":
+        return tf.AsString(carry(tf, x, INTS))
     if x.dtype not in _PLAIN or target not in _PLAIN:
         raise Unsupported(f"a cast from {x.dtype} to {target}")
     if target == BOOL:
