@@ -19,6 +19,10 @@ from written_tf import Runner, agrees
 
 from modelport import runtimes
 from modelport.errors import MissingDependency
+from modelport.formats import tensorflow as format_tensorflow
+from modelport.hub import hashes
+from modelport.hub.infer import builder
+from modelport.ir import Graph, Type, Value
 
 pytestmark = pytest.mark.oracle
 RNG = np.random.default_rng(21)
@@ -211,3 +215,15 @@ def test_recurrent_layers_of_empty_batches_and_sequences(op: str, time: int | st
     x = RNG.standard_normal((8, 2, 3)).astype(np.float32)
     want, got = (ort.InferenceSession(m).run(["y"], {"x": x})[0] for m in (model, str(back)))
     np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_hashes_of_numbers_are_those_of_tensorflow(tf: Any, tmp_path: Path) -> None:
+    """Numbers become text, text letters, letters bytes: written for TensorFlow and held to its own operators."""
+    x = Value(Type(np.dtype(np.int64), ("N",)), "x")
+    made = Graph({"x": x}, {"y": hashes.bucket(builder(), x, 1000), "z": hashes.bucket(builder(), x, 1000, (3, 5))})
+    format_tensorflow.write(format_tensorflow.from_hub(made), tmp_path / "a.savedmodel")
+    given = np.array([0, 7, -1, 12345678901, -(2 ** 63), 2 ** 63 - 1], np.int64)
+    got = runtimes.start("tensorflow", tmp_path / "a.savedmodel").run({"x": given})
+    text = tf.as_string(given)
+    assert got["y"].tolist() == tf.strings.to_hash_bucket_fast(text, 1000).numpy().tolist()
+    assert got["z"].tolist() == tf.strings.to_hash_bucket_strong(text, 1000, [3, 5]).numpy().tolist()
