@@ -175,3 +175,12 @@ def test_a_source_that_takes_no_negative_numbers_is_tried_on_others() -> None:
     answers = probed(picky, probes(g, Plan()))
     assert len(answers) > 4 and {} in answers
     assert probed(lambda feed: {}, probes(g, Plan())) == [{}] * 4
+
+
+@pytest.mark.parametrize("shape", [(), ("N",), ("N", "T"), ("N", 2, 1), (1, "T", 3)], ids=str)
+def test_words_of_any_shape_are_drawn(shape: tuple[int | str, ...]) -> None:
+    g = graph(lambda op, x: op.ml.LabelEncoder(x, keys_strings=["f", "m"], values_int64s=[0, 1], default_int64=-1),
+              x=(object, shape))
+    known = [f.arrays["x"] for f in suite(g).feeds if "known" in f.name]
+    assert len(known) >= 3 or shape == (1, "T", 3)  # of several columns each would need an encoder of its own
+    assert all(str(t) in "fm" for x in known for t in (x[..., 0] if x.ndim > 1 else x).ravel())

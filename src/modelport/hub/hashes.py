@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import Unsupported
 from ..ir.graph import Graph, Value, constant
 from ..ir.rules import Builder
 from ..ir.types import STRING, Type
@@ -51,6 +52,8 @@ class Word:
         return self._made("BitwiseAnd", other)
 
     def __mod__(self, other: int) -> Word:
+        if other < 1:
+            raise Unsupported(f"a hash into {other} buckets")
         return self._made("Mod", other)
 
     def __rshift__(self, bits: Word | int) -> Word:

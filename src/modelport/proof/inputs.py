@@ -271,9 +271,10 @@ class _Maker:
             return
         made = self.feed(f"known categories, {name}", "ordinary", binding, normal(1.0), rows=rows)
         for (k, column), known in self.categories.items():
-            drawn = self.rng(made.name, k, column).integers(0, len(known), len(made.arrays[k]))
             array = made.arrays[k]
-            array[(slice(None), column)[:array.ndim]] = np.array([*known, None], object)[drawn].astype(array.dtype)
+            at = (..., slice(column, column + 1)) if array.ndim > 1 else ...
+            drawn = self.rng(made.name, k, column).integers(0, len(known), array[at].shape)
+            array[at] = np.array([*known, None], object)[drawn]
         yield made
 
     def _sizes(self, binding: Mapping[str, int]) -> str:

@@ -150,7 +150,9 @@ def salted(salt: Any) -> tuple[int, int] | None:
     if salt is None:
         return None
     both = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
-    return int(both[0]), int(both[1])
+    if len(both) != 2 or not all(isinstance(k, int) for k in both):
+        raise Unsupported(f"the salt {salt!r}")
+    return both[0], both[1]
 
 
 def _binned(op: Builder, y: Value, mode: str, bins: int) -> Any:

@@ -140,8 +140,10 @@ def text_vectorization(op: Builder, x: Value, *, vocabulary: Any = None, max_tok
     else:
         if rank(x) == 2:
             x = op.Squeeze(x, ints([1]))
+        listed = vocabulary if isinstance(vocabulary, (list, tuple)) else ()
+        own = [w for w in listed if isinstance(w, str) and len(w) == 1]
         words, count = strings.words(op, x) if split == "whitespace" else \
-            letters.apart(op, x, "".join(dict.fromkeys([*letters.EVERYTHING, *(w for w in vocabulary if len(w) == 1)])))
+            letters.apart(op, x, "".join(dict.fromkeys([*letters.EVERYTHING, *own])))
         if ngrams is not None:
             words, count = _grams(op, words, count, range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams)
         if output_mode == "int":
