@@ -109,6 +109,20 @@ def dense() -> Made:
                 "e": np.array([6]), "ax1": np.array([1]), "st": np.array([2])})
 
 
+def mobile() -> Made:
+    """What mobile networks are made of: ReLU6, hard swish, squeeze and excitation, zeros around an image."""
+    nodes = [node("Mul", "x s", "x0"), node("Sub", "x0 o", "x1"), node("Conv", "x1 w b", "c", pads=[1, 1, 1, 1]),
+             node("Clip", "c zero six", "q"), node("MaxPool", "q", "r", kernel_shape=[3, 2], pads=[1, 0, 1, 1]),
+             node("GlobalAveragePool", "r", "g"), node("Conv", "g w1 b1", "e"),
+             node("HardSigmoid", "e", "h", alpha=1 / 6), node("Mul", "r h", "m"), node("HardSwish", "m", "k"),
+             node("Pad", "k p", "z"), node("MaxPool", "z", "t", kernel_shape=[2, 2], strides=[2, 2]),
+             node("Sub", "one t", "u"), node("Gelu", "u", "y")]
+    return net(nodes, {"x": ["n", 3, 8, 8]}, ["y"], {
+        "s": np.array(1 / 3, F32), "o": np.array([[0.4]], F32), "w": weight(4, 3, 3, 3, scale=2), "b": weight(4),
+        "zero": np.zeros((), F32), "six": np.array(6, F32), "w1": weight(4, 4, 1, 1), "b1": weight(4),
+        "p": np.array([0, 0, 0, 1, 0, 0, 1, 2]), "one": np.ones((), F32)})
+
+
 CASES: dict[str, Callable[[], Made]] = {
     "conv-same": lambda: conv(["n", 3, 8, 8], [4, 3, 3, 3], pads=[1, 1, 1, 1]),
     "conv-uneven": lambda: conv(["n", 3, 8, 7], [4, 3, 3, 2], pads=[0, 1, 2, 1], strides=[2, 1]),
@@ -130,7 +144,7 @@ CASES: dict[str, Callable[[], Made]] = {
     "average-pool-counted": lambda: pooled("AveragePool", ["n", 3, 8, 8], kernel_shape=[3, 3], pads=[1, 0, 1, 1],
                                            count_include_pad=1, strides=[2, 2]),
     "global-pool": lambda: pooled("GlobalMaxPool", ["n", 3, 5, 6]),
-    "branches": branches, "vectors": vectors, "normalised": normalised, "dense": dense,
+    "branches": branches, "mobile": mobile, "vectors": vectors, "normalised": normalised, "dense": dense,
     **{f"{kind}-{direction}-{outs.replace(' ', '+')}{'-state' * first}": (
         lambda kind=kind, direction=direction, outs=outs, first=first: recurrent(kind, direction, outs, first, **(
             {"linear_before_reset": int(first)} if kind == "GRU" else {})))
@@ -180,7 +194,7 @@ def test_in_keras(tmp_path: Path, worker: isolated.Worker, case: str) -> None:
     close(session.run(dict(zip(session.inputs, made[1].values(), strict=True))), wanted)
 
 
-LAYERS = ("conv-same", "depthwise", "max-pool", "transposed-pads", "branches")
+LAYERS = ("conv-same", "depthwise", "max-pool", "transposed-pads", "branches", "mobile")
 
 
 @pytest.mark.oracle

@@ -8,7 +8,7 @@ import numpy as np
 from ....errors import Unsupported
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from .common import array, call, floating, from_onnx, rank
+from .common import F32, array, call, floating, from_onnx, rank
 
 _NAMES = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign"}
 
@@ -23,7 +23,9 @@ def named(k: Builder, x: Value) -> Any:
 @from_onnx("Gelu")
 def gelu(k: Builder, x: Value, *, approximate: str = "none") -> Any:
     floating(x)
-    return call(k, "gelu", x, approximate=approximate == "tanh", type=k.out)
+    if approximate == "none":
+        return k.Activation(x, activation="gelu", type=k.out)
+    return call(k, "gelu", x, approximate=True, type=k.out)
 
 
 @from_onnx("LeakyRelu")
@@ -41,6 +43,9 @@ def elu(k: Builder, x: Value, *, alpha: float = 1.0) -> Any:
 @from_onnx("HardSigmoid")
 def hard_sigmoid(k: Builder, x: Value, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
     floating(x)
+    if x.dtype == F32 and x.rank:
+        line = k.Rescaling(x, scale=float(np.float32(alpha)), offset=float(np.float32(beta)))
+        return k.ReLU(line, max_value=1.0, negative_slope=0.0, threshold=0.0, type=k.out)
     line = call(k, "add", call(k, "multiply", x, constant(alpha, x.dtype)), constant(beta, x.dtype))
     return call(k, "clip", line, x_min=0.0, x_max=1.0, type=k.out)
 

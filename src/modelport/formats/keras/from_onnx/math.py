@@ -26,10 +26,37 @@ _REAL = frozenset("Exp Log Sqrt Floor Ceil Round Sin Cos Tan Asin Acos Atan Sinh
                   "IsNaN Neg".split())
 
 
-def _alike(values: tuple[Value, ...]) -> bool:
-    """Whether a merging layer may take the values: computed, of one shape of real numbers."""
-    return len(values) > 1 and all(v.data is None and v.dtype == F32 and v.shape is not None and v.rank
-                                   and v.shape == values[0].shape and None not in v.shape for v in values)
+def _merging(name: str, values: tuple[Value, ...]) -> bool:
+    """Whether a merging layer may take the values: computed real numbers of one rank and batch."""
+    ranks = {v.rank for v in values}
+    if len(set(values)) != len(values) or len(values) < 2 or len(ranks) != 1 or not ranks.pop() or \
+            (name == "Sub" and len(values) > 2):
+        return False
+    return all(v.data is None and v.dtype == F32 and v.shape is not None and None not in v.shape
+               and v.shape[0] == (values[0].shape or v.shape)[0] and not (name == "Add" and _along(v))
+               for v in values)
+
+
+def scalar(x: Value, v: Value | None) -> float | None:
+    """A single finite number, given beside ``x``."""
+    if v is None or v.data is None or v.dtype != F32 or v.numpy().size != 1 or (v.rank or 0) > (x.rank or 0):
+        return None
+    number = float(v.numpy().reshape(()))
+    return number if np.isfinite(number) else None
+
+
+def _rescaled(k: Builder, name: str, values: tuple[Value, ...]) -> Value | None:
+    """A product or a sum with one number: the layer, which rounds twice as the operators do."""
+    if len(values) != 2 or any(v.dtype != F32 or not v.rank for v in values if v.data is None):
+        return None
+    a, b = values
+    of_a, of_b = scalar(b, a), scalar(a, b)
+    x, number = (a, of_b) if a.data is None else (b, of_a)
+    if number is None:
+        return None
+    scale, offset = {"Mul": (number, 0.0), "Add": (1.0, number),
+                     "Sub": (1.0, -number) if x is a else (-1.0, number)}[name]
+    return k.Rescaling(x, scale=scale, offset=offset, type=k.out)
 
 
 def _along(v: Value) -> bool:
@@ -43,8 +70,11 @@ def _along(v: Value) -> bool:
 def binary(k: Builder, *values: Value) -> Any:
     assert k.node is not None
     name = k.node.op
-    if name in _MERGED and _alike(values) and len(set(values)) == len(values) and (name != "Sub" or len(values) == 2):
+    if name in _MERGED and _merging(name, values):
         return k.add(_MERGED[name], *values, type=k.out)
+    layer = _rescaled(k, name, values) if name in ("Mul", "Add", "Sub") else None
+    if layer is not None:
+        return layer
     if name in ("Max", "Min", "Add", "Mul", "Sub") and values[0].dtype == BOOL:
         raise Unsupported("arithmetic of booleans")
     made = values[0]
@@ -113,6 +143,9 @@ def where(k: Builder, condition: Value, a: Value, b: Value) -> Any:
 
 @from_onnx("Clip")
 def clip(k: Builder, x: Value, low: Value | None = None, high: Value | None = None) -> Any:
+    top = scalar(x, high)
+    if x.dtype == F32 and scalar(x, low) == 0 and top is not None and top >= 0:
+        return k.ReLU(x, max_value=top, negative_slope=0.0, threshold=0.0, type=k.out)
     for bound, name in ((low, "maximum"), (high, "minimum")):
         if bound is not None:
             x = call(k, name, x, bound, type=k.out)

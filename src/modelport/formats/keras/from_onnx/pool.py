@@ -28,6 +28,12 @@ def _spatial(x: Value, dilations: Ints) -> int:
     return n
 
 
+def _positive(x: Value) -> bool:
+    """Whether no number of ``x`` is below zero: zeros around it are not the largest of any window, then."""
+    return x.op == "ReLU" or (x.node is not None and x.op == "Activation" and x.node.attrs["activation"] in (
+        "relu", "sigmoid", "softplus"))
+
+
 @from_onnx("nhwc.MaxPool")
 def max_pool(k: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = (), pads: Ints = (), dilations: Ints = (),
              auto_pad: str = "NOTSET", ceil_mode: int = 0, storage_order: int = 0) -> Any:
@@ -40,7 +46,8 @@ def max_pool(k: Builder, x: Value, *, kernel_shape: Ints, strides: Ints = (), pa
         around = [window(d, w, s, 1, a, b, auto_pad, ceil_mode) for d, w, s, a, b in zip(
             x.shape[1:n + 1], kernel_shape, strides, pads[:n], pads[n:], strict=True)]
         x, word = padding(k, x, kernel_shape, strides, (1,) * n,
-                          [a for a, _, _ in around] + [b + c for _, b, c in around], "NOTSET", lowest(x))
+                          [a for a, _, _ in around] + [b + c for _, b, c in around], "NOTSET",
+                          None if _positive(x) else lowest(x))
     return _layer(k, "MaxPooling", x, kernel_shape, strides, word, k.out)
 
 

@@ -10,6 +10,7 @@ from ....ir.graph import Value, constant
 from ....ir.rules import Builder
 from ....ir.types import Type
 from .common import BOOL, F32, I32, Ints, array, call, dims, from_onnx, known, rank, reshape, transpose
+from .conv import padded
 
 
 @from_onnx("Identity")
@@ -201,6 +202,8 @@ def pad(k: Builder, x: Value, pads: Value, value: Value | None = None, axes: Val
             raise Unsupported("reflection beyond the value")
         return call(k, "pad", x, pad_width=tuple(pairs), mode="reflect", type=k.out)
     fill = array(value, "the value of the pads").reshape(()) if value is not None else np.zeros((), x.dtype)
+    if x.dtype == F32 and fill == 0 and rank(x) in (3, 4, 5) and not any(pairs[0]) and not any(pairs[-1]):
+        return padded(k, x, tuple(pairs[1:-1]))
     return call(k, "pad", x, constant(np.asarray(fill, x.dtype)), pad_width=tuple(pairs), mode="constant", type=k.out)
 
 
