@@ -365,3 +365,14 @@ def test_what_a_live_model_is() -> None:
         __module__ = "keras.src.models.model"
     assert is_live(Model())
     assert not is_live(object())
+
+
+def test_layers_of_keras_3_that_do_not_say_whether_they_are_trained(tmp_path: Path) -> None:
+    """An .h5 of Keras 3 does not name modules, and some layers look like functions there (seen in 3.15)."""
+    path = old_file(tmp_path / "a.h5", [layer("InputLayer", "i", batch_shape=[None, 4, 3], dtype="float32"),
+                                        layer("SpatialDropout1D", "s", rate=0.2, seed=None, dtype="float32"),
+                                        layer("Discretization", "d", bin_boundaries=[0.0, 0.5], num_bins=None,
+                                              epsilon=0.01, output_mode="int", sparse=False, dtype="float32")],
+                    {"i": {}, "s": {}, "d": {}}, "3.15.0")
+    x = w(2, 4, 3)
+    assert (ran(path, x) == np.digitize(x, [0.0, 0.5])).all()

@@ -216,3 +216,23 @@ def test_padding_of_a_max_pool_itself_stays_apart_from_zeros(tmp_path: Path, ops
     assert got[0].max() == 0
     again = clean(format_onnx.to_hub(format_onnx.read(tmp_path / "target.onnx")))
     assert [n.op for n in again.nodes] == ["Pad", "MaxPool"]
+
+
+@pytest.mark.parametrize("make", [
+    lambda x: op.Resize(x, None, None, np.array([5, 6]), axes=[2, 3], mode="linear"),
+    lambda x: op.Resize(x, None, None, np.array([18, 14]), axes=[2, 3]),
+    lambda x: op.Resize(x, None, np.array([1.5, 2], np.float32), axes=[2, 3]),
+    lambda x: op.Pad(x, np.array([1, 2]), None, np.array([3])),
+    lambda x: op.Pad(x, np.array([0, 2, 1, 0]), None, np.array([2, 3]), mode="wrap"),
+], ids=["sizes", "exact sizes", "scales", "pads", "wrapped pads"])
+def test_every_axis_is_said_to_the_optimizer_of_onnx_runtime(tmp_path: Path, make: Any) -> None:
+    """It moves the transposes through a Resize or a Pad as if all axes were named; images of Keras end like this."""
+    x = Value(Type(np.dtype(np.float32), ("n", 9, 7, 3)), "x")
+    y = op.Transpose(make(op.Transpose(x, perm=[0, 3, 1, 2])), perm=[0, 2, 3, 1])
+    y = op.ReduceMean(op.Sub(y, op.ReduceMean(y, np.array([1]))), np.array([3]))
+    m = lowered(tmp_path, {"y": y}, {"x": x}, None)
+    feeds = {"x": RNG.standard_normal((2, 9, 7, 3)).astype(np.float32)}
+    got = onnxruntime.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
+    same(got, run(m, feeds), rtol=1e-6, atol=1e-6)
+    if "wrap" not in str(m.graph.node):  # which the reference evaluator lacks
+        same(got, ReferenceEvaluator(m).run(None, feeds), rtol=1e-5, atol=1e-5)

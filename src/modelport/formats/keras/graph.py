@@ -227,7 +227,7 @@ class Reader:
     def _is_operation(self, layer: Layer) -> bool:
         """Whether a node is a function; an .h5 of Keras 3 does not say so, but functions have nothing to train."""
         return ".ops" in layer.module or layer.kind in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer") or \
-            not (self.legacy or layer.module or "trainable" in layer.config or layer.kind == "InputLayer")
+            not (self.legacy or layer.module or "trainable" in layer.config or layer.kind in layers.BARE)
 
     def _same(self, kind: str, layer: Layer, x: Value | None, mask: Any, here: str) -> list[Value]:
         """A layer that does nothing while inferring: a node that says so, in the type of its policy."""

@@ -31,6 +31,10 @@ IDENTITY = frozenset(
     "Solarization Equalization".split())
 """Layers that do nothing but while training."""
 
+BARE = frozenset("Discretization HashedCrossing InputLayer Pipeline SpatialDropout1D SpatialDropout2D "
+                 "SpatialDropout3D".split())
+"""Layers whose configuration does not say whether they are trained (Keras 3.15, their ``get_config``)."""
+
 CODE = {"Lambda": "Python bytecode inside of the file",
         "TFSMLayer": "a SavedModel in another folder", "TorchModuleWrapper": "a pickled PyTorch module",
         "JaxLayer": "serialized functions of JAX", "FlaxLayer": "a module of Flax"}

@@ -20,7 +20,7 @@ from .. import meta
 from ..functions import expand
 from .fits import Attributes, lacking, misfit
 from .older import rules
-from .spell import Spelled, spelling
+from .spell import Spelled, spelling, whole_pad, whole_resize
 
 LOWEST, USUAL, RUNNABLE = 13, 20, 26
 """The oldest operator set that is written, the one written where it suffices, the newest that ONNX Runtime runs."""
@@ -116,9 +116,25 @@ def _spell(node: Node, version: int) -> Sequence[Value] | None:
     inputs, attrs = got
     if node.op == "MaxPool" and _padded(node.inputs[0]):
         inputs, attrs = _kept_apart(node, attrs)
+    if node.op in _WHOLE:
+        inputs, attrs = _whole(node, inputs, attrs)
     if attrs == node.attrs and tuple(inputs) == node.inputs:
         return None
     return node.with_(inputs=inputs, attrs=attrs).outputs
+
+
+_WHOLE = {"Pad": whole_pad, "Resize": whole_resize}
+
+
+def _whole(node: Node, inputs: Sequence[Value | None], attrs: Attributes) -> Spelled:
+    """A Pad or Resize that says every axis, where that is possible.
+
+    The optimizer of ONNX Runtime (its transpose optimizer, seen in 1.31) moves a Transpose through them as if they did,
+    and the model does not load, or stops in a Gather whose index is out of bounds."""
+    try:
+        return _WHOLE[node.op](node), {k: v for k, v in attrs.items() if k != "axes"}
+    except Unsupported:
+        return inputs, attrs
 
 
 def _padded(x: Value | None) -> bool:

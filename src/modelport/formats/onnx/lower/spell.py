@@ -5,11 +5,13 @@ below the one it is registered for, down to the next such version."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub.infer import op
 from ....hub.shapes import elements, known
 from ....ir.graph import Node, Value, constant
 from ....ir.rules import static
@@ -24,15 +26,15 @@ _BELOW: dict[str, dict[int, Rule]] = {}
 def below(version: int, *ops: str) -> Callable[[Rule], Rule]:
     """A decorator: the rule for these operators in operator sets older than ``version``."""
     def register(rule: Rule) -> Rule:
-        for op in ops:
-            _BELOW.setdefault(op, {})[version] = rule
+        for name in ops:
+            _BELOW.setdefault(name, {})[version] = rule
         return rule
     return register
 
 
-def spelling(op: str, version: int) -> Rule | None:
-    later = sorted(v for v in _BELOW.get(op, ()) if v > version)
-    return _BELOW[op][later[0]] if later else None
+def spelling(name: str, version: int) -> Rule | None:
+    later = sorted(v for v in _BELOW.get(name, ()) if v > version)
+    return _BELOW[name][later[0]] if later else None
 
 
 def _kept(node: Node, version: int, without: Sequence[str] = ()) -> dict[str, Any]:
@@ -78,15 +80,20 @@ def split(node: Node, version: int) -> Spelled:
 def pad(node: Node, version: int) -> Spelled:
     if node.attrs.get("mode") == "wrap":
         raise Unsupported("mode 'wrap'")
+    return whole_pad(node), _kept(node, version)
+
+
+def whole_pad(node: Node) -> Sequence[Value | None]:
+    """The inputs of a Pad that says every axis."""
     if len(node.inputs) < 4 or node.inputs[3] is None:
-        return node.inputs[:3], _kept(node, version)
+        return node.inputs[:3]
     x = node.inputs[0]
     if x is None or x.rank is None:
         raise Unsupported("pads of some axes of a value of unknown rank")
     pads, axes = _ints(node.inputs[1], "the pads"), _ints(node.inputs[3], "the axes")
     full = np.zeros((2, x.rank), np.int64)
     full[:, [a % x.rank for a in axes]] = np.array(pads, np.int64).reshape(2, -1)
-    return (x, constant(full.reshape(-1)), node.inputs[2]), _kept(node, version)
+    return x, constant(full.reshape(-1)), node.inputs[2]
 
 
 @below(19, "Pad")
@@ -100,10 +107,15 @@ def pad_18(node: Node, version: int) -> Spelled:
 def resize(node: Node, version: int) -> Spelled:
     if node.attrs.get("coordinate_transformation_mode") == "half_pixel_symmetric":
         raise Unsupported("half_pixel_symmetric")
-    attrs = _kept(node, version, ("axes",))
+    return whole_resize(node), _kept(node, version, ("axes",))
+
+
+def whole_resize(node: Node) -> Sequence[Value | None]:
+    """The inputs of a Resize that says every axis.  Where a length is not known beside sizes, these become scales, if
+    they are exact in float32 (each is the quotient of two lengths), else the length is taken at run time."""
     axes = node.attrs.get("axes")
     if axes is None:
-        return node.inputs, attrs
+        return node.inputs
     x, roi, scales, sizes = (*node.inputs, None, None, None)[:4]
     if x is None or x.shape is None:
         raise Unsupported("some axes of a value of unknown rank")
@@ -113,16 +125,26 @@ def resize(node: Node, version: int) -> Spelled:
         whole = np.concatenate([np.zeros(rank), np.ones(rank)]).reshape(2, rank).astype(roi.dtype)
         whole[:, at] = static(roi, "roi").reshape(2, -1)
         roi = constant(whole.reshape(-1))
+    factors = np.ones(rank, np.float32)
     if scales is not None:
-        factors = np.ones(rank, np.float32)
         factors[at] = static(scales, "the scales")
-        return (x, roi, constant(factors)), attrs
-    lengths = list(x.shape)
-    for a, n in zip(at, _ints(sizes, "the sizes"), strict=True):
-        lengths[a] = n
-    if not all(isinstance(d, int) for d in lengths):
-        raise Unsupported("sizes of some axes, where the others are unknown")
-    return (x, roi, None, constant(np.array(lengths, np.int64))), attrs
+        return x, roi, constant(factors)
+    if node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise Unsupported("an aspect ratio of some axes")
+    given = dict(zip(at, _ints(sizes, "the sizes"), strict=True))
+    lengths = [given.get(a, d) for a, d in enumerate(x.shape)]
+    if all(isinstance(d, int) for d in lengths):
+        return x, roi, None, constant(np.array(lengths, np.int64))
+    before = [x.shape[a] for a in at]
+    if all(isinstance(d, int) and d and Fraction(given[a], d) == Fraction(float(np.float32(given[a] / d)))
+           for a, d in zip(at, before, strict=True)):
+        factors[at] = [given[a] / d for a, d in zip(at, before, strict=True) if isinstance(d, int)]
+        return x, roi, constant(factors)
+    here = op.at(node)
+    order = [a for a in range(rank) if a not in given] + at
+    known_last = here.Concat(here.Gather(here.Shape(x), np.array(order[:-len(at)], np.int64)),
+                             np.array([given[a] for a in at], np.int64), axis=0)
+    return x, roi, None, here.Gather(known_last, np.argsort(order))
 
 
 @below(14, "Reshape")
