@@ -79,7 +79,7 @@ class _While(While[_Rows]):
 
     def rows(self, element: Value, bound: Value | None, sizes: Sequence[Any]) -> _Rows:
         at, shape = self.at, element.shape or ()
-        if bound is None or not all(isinstance(s, int) for s in sizes):
+        if bound is None or any(s is None for s in sizes):
             start = [constant(np.zeros(0, element.dtype))]
             known = all(isinstance(d, int) for d in shape)
             if not known:
@@ -88,8 +88,9 @@ class _While(While[_Rows]):
         turns = ints(at, bound)[0]
         turns = max(turns, 0) if isinstance(turns, int) else at("torch.sym_max", turns, 0, type=Type(I64, ()))
         fill = 0.0 if element.dtype.kind in "fV" else 0
-        whole = Type(element.dtype, (turns if isinstance(turns, int) else None, *sizes))
-        return _Rows(element.type, [at.full([turns, *sizes], fill, dtype=element.dtype, type=whole)], False, False)
+        whole = Type(element.dtype, (turns if isinstance(turns, int) else None, *shape))
+        lengths = [s if isinstance(s, int) else ints(at, s)[0] for s in sizes]
+        return _Rows(element.type, [at.full([turns, *lengths], fill, dtype=element.dtype, type=whole)], False, False)
 
     def stacked(self, row: _Rows, before: Sequence[Value], v: Value, turn: Value) -> list[Value]:
         at = self.at
