@@ -232,7 +232,7 @@ def _how(options: Namespace) -> Any:
         raise UsageError("--seed must not be negative")
     sample = None
     if options.sample:
-        from ..proof.verify import arrays_of
+        from ..proof.inputs import arrays_of
         sample = arrays_of(options.sample)
     return How(threads=options.threads, seconds=options.seconds, batches=batches, shapes=_shapes(options.shape),
                sample=sample, seed=options.seed, timeout=options.timeout)

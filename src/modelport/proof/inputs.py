@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -384,3 +385,17 @@ class _Maker:
                            step)
         else:
             yield Feed("sample", "sample", arrays, max([1, *lengths]))
+
+
+def arrays_of(sample: str | Path) -> dict[str, Array]:
+    """The arrays of an .npz, which is read without pickles; :class:`UsageError` if it is none."""
+    try:
+        with np.load(sample, allow_pickle=False) as data:
+            if not hasattr(data, "files"):
+                raise UsageError(f"{printable(sample)} is no .npz of named arrays")
+            return {k: data[k] for k in data.files}
+    except OSError as e:
+        raise UsageError(f"cannot read {printable(sample)}: {e.strerror or e}") from None
+    except ValueError:
+        raise UsageError(f"{printable(sample)} is no .npz of plain arrays",
+                         hint="write one with numpy.savez(path, input_name=array, ...)") from None

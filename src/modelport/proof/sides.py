@@ -192,11 +192,14 @@ class Runners:
             session.worker.close()
 
     def open(self, runtime: str, path: Path, **options: Any) -> Session:
+        """``worker``: one that has other sessions open, in place of one of its own."""
+        worker: Worker | None = options.pop("worker", None)
         options = {"threads": self.threads, "device": "cpu" if runtime != "onnxruntime" else self.device, **options}
         if not self.isolated:
             return start(runtime, path, **options)
-        worker = Worker(timeout=self.timeout)
-        self._workers.append(worker)
+        if worker is None:
+            worker = Worker(timeout=self.timeout)
+            self._workers.append(worker)
         return worker.open(runtime, path, **options)
 
     def hub(self, graph: Graph, like: Side | None = None, **options: Any) -> Session:
@@ -214,6 +217,11 @@ class Runners:
         """The target in the runtime that will run it; as it was read back where there is none to be had."""
         optimize = {"optimize": True} if self.optimize and s.format in ("", "onnx") else {}
         session = self.hub(s.graph, None, **optimize) if self.unrun(s) else self.native(s, **optimize)
+        return Moved(session, s.perms) if s.perms else session
+
+    def rewritten(self, s: Side, plain: Session) -> Session:
+        """An .onnx with the rewrites that its runtime makes by default, beside the session that leaves them out."""
+        session = self.native(s, optimize=True, worker=getattr(plain, "worker", None))
         return Moved(session, s.perms) if s.perms else session
 
     def unrun(self, s: Side) -> bool:

@@ -21,10 +21,11 @@ from ..ir.graph import Graph
 from ..ir.tensor import Array
 from ..ir.types import Type, merge
 from ..runtimes import Session
+from . import applied
 from . import compare as cmp
 from .domains import takes_nan
 from .flips import Flips, possible
-from .inputs import PLANS, Feed, Plan, Suite, golden_feeds, probed, probes, suite, work
+from .inputs import PLANS, Feed, Plan, Suite, arrays_of, golden_feeds, probed, probes, suite, work
 from .layers import Layers, in_reals, layer_by_layer
 from .noise import Exact, too_far
 from .precision import bar_for, precision
@@ -82,20 +83,6 @@ def verify(source: Any, target: Any, *, level: str = "auto", suite_level: str | 
                           "sample": str(sample) if isinstance(sample, (str, Path)) else "",
                           "golden": [str(g) for g in golden or ()]}}
     return replace(report, unsigned=unsigned)
-
-
-def arrays_of(sample: str | Path) -> dict[str, Array]:
-    """The arrays of an .npz, which is read without pickles; :class:`UsageError` if it is none."""
-    try:
-        with np.load(sample, allow_pickle=False) as data:
-            if not hasattr(data, "files"):
-                raise UsageError(f"{printable(sample)} is no .npz of named arrays")
-            return {k: data[k] for k in data.files}
-    except OSError as e:
-        raise UsageError(f"cannot read {printable(sample)}: {e.strerror or e}") from None
-    except ValueError:
-        raise UsageError(f"{printable(sample)} is no .npz of plain arrays",
-                         hint="write one with numpy.savez(path, input_name=array, ...)") from None
 
 
 @dataclass
@@ -220,7 +207,15 @@ class _Run:
             self.first = False  # nothing is compared layer by layer here, so rounding is measured at once
             if not self._compare(a, b, reached):
                 return self._done("inconclusive", reached, a, b)
-        return self._done(self._verdict(), reached, a, b)
+        verdict = self._verdict()
+        if verdict == "pass" and self.target.format == "onnx" and self.target.path and not self.runners.optimize:
+            told = applied.trouble(
+                self.source.graph, [f for f, r in zip(self.tested, self.feeds, strict=True) if r.outcome == "equal"],
+                partial(self._again, b, b=True),
+                lambda: partial(self._again, self.runners.rewritten(self.target, b), b=True),
+                {k: o.bar for k, o in self.outputs.items()}, self.runners)
+            self.notes += [told] if told else []
+        return self._done(verdict, reached, a, b)
 
     def _other_types(self) -> bool:
         """Whether the target's inputs and outputs may have other element types than the source's."""
