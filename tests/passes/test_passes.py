@@ -548,3 +548,24 @@ def test_what_is_picked_from_joined_values_comes_from_one_of_them(tmp_path: Path
     for others in (op.Gather(both, np.array([1, 2]), axis=1), op.Gather(both, np.array([0]), axis=0),
                    op.Gather(both, np.array(1), axis=1), op.Gather(both, np.zeros(0, np.int64), axis=1)):
         assert "Concat" in ops(clean(graph(others, a=a, b=b)))
+
+
+def test_zeros_as_the_first_state_are_none(tmp_path: Path) -> None:
+    """PyTorch's exporters make them as large as the batch, which some formats cannot ask for."""
+    x = x_of(5, "N", 4)
+    size = op.Concat(np.array([2]), op.Shape(x, start=1, end=2), np.array([6]), axis=0)
+    zeros, ones = op.Expand(np.zeros(1, np.float32), size), op.Expand(np.ones(1, np.float32), size)
+    first = op.Slice(op.ConstantOfShape(size), np.array([0]), np.array([1]), np.array([0]))
+    second = op.Slice(zeros, np.array([1]), np.array([2]), np.array([0]))
+    state = op.Slice(ones, np.array([1]), np.array([2]), np.array([0]))
+    for h, c, left in ((first, second, 3), (state, second, 6), (first, state, 7)):
+        y = op.LSTM(x, WEIGHT, RECURRENT, None, None, h, c, hidden_size=6)
+        before = graph(y, x=x)
+        after = clean(before)
+        (made,) = (n for n in after.nodes if n.op == "LSTM")
+        assert len(made.inputs) == left
+        assert ("Shape" in ops(after)) == (left > 3)
+        same(before, after, tmp_path, {"x": (5, 3, 4)})
+
+
+WEIGHT, RECURRENT = r(1, 24, 4), r(1, 24, 6)

@@ -116,7 +116,8 @@ def _of_node(node: Node, v: Value) -> Bounds | None:
         return _ARITHMETIC[name](read) if read else None
     if name in ("CumSum", "ReduceSum"):  # at most as many terms as an axis, or all axes, can have
         low, high = read[0] if read else (0, 0)
-        return (min(low, 0) * COUNT[1], max(high, 0) * COUNT[1]) if read else None
+        least = low if low > 0 and name == "CumSum" and not node.attrs.get("exclusive") else min(low, 0) * COUNT[1]
+        return (least, max(high, 0) * COUNT[1]) if read else None
     if name in ("Max", "Min") and read:
         pick = max if name == "Max" else min
         return pick(low for low, _ in read), pick(high for _, high in read)

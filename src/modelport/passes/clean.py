@@ -189,6 +189,31 @@ def of_one_part(op: Site, x: Value, indices: Value, *, axis: int = 0) -> Made:
     return one if np.array_equal(places, np.arange(width)) else op.Gather(one, places, axis=axis)
 
 
+_MOVED = frozenset("Cast Expand Flatten Gather Identity Reshape Slice Split Squeeze Tile Transpose Unsqueeze".split())
+
+
+def _zeros(v: Value | None) -> bool:
+    """Whether a value is zeros, of whatever size."""
+    if v is None or v.node is None:
+        return v is not None and v.data is not None and is_float(v.dtype) and not v.numpy().any()
+    if v.op == "ConstantOfShape":
+        fill = v.node.attrs.get("value")
+        return fill is None or not fill.numpy().any()
+    return _zeros(v.node.inputs[0]) if v.op in _MOVED else v.op == "Concat" and all(map(_zeros, v.node.inputs))
+
+
+@rewrite("LSTM", "GRU", "RNN")
+def from_zero(op: Site, *inputs: Value | None, **_: Any) -> Made:
+    """Zeros as the first state, which exporters of PyTorch make as large as the batch, are no state."""
+    assert op.node is not None
+    if not any(map(_zeros, inputs[5:7])):
+        return None
+    kept = [*inputs[:5], *(None if _zeros(v) else v for v in inputs[5:7]), *inputs[7:]]
+    while kept[-1] is None:
+        kept.pop()
+    return op.node.with_(inputs=kept).outputs
+
+
 @rewrite("Mul", "Div")
 def by_one(op: Site, x: Value, y: Value) -> Made:
     """Times one, over one: exact for every number, infinity and NaN."""

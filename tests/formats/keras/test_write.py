@@ -123,6 +123,28 @@ def mobile() -> Made:
         "p": np.array([0, 0, 0, 1, 0, 0, 1, 2]), "one": np.ones((), F32)})
 
 
+def zero_state() -> Made:
+    """An LSTM as PyTorch exports it: its first states are zeros, as many as the batch has rows."""
+    nodes = [node("Shape", "x", "s"), node("Gather", "s one", "n"), node("Unsqueeze", "n zero", "n1"),
+             node("Concat", "n0 n1 n2", "size", axis=0), node("Expand", "z size", "h0"),
+             node("ConstantOfShape", "size", "c0"), node("LSTM", "x w r b _ h0 c0", "Y", hidden_size=6)]
+    return net(nodes, {"x": [5, "n", 4]}, ["Y"], {
+        "one": np.array(1), "zero": np.array([0]), "n0": np.array([1]), "n2": np.array([6]), "z": np.zeros(1, F32),
+        "w": weight(1, 24, 4), "r": weight(1, 24, 6), "b": weight(1, 48)})
+
+
+def batch() -> Made:
+    """What is as large as the batch, which layers do not know: rows alike, and numbered."""
+    nodes = [node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Unsqueeze", "n axes", "n1"),
+             node("Concat", "n1 four", "size", axis=0), node("Expand", "v size", "rows"),
+             node("MatMul", "rows w", "m"), node("Add", "m x", "y"),
+             node("Range", "zero n step", "count"), node("Cast", "count", "c", to=1),
+             node("Unsqueeze", "c axis1", "c1"), node("Add", "x c1", "z")]
+    return net(nodes, {"x": ["n", 4]}, ["y", "z"], {
+        "zero": np.array(0), "axes": np.array([0]), "axis1": np.array([1]), "four": np.array([4]), "v": weight(4),
+        "w": weight(4, 4), "step": np.array(1)})
+
+
 CASES: dict[str, Callable[[], Made]] = {
     "conv-same": lambda: conv(["n", 3, 8, 8], [4, 3, 3, 3], pads=[1, 1, 1, 1]),
     "conv-uneven": lambda: conv(["n", 3, 8, 7], [4, 3, 3, 2], pads=[0, 1, 2, 1], strides=[2, 1]),
@@ -144,7 +166,8 @@ CASES: dict[str, Callable[[], Made]] = {
     "average-pool-counted": lambda: pooled("AveragePool", ["n", 3, 8, 8], kernel_shape=[3, 3], pads=[1, 0, 1, 1],
                                            count_include_pad=1, strides=[2, 2]),
     "global-pool": lambda: pooled("GlobalMaxPool", ["n", 3, 5, 6]),
-    "branches": branches, "mobile": mobile, "vectors": vectors, "normalised": normalised, "dense": dense,
+    "branches": branches, "mobile": mobile, "zero-state": zero_state, "batch": batch,
+    "vectors": vectors, "normalised": normalised, "dense": dense,
     **{f"{kind}-{direction}-{outs.replace(' ', '+')}{'-state' * first}": (
         lambda kind=kind, direction=direction, outs=outs, first=first: recurrent(kind, direction, outs, first, **(
             {"linear_before_reset": int(first)} if kind == "GRU" else {})))

@@ -1,6 +1,7 @@
 """From the hub to layers: simpler operators until each has a rule, channels last, then the rules."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from ...hub.layout import channels_last
 from ...ir.graph import Graph, Made, Node, Value, constant
 from ...ir.rewrite import Rewrites, Site
 from ...ir.rules import Builder, Rules, apply, translate
-from ...ir.types import Type, merge
+from ...ir.types import NUMBER, Type, is_float, merge
 from ...passes.clean import clean
 from ...passes.fold import fold
 from ..onnx.functions import expand
@@ -30,7 +31,7 @@ from .net import spelled
 TARGET = "Keras"
 rewrite = Rewrites(infer.site)
 simpler = Rules("the hub", "what layers have")
-simpler.update({k: v for k, v in kernels.rules.items() if k != "DequantizeLinear"})
+simpler.update({k: v for k, v in kernels.rules.items() if k not in ("DequantizeLinear", "Range")})
 
 
 def from_hub(hub: Graph) -> Graph:
@@ -38,6 +39,7 @@ def from_hub(hub: Graph) -> Graph:
     graph = clean(fold(layers.run(canonical(fold(shaped(hub))))))
     try:
         graph = decompose(graph, _legal, simpler, partial(expand, version=28), target=TARGET, why=_why)
+        return _raw(canonical(clean(fold(channels_last(rewrite.run(graph))))))
     except UnsupportedModel as e:
         sizes_ = [k for k, v in hub.inputs.items() if v.shape is not None and not v.type.static]
         if sizes_ and any("run time" in p.reason or "known" in p.reason or p.reason == "no translation"
@@ -45,8 +47,9 @@ def from_hub(hub: Graph) -> Graph:
             raise UnsupportedModel(e.problems, e.target, hint="a net of layers cannot compute with sizes that are "
                                    f"symbols; give numbers: --shape {printable(sizes_[0])}=...") from None
         raise
-    graph = clean(fold(channels_last(rewrite.run(graph))))
-    graph = canonical(graph)
+
+
+def _raw(graph: Graph) -> Graph:
     op = _builder()
     inputs = {k: Value(v.type, v.name) for k, v in graph.inputs.items()}
     for new, old in zip(inputs.values(), graph.inputs.values(), strict=True):
@@ -96,7 +99,62 @@ def _why(node: Node) -> str:
 
 
 def _legal(node: Node) -> bool:
-    return not _why(node)
+    return node.op == "Shape" or not _why(node)  # nobody asks for most of them in the end; the others are refused then
+
+
+@simpler("Expand")
+def expanded(op: Builder, x: Value, shape: Value) -> Any:
+    """As large as a batch: by adding zeros, of which there are as many as a value has rows.
+
+    Layers do not know the size of a batch, but what they compute from a row is there for every one."""
+    out = op.out.shape
+    if out is None or None in out or x.shape is None or not (is_float(x.dtype) or x.dtype.kind in "iub"):
+        raise Unsupported(_LATE)
+    own = (1,) * (len(out) - len(x.shape)) + x.shape
+    known = [d if isinstance(d, int) else e if e != 1 else 1 for d, e in zip(out, own, strict=True)]
+    made = op.Expand(x, np.array(known)) if all(isinstance(d, int) for d in known) else x
+    for axis, d in enumerate(out):
+        if isinstance(d, str) and own[axis] != d:
+            never = op.Reshape(_never(op, d, shape), np.array([-1] + [1] * (len(out) - axis - 1)))
+            made = op.Or(made, never) if x.dtype == bool else op.Add(made, op.Cast(never, to=NUMBER[x.dtype]))
+    return made
+
+
+@simpler("Range")
+def counted(op: Builder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Any:
+    """As many numbers as a batch has rows: sums of ones."""
+    size = op.out.shape[0] if op.out.shape else None
+    if not isinstance(size, str) or start.dtype.kind not in "iu":
+        return kernels.rules["Range"](op, start, limit, delta, stash_type=stash_type)
+    ones = op.Add(op.Cast(_never(op, size, limit), to=NUMBER[start.dtype]), np.array(1, start.dtype))
+    index = op.Sub(op.CumSum(ones, np.array(0)), np.array(1, start.dtype))
+    return op.Add(op.Mul(index, delta), start)
+
+
+_LATE = "a shape that is computed at run time"
+
+
+def _never(op: Builder, size: str, asked: Value) -> Value:
+    """A vector of so many that are false, whatever the value holds whose axis is said to be of that size."""
+    rows = next((v for v in _asked(asked) if v.shape is not None and v.shape.count(size) == 1 and all(
+        isinstance(e, int) and e for e in v.shape if e != size)), None)
+    if rows is None or rows.shape is None:
+        raise Unsupported(_LATE)
+    others = np.array([a for a, e in enumerate(rows.shape) if e != size])
+    one = op.Reshape(op.Slice(rows, others * 0, others * 0 + 1, others), np.array([-1])) if others.size else rows
+    same = op.Equal(one, one)
+    made: Value = op.And(same, op.Not(same))
+    return made
+
+
+def _asked(v: Value | None) -> Iterator[Value]:
+    """The values whose sizes an integer is computed from."""
+    if v is not None and v.node is not None:
+        for x in v.node.inputs:
+            if v.op != "Shape":
+                yield from _asked(x)
+            elif x is not None:
+                yield x
 
 
 @simpler("DequantizeLinear")

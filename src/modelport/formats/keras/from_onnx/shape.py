@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import Unsupported
+from ....hub import ranges
 from ....ir.graph import Value, constant
 from ....ir.rules import Builder
-from ....ir.types import Type
+from ....ir.types import Dim, Type
 from .common import BOOL, F32, I32, Ints, array, call, dims, from_onnx, known, rank, reshape, transpose
 from .conv import padded
 
@@ -134,13 +135,16 @@ def gather(k: Builder, x: Value, index: Value, *, axis: int = 0) -> Any:
             part = _part(k, x, keys, Type(x.dtype, None))
             return call(k, "squeeze", part, axis=axis, type=k.out)
         return call(k, "take", x, constant(at.astype(np.int32)), axis=axis, type=k.out)
-    if not isinstance(length, int):
-        raise Unsupported("indices into an axis whose length is not known")
     return call(k, "take", x, _counted(k, index, length), axis=axis, type=k.out)
 
 
-def _counted(k: Builder, index: Value, length: int) -> Value:
-    """Indices that ONNX lets count from the end, from the start."""
+def _counted(k: Builder, index: Value, length: Dim, at: int = 1) -> Value:
+    """Indices that ONNX lets count from the end, from the start; the node has them as its input ``at``."""
+    asked = k.node.inputs[at] if k.node is not None else None
+    if asked is not None and ranges.of(asked)[0] >= 0:
+        return index
+    if not isinstance(length, int):
+        raise Unsupported("indices into an axis whose length is not known")
     behind = call(k, "add", index, constant(length, index.dtype))
     made: Value = call(k, "where", call(k, "less", index, constant(0, index.dtype)), behind, index,
                        type=Type(index.dtype, index.shape))
@@ -217,7 +221,7 @@ def one_hot(k: Builder, index: Value, depth: Value, values: Value, *, axis: int 
     if axis not in (-1, last) and axis >= 0 and axis >= last:
         raise Unsupported("an axis beyond the indices")
     axis = -1 if axis == last else axis
-    hot = call(k, "one_hot", _counted(k, call(k, "cast", index, dtype="int32"), n), num_classes=n,
+    hot = call(k, "one_hot", _counted(k, call(k, "cast", index, dtype="int32"), n, 0), num_classes=n,
                axis=axis, dtype="bool", type=Type(BOOL, k.out.shape))
     return call(k, "where", hot, constant(on, values.dtype), constant(off, values.dtype), type=k.out)
 
