@@ -133,6 +133,11 @@ def zero_state() -> Made:
         "w": weight(1, 24, 4), "r": weight(1, 24, 6), "b": weight(1, 48)})
 
 
+def unbiased() -> Made:
+    return net([node("LSTM", "x w r", "Y", hidden_size=6)], {"x": [5, "n", 4]}, ["Y"],
+               {"w": weight(1, 24, 4), "r": weight(1, 24, 6)})
+
+
 def batch() -> Made:
     """What is as large as the batch, which layers do not know: rows alike, and numbered."""
     nodes = [node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Unsqueeze", "n axes", "n1"),
@@ -166,7 +171,7 @@ CASES: dict[str, Callable[[], Made]] = {
     "average-pool-counted": lambda: pooled("AveragePool", ["n", 3, 8, 8], kernel_shape=[3, 3], pads=[1, 0, 1, 1],
                                            count_include_pad=1, strides=[2, 2]),
     "global-pool": lambda: pooled("GlobalMaxPool", ["n", 3, 5, 6]),
-    "branches": branches, "mobile": mobile, "zero-state": zero_state, "batch": batch,
+    "branches": branches, "mobile": mobile, "zero-state": zero_state, "unbiased": unbiased, "batch": batch,
     "vectors": vectors, "normalised": normalised, "dense": dense,
     **{f"{kind}-{direction}-{outs.replace(' ', '+')}{'-state' * first}": (
         lambda kind=kind, direction=direction, outs=outs, first=first: recurrent(kind, direction, outs, first, **(
@@ -246,6 +251,14 @@ def test_h5_holds_layers_only(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModel, match=r"ops\.sin: a function of keras\.ops") as e:
         convert(source, tmp_path / "m.h5", verify=None)
     assert e.value.hint == "a .keras file can hold them"
+
+
+def test_h5_says_no_first_states(tmp_path: Path) -> None:
+    """Keras 2 takes them as further inputs, Keras 3 only from what Keras 2 does not read."""
+    source = tmp_path / "source.onnx"
+    source.write_bytes(recurrent("LSTM", "forward", "Y_h", first=True)[0])
+    with pytest.raises(UnsupportedModel, match="first states"):
+        convert(source, tmp_path / "m.h5", verify=None)
 
 
 def test_real_layers_and_no_lambda(tmp_path: Path) -> None:

@@ -108,9 +108,11 @@ def _weights(made: Net, target: Any) -> None:
 
 
 def _h5(made: Net, path: Path) -> None:
-    functions = [Unsupported("a function of keras.ops", p.node) for p in made.parts if p.operation]
-    if functions:
-        raise UnsupportedModel(functions, "Keras .h5", hint="a .keras file can hold them")
+    beyond = [Unsupported("a function of keras.ops" if p.operation else
+                          "first states, which no .h5 says so that Keras 2 and 3 both understand", p.node)
+              for p in made.parts if p.operation or (p.kind in RECURRENT and len(sources(p)) > 1)]
+    if beyond:
+        raise UnsupportedModel(beyond, "Keras .h5", hint="a .keras file can hold them")
     config = {"class_name": "Functional", "config": _functional(made, [_legacy(p) for p in made.parts])}
     with _file(path) as f:
         f.attrs["model_config"] = json.dumps(config)

@@ -25,7 +25,7 @@ _USUAL = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN"
 
 
 @from_onnx(LAYER)
-def recurrent(k: Builder, x: Value, w: Value, r: Value, b: Value | None, *states: Value | None, kind: str,
+def recurrent(k: Builder, x: Value, w: Value, r: Value, b: Value | None = None, *states: Value | None, kind: str,
               direction: str, activations: tuple[str, ...] = (), linear_before_reset: int = 0) -> Any:
     """Delivers every step and the last states; :func:`narrowed` takes away what nobody reads."""
     assert k.node is not None
