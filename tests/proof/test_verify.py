@@ -298,7 +298,8 @@ class TestLiteRT:
         assert whole.startswith("each of ")
         assert some.startswith(whole.partition(" layers")[0] + " layers")  # as many, and none differs
 
-    @pytest.mark.parametrize("name", ["pretrainedResnet.tflite", "pretrainedResnet_quant.tflite"])
+    @pytest.mark.parametrize("name", [pytest.param("pretrainedResnet.tflite", marks=pytest.mark.slow),
+                                      "pretrainedResnet_quant.tflite"])
     @pytest.mark.parametrize(("op", "change"), [
         ("Conv", lambda n: n.with_(attrs={**n.attrs, "auto_pad": "SAME_LOWER"}).outputs
          if n.attrs.get("auto_pad") == "SAME_UPPER" else n.with_(inputs=n.inputs[:2]).outputs),
