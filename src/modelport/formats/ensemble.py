@@ -194,8 +194,8 @@ def leaves(op: Builder, x: Value, trees: Ensemble, numbers: Array) -> Value:
 
 
 def classified(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str],
-               wide: bool = False) -> tuple[Value, Value]:
-    """The label whose sum is the greatest, the first of those that are, and the sums, in float32.
+               wide: bool = False, count: int = 1) -> tuple[Value, Value]:
+    """The label whose sum is the greatest, the first of those that are, and the sums over ``count``, in float32.
 
     ``wide``: sums are compared in float64, before they are rounded.  The operator decides between two classes by
     other rules, so that there a third one, which no leaf speaks of, stands behind them."""
@@ -205,7 +205,10 @@ def classified(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | S
     key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
     attrs: dict[str, Any] = {**_old(trees, "class", wide), key: tuple(names), "post_transform": "NONE"}
     label, made = op.add("ai.onnx.ml.TreeEnsembleClassifier", _as(op, x, wide), outputs=2, **attrs)
-    return label, op.Slice(made, np.array([0]), np.array([2]), np.array([1])) if few else made
+    if few:  # one operator takes two columns and divides them
+        return label, op.Gemm(made, (np.eye(3, 2) / count).astype(np.float32)) if count > 1 else op.Slice(
+            made, np.array([0]), np.array([2]), np.array([1]))
+    return label, op.Div(made, np.float32(count)) if count > 1 else made
 
 
 def likelihoods(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequence[str],

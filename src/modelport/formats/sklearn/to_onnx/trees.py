@@ -109,7 +109,7 @@ def voted(op: Builder, x: Value, e: Estimator, classes: list[int] | list[str], o
         share = np.eye(2, dtype=np.float32) / np.float32(2 * count)
         return label, op.Gemm(made, share, np.full(2, 0.5, np.float32))
     else:
-        label, made = ensemble.classified(op, x, grown, classes, wide=not pure and count > 1)
+        return ensemble.classified(op, x, grown, classes, wide=not pure and count > 1, count=count)
     return label, op.Div(made, like(made, count)) if count > 1 else made
 
 
