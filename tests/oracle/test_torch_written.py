@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "formats" / "torch"))
 from torch_graphs import branch, image, rounding, sequence
@@ -18,6 +21,7 @@ from modelport.formats.torch.signatures import SIGNATURES
 from modelport.proof.inputs import Feed
 from modelport.proof.layers import layer_by_layer
 from modelport.proof.sides import Runners, side
+from modelport.runtimes import isolated
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle")
@@ -224,3 +228,19 @@ def test_signatures_are_those_of_pytorch() -> None:
         place = [a.name for a in schema.arguments if not a.kwarg_only]
         named_only = [a.name for a in schema.arguments if a.kwarg_only]
         assert said == " ".join(place) + (" | " + " ".join(named_only) if named_only else ""), key
+
+
+def test_a_file_of_the_same_name_and_second_is_read_anew(tmp_path: Path) -> None:
+    """Python keeps what it compiled, by a file's second and size."""
+    source, target = tmp_path / "m.onnx", tmp_path / "m.py"
+    x = np.array([[-1.0, 2.0]], np.float32)
+    with isolated.Worker(environment={"PYTHONDONTWRITEBYTECODE": ""}) as worker:
+        for kind, wanted in (("Relu", np.maximum(x, 0)), ("Tanh", np.tanh(x))):
+            graph = helper.make_graph([helper.make_node(kind, ["x"], ["y"])], "g",
+                                      [helper.make_tensor_value_info("x", 1, [1, 2])],
+                                      [helper.make_tensor_value_info("y", 1, [1, 2])])
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), source)
+            modelport.convert(source, target, to="torch-source", verify=None, force=True)
+            os.utime(target, (1e9, 1e9))
+            session = worker.open("torch", target, inputs=["x:float32[1,2]"], outputs=["y"])
+            assert np.allclose(session.run({"x": x})["y"], wanted)

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -249,12 +249,12 @@ def _written(module: Any) -> list[tuple[str, int, int]]:
 
 
 def _made(path: Path) -> Any:
-    """The module that a file written as source makes."""
-    import importlib.util
-    spec = importlib.util.spec_from_file_location("modelport_written", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """The module that a file written as source makes.
+
+    It is compiled anew: Python would take what it once compiled of a file of this name, second and size for it."""
+    module = ModuleType("modelport_written")
+    module.__file__ = str(path)
+    exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
     return module.load()
 
 
