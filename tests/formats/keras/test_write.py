@@ -133,6 +133,12 @@ def zero_state() -> Made:
         "w": weight(1, 24, 4), "r": weight(1, 24, 6), "b": weight(1, 48)})
 
 
+def one_number() -> Made:
+    """One number of each row, from two sides: as a wide and deep network has it."""
+    nodes = [node("Gemm", "x w b", "p"), node("Gemm", "x w2 b", "q"), node("Add", "p q", "y")]
+    return net(nodes, {"x": ["n", 4]}, ["y"], {"w": weight(4, 1), "w2": weight(4, 1), "b": weight(1)})
+
+
 def unbiased() -> Made:
     return net([node("LSTM", "x w r", "Y", hidden_size=6)], {"x": [5, "n", 4]}, ["Y"],
                {"w": weight(1, 24, 4), "r": weight(1, 24, 6)})
@@ -172,6 +178,7 @@ CASES: dict[str, Callable[[], Made]] = {
                                            count_include_pad=1, strides=[2, 2]),
     "global-pool": lambda: pooled("GlobalMaxPool", ["n", 3, 5, 6]),
     "branches": branches, "mobile": mobile, "zero-state": zero_state, "unbiased": unbiased, "batch": batch,
+    "one-number": one_number,
     "vectors": vectors, "normalised": normalised, "dense": dense,
     **{f"{kind}-{direction}-{outs.replace(' ', '+')}{'-state' * first}": (
         lambda kind=kind, direction=direction, outs=outs, first=first: recurrent(kind, direction, outs, first, **(
@@ -222,7 +229,7 @@ def test_in_keras(tmp_path: Path, worker: isolated.Worker, case: str) -> None:
     close(session.run(dict(zip(session.inputs, made[1].values(), strict=True))), wanted)
 
 
-LAYERS = ("conv-same", "depthwise", "max-pool", "transposed-pads", "branches", "mobile")
+LAYERS = ("conv-same", "depthwise", "max-pool", "transposed-pads", "branches", "mobile", "one-number")
 
 
 @pytest.mark.oracle

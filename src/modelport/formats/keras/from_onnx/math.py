@@ -27,14 +27,17 @@ _REAL = frozenset("Exp Log Sqrt Floor Ceil Round Sin Cos Tan Asin Acos Atan Sinh
 
 
 def _merging(name: str, values: tuple[Value, ...]) -> bool:
-    """Whether a merging layer may take the values: computed real numbers of one rank and batch."""
+    """Whether a merging layer may take the values: computed real numbers of one rank and batch, and to be added not a
+    vector along another axis than the last, unless all are of one shape."""
     ranks = {v.rank for v in values}
     if len(set(values)) != len(values) or len(values) < 2 or len(ranks) != 1 or not ranks.pop() or \
             (name == "Sub" and len(values) > 2):
         return False
-    return all(v.data is None and v.dtype == F32 and v.shape is not None and None not in v.shape
-               and v.shape[0] == (values[0].shape or v.shape)[0] and not (name == "Add" and _along(v))
-               for v in values)
+    if not all(v.data is None and v.dtype == F32 and v.shape is not None and None not in v.shape for v in values):
+        return False
+    shapes = {v.shape for v in values}
+    batches = {s[0] for s in shapes if s}
+    return len(shapes) == 1 or (len(batches) == 1 and not (name == "Add" and any(map(_along, values))))
 
 
 def scalar(x: Value, v: Value | None) -> float | None:
