@@ -290,7 +290,7 @@ def verdict(case: Case, data: bytes, given: dict[str, Any], want: dict[str, Any]
     except ModelportError as e:
         return f"error: {e.message.splitlines()[0]}"
     try:
-        session = target.open("onnxruntime", onnx, optimize=False)
+        session = target.open("onnxruntime", onnx, optimize=True)
         got = session.run(feeds(given, session.inputs))
     except RuntimeFailed as e:
         return "crash: ONNX Runtime" if "crashed" in e.message else f"error: {e.message.splitlines()[0]}"

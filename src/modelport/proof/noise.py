@@ -93,8 +93,10 @@ def unsettled(made: Array, other: Array, noise: Array, layers: int = 1) -> Array
 
 Again = Callable[[Mapping[str, Array]], "dict[str, Array] | ModelportError"]
 """The outputs of one side by the hub's names, for arrays by the hub's names."""
-ROUNDED = 170
-"""How many last bits of float32 the bar of one layer is, 1e-5 of range."""
+ROUNDED, LAST = 170, 2.0 ** -24
+"""How many last bits of float32 the bar of one layer is, 1e-5 of range; and such a bit."""
+ROUNDED64, LAST64 = 9000, 2.0 ** -53
+"""The same of float64, 1e-12 of range."""
 
 
 def too_far(graph: Graph, outputs: Iterable[tuple[Feed, str]], again: Again, theirs: Again, runners: Runners) -> bool:
@@ -117,14 +119,12 @@ def _too_far(graph: Graph, feed: Feed, name: str, again: Again, theirs: Again, t
     if len(outputs) < len(made) or any(o.shape != outputs[0].shape for o in outputs):
         return False
     pair = [o[name] for o in twins.outputs(feed) if name in o and o[name].shape == outputs[0].shape]
-    return all(_farther(sum(1 for _ in graph.walk()), [see(o) for o in outputs], [see(o) for o in pair])
-               for see in _seen(graph, name))
+    rounded, last = (ROUNDED64, LAST64) if precision(graph) == "float64" else (ROUNDED, LAST)
 
-
-def _farther(layers: int, outputs: list[Array], pair: list[Array]) -> bool:
-    here, there, *moved = outputs
-    far, reach = _apart(here, there), max(2.0 ** -24, *(_apart(here, o) for o in moved))
-    return far > layers * ROUNDED * reach and (not pair or far > ROUNDED * _apart(*pair))
+    def farther(here: Array, there: Array, *moved: Array, pair: list[Array]) -> bool:
+        far, reach = _apart(here, there), max(last, *(_apart(here, o) for o in moved))
+        return far > sum(1 for _ in graph.walk()) * rounded * reach and (not pair or far > rounded * _apart(*pair))
+    return all(farther(*map(see, outputs), pair=list(map(see, pair))) for see in _seen(graph, name))
 
 
 def _seen(graph: Graph, name: str) -> tuple[Callable[[Array], Array], ...]:

@@ -84,6 +84,7 @@ add("MultiOutputClassifier/pipeline", f"make_pipeline(StandardScaler(), MultiOut
 add("ClassifierChain", f"ClassifierChain({LOGISTIC}, order=[2, 0, 1])", "three yes or no")
 add("ClassifierChain/trees", f"ClassifierChain({TREE})", "three yes or no")
 add("ClassifierChain/probabilities", f"ClassifierChain({LOGISTIC}, chain_method='predict_proba')", "three yes or no")
+add("ClassifierChain/logarithms", f"ClassifierChain({LOGISTIC}, chain_method='predict_log_proba')", "three yes or no")
 for data in ("two", "two named", "minus"):
     add(f"FixedThresholdClassifier/{data}", f"FixedThresholdClassifier({LOGISTIC}, threshold=0.3)", data)
     add(f"FixedThresholdClassifier/auto/{data}", "FixedThresholdClassifier(LinearSVC())", data)

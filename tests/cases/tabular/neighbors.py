@@ -65,3 +65,13 @@ add("NeighborhoodComponentsAnalysis", "NeighborhoodComponentsAnalysis(2, random_
 for mode in ("distance", "connectivity"):
     add(f"KNeighborsTransformer/{mode}", f"KNeighborsTransformer(mode='{mode}', n_neighbors=4)", "small")
     add(f"RadiusNeighborsTransformer/{mode}", f"RadiusNeighborsTransformer(mode='{mode}')", "small")
+DATA["flags"] = lambda: ((np.random.default_rng(8).random((60, 23)) < 0.4).astype(float), np.arange(60) % 3)
+for metric in ("jaccard", "dice", "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath", "yule", "correlation"):
+    how = "brute" if metric in ("yule", "correlation") else "ball_tree"
+    add(f"RadiusNeighborsTransformer/{metric}", f"RadiusNeighborsTransformer(radius=5, metric='{metric}', algorithm='{how}')",
+        "flags", near=True)
+for metric in ("jaccard", "dice", "sokalsneath"):
+    add(f"KNeighborsClassifier/{metric}", f"KNeighborsClassifier(1, metric='{metric}', p=None)", "flags", near=True)
+add("KNeighborsRegressor/p", "KNeighborsRegressor(metric='p', p=3)", "numbers")
+add("KNeighborsRegressor/p3 by name", "KNeighborsRegressor(metric='p', metric_params={'p': 3})", "numbers")
+add("NearestCentroid/manhattan/named", "NearestCentroid(metric='manhattan')", "named")

@@ -66,6 +66,7 @@ add("BernoulliRBM", "BernoulliRBM(5, random_state=0)")
 ALL = ("predict", "decision_function", "score_samples")
 add("EllipticEnvelope", "EllipticEnvelope(random_state=0)", methods=ALL)
 add("EllipticEnvelope/centered", "EllipticEnvelope(assume_centered=True, contamination=0.3, random_state=0)", methods=ALL)
+add("EllipticEnvelope/without precision", "EllipticEnvelope(store_precision=False, random_state=0)", methods=ALL)
 for solver in ("svd", "eigen", "lsqr"):
     add(f"LinearDiscriminantAnalysis/{solver}", f"LinearDiscriminantAnalysis(solver='{solver}')", "small",
         methods=("predict", "predict_proba") + (("transform",) if solver != "lsqr" else ()))

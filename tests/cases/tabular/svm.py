@@ -42,3 +42,4 @@ for loss in ("epsilon_insensitive", "squared_epsilon_insensitive"):
 add("LinearSVC/crammer_singer", "LinearSVC(multi_class='crammer_singer')", "classes")
 add("LinearSVC/crammer_singer/two", "LinearSVC(multi_class='crammer_singer')", "two")
 add("SVR/none", "SVR(epsilon=1000)", "numbers")
+add("SVC/without vectors", "SVC(tol=3)", "two", methods=("predict", "decision_function"))

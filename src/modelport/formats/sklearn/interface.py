@@ -95,8 +95,8 @@ def is_classifier(e: Estimator) -> bool:
     e = last(e)
     if e.name.endswith("Classifier"):
         return True
-    scored = any(has(e, m) for m in ("predict_proba", "decision_function", "classify"))
-    return scored and ("classes_" in e or "_label_binarizer" in e)
+    answers = any(has(e, m) for m in ("predict", "predict_proba", "decision_function", "classify"))
+    return answers and ("classes_" in e or "_label_binarizer" in e)
 
 
 def chosen(e: Estimator, wanted: Sequence[str]) -> tuple[str, ...]:

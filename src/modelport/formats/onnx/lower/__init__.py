@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 from onnx import helper
 
 from ....errors import Unsupported, UnsupportedModel, UsageError
@@ -118,6 +119,8 @@ def _spell(node: Node, version: int) -> Sequence[Value] | None:
         inputs, attrs = _kept_apart(node, attrs)
     if node.op in _WHOLE:
         inputs, attrs = _whole(node, inputs, attrs)
+    if node.outputs[0].dtype == np.float64 and node.op in ("MatMul", "Mul", "Div"):
+        inputs = [_unfused(node, v) for v in inputs]
     if attrs == node.attrs and tuple(inputs) == node.inputs:
         return None
     return node.with_(inputs=inputs, attrs=attrs).outputs
@@ -135,6 +138,33 @@ def _whole(node: Node, inputs: Sequence[Value | None], attrs: Attributes) -> Spe
         return _WHOLE[node.op](node), {k: v for k, v in attrs.items() if k != "axes"}
     except Unsupported:
         return inputs, attrs
+
+
+def _unfused(node: Node, x: Value | None) -> Value | None:
+    """An input of a product of doubles so that the optimizer of ONNX Runtime leaves the two apart: before it stands a
+    ``Max`` of one tensor, which is that tensor.
+
+    It (MatMulScaleFusion, seen in 1.31) makes a number beside a MatMul the FusedMatMul's ``alpha``, which has 32 bits;
+    and up to 1.25 it makes one of a Transpose before a MatMul, though that has no kernel for doubles (its issue
+    28136)."""
+    before = x.node if x is not None else None
+    if before is None:
+        return x
+    if node.op == "MatMul":
+        apart = before.op == "Transpose" or (before.op in ("Mul", "Div") and _coarse(before))
+    else:
+        apart = before.op == "MatMul" and _coarse(node)
+    return op.at(node).Max(x) if apart else x
+
+
+def _coarse(node: Node) -> bool:
+    """Whether a factor or divisor is one number, and not as exact in 32 bits."""
+    for v in node.inputs:
+        if v is not None and v.data is not None and v.shape is not None and set(v.shape) <= {1}:
+            with np.errstate(all="ignore"):
+                factor = v.numpy().reshape(()) ** (-1.0 if node.op == "Div" else 1.0)
+                return bool(np.float32(factor) != factor)
+    return False
 
 
 def _padded(x: Value | None) -> bool:

@@ -13,7 +13,7 @@ from ....ir.graph import Value
 from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ..methods import cosine as cos
-from ..methods import ints, like
+from ..methods import ints, like, real
 
 UNROLLED = 32
 """Up to how many features are gone through one by one, as scikit-learn does: the sums are then its own to the last
@@ -68,6 +68,36 @@ def _folded(op: Builder, x: Value, points: Array, term: Callable[[Value], Value]
     return total
 
 
+_OF_FLAGS = ("jaccard", "dice", "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath", "yule")
+
+
+def _of_flags(op: Builder, x: Value, points: Array, metric: str) -> Value:
+    """(rows, points): distances by how many features are set (not zero) in both, in one of two, in none.
+
+    Source: sklearn/metrics/_dist_metrics.pyx.tp; scipy, distance_metrics.h (yule)."""
+    set_ = real(op, op.Not(op.Equal(x, like(x, 0))), x.dtype)
+    flags, count = (points != 0).astype(np.float64), like(x, points.shape[1])
+    both = matmul(op, set_, flags.T)
+    mine = op.Sub(op.ReduceSum(set_, ints(1), keepdims=1), both)
+    theirs = op.Sub(like(x, flags.sum(1)), both)
+    apart = op.Add(mine, theirs)
+    if metric == "russellrao":
+        return op.Div(op.Sub(count, both), count)
+    if metric in ("rogerstanimoto", "sokalmichener"):
+        twice = op.Mul(apart, like(x, 2))
+        return op.Div(twice, op.Add(op.Sub(count, apart), twice))
+    if metric == "yule":
+        half, none = op.Mul(mine, theirs), op.Sub(op.Sub(count, both), apart)
+        under = op.Add(op.Mul(both, none), half)
+        return op.Div(op.Mul(half, like(x, 2)), op.Where(op.Equal(half, like(x, 0)), like(x, 1), under))
+    weight = {"jaccard": 1.0, "dice": 2.0, "sokalsneath": 0.5}[metric]
+    under = op.Add(op.Mul(both, like(x, weight)), apart)
+    none = op.Equal(under, like(x, 0))  # jaccard is zero there; the others are no number, and nobody's neighbors
+    out: Value = op.Where(none, like(x, 0 if metric == "jaccard" else np.inf),
+                          op.Div(apart, op.Where(none, like(x, 1), under)))
+    return out
+
+
 def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, path: str = "") -> Value:
     """(rows, points): distances by a metric of scikit-learn's names."""
     if metric == "minkowski":
@@ -82,6 +112,12 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
     if metric == "cosine":
         out = op.Clip(op.Sub(like(x, 1), cosine(op, x, points)), like(x, 0), like(x, 2))
         return out
+    if metric == "correlation":  # of rows that are constant it is none: they are nobody's neighbors
+        x, points = op.Sub(x, op.ReduceMean(x, ints(1), keepdims=1)), points - points.mean(1, keepdims=True)
+        none = op.Or(op.Equal(op.ReduceMax(op.Abs(x), ints(1), keepdims=1), like(x, 0)), (points == 0).all(axis=1, keepdims=True).T)
+        return op.Where(none, like(x, np.inf), distances(op, x, points, "cosine"))
+    if metric in _OF_FLAGS:
+        return _of_flags(op, x, points, metric)
     if metric not in ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "minkowski", "canberra", "hamming",
                       "braycurtis"):
         raise Unsupported(f"{path}: the metric {metric!r}")

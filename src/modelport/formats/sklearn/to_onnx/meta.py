@@ -518,6 +518,9 @@ def chained(op: Builder, x: Any, e: Estimator, how: str) -> Value:
 def _link(op: Builder, m: Estimator, x: Value, how: str) -> Value:
     if how == "predict":
         return column(op, answer(op, m, x))
+    if how == "predict_log_proba" and not has(m, how):
+        out: Value = op.Log(_link(op, m, x, "predict_proba"))
+        return out
     y = call(op, how, m, x)
     if y.rank == 1:
         return column(op, y)

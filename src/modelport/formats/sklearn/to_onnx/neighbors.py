@@ -35,7 +35,10 @@ def measured(op: Builder, x: Value, e: Estimator, points: Array) -> tuple[Value,
     options = dict(e.get("effective_metric_params_") or e.get("metric_params") or {})
     if not isinstance(metric, str):
         raise Unsupported(f"{e.path}: the metric {metric}, whose code is not in the file")
-    p = float(options.pop("p", e.get("p", 2)))
+    if metric == "precomputed":  # a row holds its distances
+        return x, lambda d: d
+    p = float(options.pop("p", None) or (e.get("p") if metric != "p" else 2) or 2)  # by "p" it does not pass its own
+    metric = "minkowski" if metric == "p" else metric
     p = {"euclidean": 2.0, "manhattan": 1.0, "chebyshev": np.inf}.get(metric, p)
     if metric == "minkowski" and options.get("w") is not None:
         scale = numbers(options.pop("w"), np.float64, e.path) ** (1 / p)
@@ -338,6 +341,9 @@ def kernel_density(op: Builder, x: Any, e: Estimator) -> Value:
     d = distances(op, x, points, e["metric"], float(options.get("p", 2)), e.path)
     if set(options) - {"p"}:
         raise Unsupported(f"{e.path}: metric_params {sorted(options)}")
+    if e.get("atol") or e.get("rtol"):
+        op.note("changed", f"densities are exact; scikit-learn's may be off by atol={e.get('atol')} and "
+                           f"rtol={e.get('rtol')} of this model")
     r = op.Div(d, like(x, h))
     near = op.Less(r, like(x, 1))
     none = like(x, -np.inf)

@@ -264,7 +264,9 @@ def hidden(op: Builder, x: Any, e: Estimator) -> Value:
 def mahalanobis(op: Builder, x: Any, e: Estimator) -> Value:
     """(rows): minus the squared distance from the center, in units of the covariance."""
     x = centered(op, x, e["location_"])
-    out: Value = op.Neg(op.ReduceSum(op.Mul(x, matmul(op, x, e.array("precision_"))), ints(1), keepdims=0))
+    kept = e.get("precision_") is not None
+    precision = e.array("precision_") if kept else np.linalg.pinv(e.array("covariance_"), hermitian=True)
+    out: Value = op.Neg(op.ReduceSum(op.Mul(x, matmul(op, x, precision)), ints(1), keepdims=0))
     return out
 
 

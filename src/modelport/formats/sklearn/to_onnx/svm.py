@@ -95,6 +95,9 @@ def scores(op: Builder, x: Any, e: Estimator) -> tuple[Value, int]:
     for k, (i, j) in enumerate(pairs(count)):
         table[at[i]:at[i + 1], k] = w[j - 1, at[i]:at[i + 1]]
         table[at[j]:at[j + 1], k] = w[i, at[j]:at[j + 1]]
+    if not len(table):  # no row of the fit counts
+        rows = op.Shape(matrix(op, x), start=0, end=1)
+        return op.Expand(b.reshape(1, -1), op.Concat(rows, np.array([1]), axis=0)), count
     return op.Add(matmul(op, _kernel(op, x, e), table), b.ravel()), count
 
 
