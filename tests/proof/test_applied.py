@@ -61,8 +61,8 @@ def test_products_of_doubles_stay_exact(tmp_path: Path, before: bool) -> None:
     scaled = [node("Mul", ["x", "s"], ["a"]), node("MatMul", ["a", "w"], ["m"])] if before else \
         [node("MatMul", ["x", "w"], ["a"]), node("Div", ["a", "s"], ["m"])]
     value = helper.make_tensor_value_info
-    graph = helper.make_graph([*scaled, node("Transpose", ["m"], ["t"], perm=[0, 2, 1]), node("MatMul", ["m", "t"], ["y"])],
-                              "g", [value("x", 11, [2, "n", 4])], [value("y", 11, None)],
+    nodes = [*scaled, node("Transpose", ["m"], ["t"], perm=[0, 2, 1]), node("MatMul", ["m", "t"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [value("x", 11, [2, "n", 4])], [value("y", 11, None)],
                               [numpy_helper.from_array(w, "w"), numpy_helper.from_array(s, "s")])
     path = tmp_path / "a.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)

@@ -83,3 +83,16 @@ add("CatBoostRegressor/lossguide", "cb.CatBoostRegressor(iterations=4, grow_poli
     "verbose=0, allow_writing_files=False)", "missing numbers")
 for o in ("MAE", "Quantile", "Poisson", "Tweedie:variance_power=1.5", "RMSEWithUncertainty"):
     add(f"CatBoostRegressor/{o.partition(':')[0]}", f"cb.CatBoostRegressor({C}, loss_function='{o}')", "positive")
+
+# a number that a sparse matrix does not store is a missing one for XGBoost, and zero for the others
+SPARSE = ("ColumnTransformer([('n', StandardScaler(), ['age', 'price']), ('t', OneHotEncoder(handle_unknown='ignore'), "
+          "['rooms', 'city', 'kind'])]{})")
+for name, model in (("XGBClassifier", f"xgb.XGBClassifier({X})"), ("LGBMClassifier", f"lgb.LGBMClassifier({L})"),
+                    ("CatBoostClassifier", f"cb.CatBoostClassifier({C})")):
+    add(f"{name}/sparse", f"make_pipeline({SPARSE.format(', sparse_threshold=1')}, {model})", "table")
+    add(f"{name}/dense", f"make_pipeline({SPARSE.format(', sparse_threshold=0')}, {model})", "table")
+add("XGBClassifier/sparse words", f"make_pipeline(CountVectorizer(), xgb.XGBClassifier({X}))", "texts")
+add("XGBClassifier/sparse union", "make_pipeline(make_union(MaxAbsScaler(), KBinsDiscretizer(3)), SelectKBest(k=9), "
+    f"BaggingClassifier(xgb.XGBClassifier({X}), 2, max_features=0.5, random_state=0))", "classes", near=True)
+add("XGBClassifier/sparse stack", "make_pipeline(KBinsDiscretizer(3), StackingClassifier([('a', LogisticRegression())], "
+    f"xgb.XGBClassifier({X}), passthrough=True))", "classes")

@@ -104,3 +104,6 @@ add("FunctionTransformer/clip", "FunctionTransformer(np.clip, kw_args={'a_min': 
 add("FunctionTransformer/round", "FunctionTransformer(np.round, kw_args={'decimals': 1})")
 add("FunctionTransformer/nan_to_num nan", "FunctionTransformer(np.nan_to_num, kw_args={'nan': 2.5})", "missing")
 add("FunctionTransformer/unknown", "FunctionTransformer(np.cumsum, kw_args={'axis': 1})")
+for output in ("uniform", "normal"):
+    add(f"QuantileTransformer/sparse {output}", "make_pipeline(KBinsDiscretizer(3), QuantileTransformer(n_quantiles=9, "
+        f"output_distribution='{output}'))", "numbers")

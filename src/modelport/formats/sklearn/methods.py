@@ -18,6 +18,7 @@ from ...ir.graph import Node, Value
 from ...ir.rules import Builder
 from ...ir.types import STRING
 from .estimator import Estimator
+from .sparse import transformed
 
 Rule = Callable[..., Any]
 METHODS: dict[str, dict[str, Rule]] = {}
@@ -81,7 +82,8 @@ def call(op: Builder, name: str, e: Any, x: Any) -> Any:
     if rule is None:
         raise Unsupported(f"{e.path}: no translation of {e.name}.{name}")
     here = op.at(Node(f"sklearn.{e.name}", (), {}, (), origin=e.path))
-    return rule(here, x, e)
+    made = rule(here, x, e)
+    return transformed(here, e, x, made) if name == "transform" else made
 
 
 class Table:

@@ -114,7 +114,8 @@ def distances(op: Builder, x: Value, points: Array, metric: str, p: float = 2, p
         return out
     if metric == "correlation":  # of rows that are constant it is none: they are nobody's neighbors
         x, points = op.Sub(x, op.ReduceMean(x, ints(1), keepdims=1)), points - points.mean(1, keepdims=True)
-        none = op.Or(op.Equal(op.ReduceMax(op.Abs(x), ints(1), keepdims=1), like(x, 0)), (points == 0).all(axis=1, keepdims=True).T)
+        still = op.Equal(op.ReduceMax(op.Abs(x), ints(1), keepdims=1), like(x, 0))
+        none = op.Or(still, (points == 0).all(axis=1, keepdims=True).T)
         return op.Where(none, like(x, np.inf), distances(op, x, points, "cosine"))
     if metric in _OF_FLAGS:
         return _of_flags(op, x, points, metric)

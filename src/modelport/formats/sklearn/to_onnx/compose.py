@@ -14,6 +14,7 @@ from ....ir.types import STRING
 from ..estimator import Estimator, text
 from ..interface import DELEGATES, EACH, feature_names, picks
 from ..methods import Table, call, columns, features, has, like, matrix, method, when
+from ..sparse import formed, sparse
 
 METHODS = ("predict", "predict_proba", "decision_function", "predict_log_proba", "transform", "classify",
            "score_samples", "apply", EACH)
@@ -121,14 +122,15 @@ def stacked(op: Builder, parts: list[Any], path: str) -> Any:
 
 @method("transform", "FeatureUnion")
 def feature_union(op: Builder, x: Any, e: Estimator) -> Any:
-    parts = []
+    parts, any_sparse = [], False
     for name, step in e["transformer_list"]:
         if step is None or text(step) == "drop":
             continue
         y = matrix(op, x) if text(step) == "passthrough" else \
             call(op, "transform", Estimator(step, f"{e.path}.{name}"), x)
+        any_sparse = any_sparse or sparse(y)
         parts.append(_weighted(op, e, name, y))
-    return stacked(op, parts, e.path)
+    return formed(op, stacked(op, parts, e.path), any_sparse)
 
 
 @method("transform", "ColumnTransformer")

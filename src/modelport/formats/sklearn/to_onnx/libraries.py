@@ -23,6 +23,7 @@ from ..estimator import Estimator
 from ..interface import category_dtype, labelled
 from ..interface import labels as classes
 from ..methods import Table, columns, features, matrix, method, real
+from ..sparse import sparse
 from .boosting import codes
 
 I64 = np.dtype(np.int64)
@@ -114,6 +115,8 @@ def _xgb_rows(op: Builder, x: Any, e: Estimator) -> Value:
     gone = e.get("missing")
     if isinstance(gone, (int, float)) and gone == gone:
         made = op.Where(op.Equal(made, np.float32(gone)), np.float32(np.nan), made)
+    if sparse(x):  # what is not stored is missing
+        made = op.Where(op.Equal(made, np.float32(0)), np.float32(np.nan), made)
     return made
 
 

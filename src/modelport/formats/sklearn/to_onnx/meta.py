@@ -15,6 +15,7 @@ from ....ir.types import STRING
 from ..estimator import Estimator, estimators, text
 from ..interface import EACH, labelled, labels, last
 from ..methods import call, features, has, ints, like, matrix, method, real, sigmoid, when
+from ..sparse import formed, sparse
 from .compose import class_number, entered, picked, stacked
 from .encode import side_by_side
 
@@ -170,7 +171,7 @@ def stack(op: Builder, x: Any, e: Estimator) -> Any:
         binary = how == "predict_proba" and e.name == "StackingClassifier" and len(labels(e)) == 2
         parts.append(op.Slice(y, ints(1), ints(2), ints(1)) if binary else column(op, y))
     made: Any = side_by_side(op, floats(op, parts))
-    return stacked(op, [made, x], e.path) if e.get("passthrough") else made
+    return formed(op, stacked(op, [made, x], e.path), sparse(x)) if e.get("passthrough") else made
 
 
 def _stacked(op: Builder, member: Estimator, x: Any, how: str) -> Value:
@@ -508,7 +509,7 @@ def chained(op: Builder, x: Any, e: Estimator, how: str) -> Value:
     known: list[Value] = []
     made: list[Value] = []
     for m in members(e):
-        seen = x if not known else op.Concat(x, *(real(op, k, x.dtype) for k in known), axis=1)
+        seen = x if not known else formed(op, op.Concat(x, *(real(op, k, x.dtype) for k in known), axis=1), sparse(x))
         known.append(_link(op, m, seen, passed))
         made.append(known[-1] if passed == how else _link(op, m, seen, how))
     order = [int(k) for k in np.asarray(e["order_"]).ravel()]

@@ -14,6 +14,7 @@ from ....ir.rules import Builder
 from ....ir.tensor import Array
 from ..estimator import Estimator, text
 from ..methods import call, columns, features, ints, like, matrix, method, real
+from ..sparse import sparse
 from .curves import below, interpolated
 from .encode import side_by_side
 from .math import applied, expm1, log1p
@@ -225,14 +226,20 @@ def quantile(op: Builder, x: Any, e: Estimator) -> Value:
         at_end, at_start = (op.Greater(op.Add(x, like(x, BOUND)), high), op.Less(op.Sub(x, like(x, BOUND)), low))
     else:
         at_end, at_start = op.Equal(x, high), op.Equal(x, low)
+    out: Value
     if not normal:
-        out: Value = op.Where(at_start, like(x, 0), op.Where(at_end, like(x, 1), y))
-        return out
+        out = op.Where(at_start, like(x, 0), op.Where(at_end, like(x, 1), y))
+        return _zeros_kept(op, x, out)
     least = BOUND - np.spacing(1)
     y = op.Where(at_start, like(x, least), op.Where(at_end, like(x, 1 - least), y))
     y = normal_quantile(op, op.Clip(y, like(x, least), like(x, 1 - least)))
     # a number that is missing is above and below nothing, and Clip may lose it
-    return op.Where(op.IsNaN(x), x, y)
+    return _zeros_kept(op, x, op.Where(op.IsNaN(x), x, y))
+
+
+def _zeros_kept(op: Builder, x: Value, y: Value) -> Value:
+    """Of a sparse matrix only what is stored is transformed."""
+    return op.Where(op.Equal(x, like(x, 0)), x, y) if sparse(x) else y
 
 
 @method("inverse_transform", "QuantileTransformer")
