@@ -96,3 +96,11 @@ add("XGBClassifier/sparse union", "make_pipeline(make_union(MaxAbsScaler(), KBin
     f"BaggingClassifier(xgb.XGBClassifier({X}), 2, max_features=0.5, random_state=0))", "classes", near=True)
 add("XGBClassifier/sparse stack", "make_pipeline(KBinsDiscretizer(3), StackingClassifier([('a', LogisticRegression())], "
     f"xgb.XGBClassifier({X}), passthrough=True))", "classes")
+
+add("XGBRegressor/vector quantiles", f"xgb.XGBRegressor({X}, multi_strategy='multi_output_tree', "
+    "objective='reg:quantileerror', quantile_alpha=[0.2, 0.8])", "numbers")
+add("XGBRegressor/vector absolute", f"xgb.XGBRegressor({X}, multi_strategy='multi_output_tree', "
+    "objective='reg:absoluteerror')", "two numbers")
+add("XGBClassifier/linear", "xgb.XGBClassifier(n_estimators=3, booster='gblinear')", "five")
+add("LGBMClassifier/linear", f"lgb.LGBMClassifier({L}, linear_tree=True)", "classes")
+add("LGBMClassifier/linear missing", f"lgb.LGBMClassifier({L}, linear_tree=True)", "missing")

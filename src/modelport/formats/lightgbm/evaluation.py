@@ -49,13 +49,13 @@ def _numbers(model: Model) -> Array:
 def _linear(x: Array, leaf: Array, model: Model) -> Array:
     assert model.linear is not None
     number = np.cumsum(model.trees.leaves) - 1
-    out = np.zeros((len(x), 1))
+    out = np.zeros((len(x), model.outputs))
     for k in range(leaf.shape[1]):
         at = number[leaf[:, k]]
         used = model.linear.used[at] != 0
         line = (model.linear.coefficients[at] * np.where(used, x, 0)).sum(1) + model.linear.constants[at]
         lost = (used & np.isnan(x)).any(1)
-        out[:, 0] += np.where(lost, model.trees.value[leaf[:, k], 0], line)
+        out[:, k % model.outputs] += np.where(lost, model.trees.value[leaf[:, k], 0], line)
     return out
 
 

@@ -137,6 +137,13 @@ def _from_lines(t: Mapping[str, str], features: int) -> _Tree:
     return replace(made, linear=(coefficients, mask, numbers("leaf_const", np.float64)))
 
 
+def _plain(t: _Tree, features: int) -> tuple[Array, Array, Array]:
+    """A tree whose leaves are numbers, as one whose leaves are functions of nothing."""
+    value = t.nodes.value[t.nodes.leaves, 0]
+    none = np.zeros((len(value), features))
+    return none, none.astype(bool), value
+
+
 def _members(words: Array) -> Array:
     """The numbers whose bits are set."""
     bits = (words[:, None] >> np.arange(32)) & 1
@@ -232,9 +239,7 @@ def _model(objective: str, outputs: int, features: int, trees: list[_Tree], name
         raise Unsupported("a feature whose zeros are missing values in some trees only")
     linear = None
     if any(t.linear is not None for t in trees):
-        if outputs > 1 or not all(t.linear is not None for t in trees):
-            raise Unsupported("linear trees beside others, or of several outputs")
-        parts = [t.linear for t in trees if t.linear is not None]
+        parts = [t.linear or _plain(t, features) for t in trees]
         linear = Linear(*(np.concatenate([p[k] for p in parts]) for k in range(3)))
     categorical = sorted({int(t.nodes.feature[n]) for t in trees for n in t.nodes.members})
     return Model(objective, outputs, features, whole, names, len(trees) // outputs if average else 0, sorted(zero),

@@ -86,6 +86,9 @@ def _linear(op: Builder, x: Value, model: Model) -> Value:
     gone = op.ReduceSum(op.Mul(of_leaf(model.linear.used), lost), np.array([2]), keepdims=0)
     plain = of_leaf(model.trees.value[model.trees.leaves, 0])
     value = op.Where(op.Greater(gone, like(x, 0)), plain, line)
+    if model.outputs > 1:  # a round grows a tree for each
+        value = op.Reshape(value, np.array([0, len(model.trees.roots) // model.outputs, model.outputs]))
+        return op.ReduceSum(value, np.array([1]), keepdims=0)
     return op.ReduceSum(value, np.array([1]), keepdims=1)
 
 

@@ -91,6 +91,7 @@ def from_document(document: Mapping[str, Any]) -> Model:
     base = margins(objective, parameters["base_score"], outputs, version)
     if kind == "gblinear":
         weights = np.asarray(booster["model"]["weights"], F32)
+        base = np.broadcast_to(base[:1], base.shape)  # of several it adds the first to all outputs (seen in 3.2)
         return Model(objective, outputs, features, base, None, _linear(weights, features, outputs), names, version)
     if kind not in ("gbtree", "dart"):
         raise Unsupported(f"the booster '{printable(kind)}'")
@@ -158,11 +159,11 @@ def _tree(tree: Mapping[str, Any], group: int, outputs: int, features: int) -> E
 
 
 def _vectors(tree: Mapping[str, Any], width: int, leaf: Array, right: Array) -> Array:
-    """Leaves of several numbers: the weights of all nodes (2.0), or of the leaves, whose number is where the right
-    child would be (3.1)."""
-    weights = np.asarray(tree["base_weights"], F32)
-    if weights.size == len(leaf) * width:
-        return np.where(leaf[:, None], weights.reshape(-1, width), F32(0))
+    """Leaves of several numbers: the weights of the leaves, whose number is where the right child would be (3.1), or
+    those of all nodes (2.0).  Files of today have both, and where leaves were set anew (quantiles, absolute error),
+    the first ones count."""
+    if not len(tree.get("leaf_weights", ())):
+        return np.where(leaf[:, None], np.asarray(tree["base_weights"], F32).reshape(-1, width), F32(0))
     table = np.asarray(tree["leaf_weights"], F32).reshape(-1, width)
     return np.where(leaf[:, None], table[np.where(leaf, np.maximum(right, 0), 0)], F32(0))
 
