@@ -301,6 +301,7 @@ _STORED = {"uint8": "int8 weights", "uint16": "float16", "float16": "float16"}
 def _lowered(options: Mapping[str, Any]) -> str | None:
     """The precision that the options of a target lower to, if any."""
     return next((name for name in ("float16", "float32") if options.get(name)), None) \
+        or ("float32" if options.get("fast") else None) \
         or _STORED.get(str(options.get("quantize", "")))
 
 

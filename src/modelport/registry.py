@@ -74,7 +74,7 @@ FORMATS: tuple[Format, ...] = (  # formats with a signature first: it says more 
            writes=True, runtime="tflite", read_options=("signature", "state"),
            write_options=("float16", "float32", "recurrent")),
     Format("onnx", "ONNX", (".onnx",), "modelport.formats.onnx", writes=True, layout="first", runtime="onnxruntime",
-           write_options=("opset", "external_data", "zipmap")),
+           write_options=("opset", "external_data", "zipmap", "fast")),
     Format("tensorflow", "TensorFlow", (".pb", ".pbtxt", ".meta", ".savedmodel"), "modelport.formats.tensorflow",
            folder=("saved_model.pb", "saved_model.pbtxt"), runtime="graphdef", framework="tensorflow",
            writes=True, read_options=("signature", "tags", "inputs", "outputs", "state"),

@@ -92,6 +92,9 @@ def parser() -> argparse.ArgumentParser:
                          help="ONNX weights in a file of their own (always above 2 GB)")
     convert.add_argument("--zipmap", action="store_true", default=None,
                          help="ONNX: the probabilities of a classifier as maps from its classes, the old form")
+    convert.add_argument("--fast", action="store_true", default=None,
+                         help="ONNX: trees and what follows them as one operator in float32, as skl2onnx writes them; "
+                              "rows that rounding decides otherwise are counted")
     convert.add_argument("--schema", metavar="X.Y", help="XGBoost: the version whose form of the file is written (1.6 "
                                                          "to 3.0)")
     convert.add_argument("--no-verify", action="store_true", help="do not compare source and result")

@@ -86,7 +86,7 @@ def convert(options: Namespace) -> int:
     progress = Progress()
     write = {"opset": options.opset, "external_data": options.external_data, "float16": options.float16,
              "float32": options.float32, "recurrent": options.recurrent, "trainable": options.trainable,
-             "quantize": options.quantize, "zipmap": options.zipmap, "schema": options.schema}
+             "quantize": options.quantize, "zipmap": options.zipmap, "fast": options.fast, "schema": options.schema}
     try:
         done = api.convert(
             options.source, options.target, to=options.to, format=options.format, passes=options.passes,

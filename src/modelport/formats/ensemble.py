@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CorruptFile
+from ..errors import CorruptFile, Unsupported
 from ..ir.graph import Value
 from ..ir.rules import Builder
 from ..ir.tensor import Array, Tensor
@@ -185,6 +185,14 @@ def _with_base(trees: Ensemble, base: Array, wide: bool) -> tuple[Ensemble, Arra
     return replace(trees, value=value), base
 
 
+def _started(trees: Ensemble, wide: bool) -> Ensemble:
+    """What a row has before in the leaves of the trees, all of it."""
+    trees, base = _with_base(trees, np.asarray(trees.base, np.float64), wide)
+    if base.any():
+        raise Unsupported("a class with a score before all trees, and no tree")
+    return trees
+
+
 def leaves(op: Builder, x: Value, trees: Ensemble, numbers: Array) -> Value:
     """(rows, trees): the number, of ``numbers`` by node, of the leaf that a row reaches in each tree."""
     one = replace(trees, value=np.asarray(numbers, np.float64).reshape(-1, 1),
@@ -199,7 +207,7 @@ def classified(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | S
 
     ``wide``: sums are compared in float64, before they are rounded.  The operator decides between two classes by
     other rules, so that there a third one, which no leaf speaks of, stands behind them."""
-    trees = trees.checked()
+    trees = _started(trees.checked(), wide)
     few = len(labels) == 2
     names = [*labels, labels[-1]] if few else list(labels)
     key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
@@ -220,7 +228,8 @@ def likelihoods(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | 
     one = trees.outputs == 1
     if len(trees.roots):
         trees, base = _with_base(trees, base, wide)
-    silent = base.any() or len(np.unique(trees.target)) < trees.outputs
+    spoken = trees.value.any(0).sum() if trees.value.shape[1] > 1 else len(np.unique(trees.target))
+    silent = base.any() or spoken < trees.outputs
     other_rule = not (trees.value[trees.leaves].astype(F64 if wide else F32) < 0).any() if one else trees.outputs < 3
     if x.dtype != F32 or trees.members or silent or other_rule or len(labels) != (2 if one else trees.outputs):
         return None
@@ -250,7 +259,7 @@ def chances(op: Builder, x: Value, trees: Ensemble, labels: Sequence[int] | Sequ
     """The second label where the one output, which is the chance of it, is above a half, else the first; and (rows, 2)
     one less the chance, and the chance.  The operator does that by itself if no leaf is negative."""
     key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_int64s"
-    attrs: dict[str, Any] = {**_old(trees, "class"), key: tuple(labels), "post_transform": "NONE"}
+    attrs: dict[str, Any] = {**_old(_started(trees, False), "class"), key: tuple(labels), "post_transform": "NONE"}
     label, made = op.add("ai.onnx.ml.TreeEnsembleClassifier", x, outputs=2, **attrs)
     return label, made
 

@@ -15,6 +15,7 @@ import numpy as np
 from .. import registry
 from ..codecs.limits import DEFAULT, Limits
 from ..errors import MissingDependency, ModelportError, RuntimeFailed, UsageError, printable
+from ..formats.onnx.meta import COLUMN
 from ..hub.evaluate import RANDOM
 from ..hub.promises import nonnegative
 from ..ir.graph import Graph
@@ -436,7 +437,7 @@ class _Run:
             outcome = "undefined"
         else:
             found: Mapping[str, cmp.Difference] = {k: self._judge(k, feed, got, made, exact) for k in self.outputs}
-            if self.flips is not None and not isinstance(made, ModelportError) and feed.kind == "threshold":
+            if self.flips is not None and not isinstance(made, ModelportError):
                 found = self.flips.excuse(feed, {k: got[n] for k, n in self.out_a.items()},
                                           {k: made[n] for k, n in self.out_b.items()}, found,
                                           lambda k, x, y: cmp.compare(x, self._alike(x, y), self.outputs[k].bar),
@@ -512,6 +513,8 @@ class _Run:
     def _alike(self, x: Array, y: Array) -> Array:
         """An output of the target as the source would have given it: its labels, element type and axes."""
         y = labelled(self.target, x, y, self._other_types())
+        if COLUMN in self.target.graph.meta and y.shape == (*x.shape, 1):
+            return y[:, 0]
         return y[:, None] if self.target.format in FLAT and x.shape == (*y.shape, 1) else y
 
     def _verdict(self) -> str:

@@ -17,9 +17,13 @@ __all__ = ["from_hub", "read", "sniff", "to_hub", "write"]
 _KINDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}  # fields of ModelProto
 
 
-def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None, *, zipmap: bool = False) -> Graph:
+def from_hub(hub: Graph, opset: int | None = None, ir_version: int | None = None, *, zipmap: bool = False,
+             fast: bool = False) -> Graph:
     """The graph in the operators of ``opset`` (:mod:`.lower`); with ``zipmap`` the probabilities of a classifier as
-    maps from its classes (:mod:`.maps`)."""
+    maps from its classes (:mod:`.maps`), with ``fast`` trees as one operator in float32 (:mod:`.fast`)."""
+    if fast:
+        from .fast import fast as one_operator
+        hub = one_operator(hub)
     raw = lower.from_hub(hub, opset, ir_version)
     if not zipmap:
         return raw

@@ -22,6 +22,8 @@ OPSET = "onnx:opset:"
 FIELDS = ("producer_name", "producer_version", "domain", "model_version", "doc_string")
 FOREIGN = ("tflite:",)
 """Beginnings of the keys that other formats have; an .onnx keeps them in its metadata_props."""
+COLUMN = "onnx:metadata:modelport.column"
+"""The output that is a column (rows, 1) in this file, and a list (rows) in what it was made from."""
 _SAME = {"": "ai.onnx"}
 
 

@@ -38,8 +38,8 @@ def found(chain: Chain, v: Value) -> Node | None:
     return node if node is not None and node.op in _OPS else None
 
 
-def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
-    """The estimator that trees and what follows them are, and the methods whose results the graph has."""
+def recognised(chain: Chain, node: Node) -> tuple[Ensemble, Head, bool]:
+    """Trees, what is made of their sums, and whether they compare rows of 32 bits."""
     x = node.inputs[0]
     assert x is not None
     trees, post, shares = _parsed(node, x)
@@ -66,7 +66,12 @@ def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
                 trees = replace(trees, value=trees.value[:, kept], outputs=len(kept), base=trees.base[kept])
     made = outputs(chain.hub, known)
     wide = all(a.dtype != np.float32 for a in (*made.values(), *known.values()))
-    h = head(made, trial, wide)
+    return trees, head(made, trial, wide), narrow
+
+
+def model(chain: Chain, node: Node) -> tuple[Record, tuple[str, ...]]:
+    """The estimator that trees and what follows them are, and the methods whose results the graph has."""
+    trees, h, narrow = recognised(chain, node)
     if h.kind in ("softmax", "logistic", "exponential"):
         return _boosted(trees, h, narrow)
     if h.kind in ("share", "scores"):
