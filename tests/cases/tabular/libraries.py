@@ -87,20 +87,21 @@ for o in ("MAE", "Quantile", "Poisson", "Tweedie:variance_power=1.5", "RMSEWithU
 # a number that a sparse matrix does not store is a missing one for XGBoost, and zero for the others
 SPARSE = ("ColumnTransformer([('n', StandardScaler(), ['age', 'price']), ('t', OneHotEncoder(handle_unknown='ignore'), "
           "['rooms', 'city', 'kind'])]{})")
-for name, model in (("XGBClassifier", f"xgb.XGBClassifier({X})"), ("LGBMClassifier", f"lgb.LGBMClassifier({L})"),
+FEW = "n_estimators=2, max_depth=3"
+for name, model in (("XGBClassifier", f"xgb.XGBClassifier({FEW})"),
+                    ("LGBMClassifier", f"lgb.LGBMClassifier({FEW}, min_child_samples=5, verbose=-1)"),
                     ("CatBoostClassifier", f"cb.CatBoostClassifier({C})")):
     add(f"{name}/sparse", f"make_pipeline({SPARSE.format(', sparse_threshold=1')}, {model})", "table")
-    add(f"{name}/dense", f"make_pipeline({SPARSE.format(', sparse_threshold=0')}, {model})", "table")
-add("XGBClassifier/sparse words", f"make_pipeline(CountVectorizer(), xgb.XGBClassifier({X}))", "texts")
+add("XGBClassifier/sparse words", f"make_pipeline(CountVectorizer(), xgb.XGBClassifier({FEW}))", "texts")
 add("XGBClassifier/sparse union", "make_pipeline(make_union(MaxAbsScaler(), KBinsDiscretizer(3)), SelectKBest(k=9), "
-    f"BaggingClassifier(xgb.XGBClassifier({X}), 2, max_features=0.5, random_state=0))", "classes", near=True)
+    f"BaggingClassifier(xgb.XGBClassifier({FEW}), 2, max_features=0.5, random_state=0))", "classes", near=True)
 add("XGBClassifier/sparse stack", "make_pipeline(KBinsDiscretizer(3), StackingClassifier([('a', LogisticRegression())], "
-    f"xgb.XGBClassifier({X}), passthrough=True))", "classes")
+    f"xgb.XGBClassifier({FEW}), passthrough=True))", "classes")
 
-add("XGBRegressor/vector quantiles", f"xgb.XGBRegressor({X}, multi_strategy='multi_output_tree', "
+add("XGBRegressor/vector quantiles", f"xgb.XGBRegressor({FEW}, multi_strategy='multi_output_tree', "
     "objective='reg:quantileerror', quantile_alpha=[0.2, 0.8])", "numbers")
-add("XGBRegressor/vector absolute", f"xgb.XGBRegressor({X}, multi_strategy='multi_output_tree', "
+add("XGBRegressor/vector absolute", f"xgb.XGBRegressor({FEW}, multi_strategy='multi_output_tree', "
     "objective='reg:absoluteerror')", "two numbers")
 add("XGBClassifier/linear", "xgb.XGBClassifier(n_estimators=3, booster='gblinear')", "five")
-add("LGBMClassifier/linear", f"lgb.LGBMClassifier({L}, linear_tree=True)", "classes")
-add("LGBMClassifier/linear missing", f"lgb.LGBMClassifier({L}, linear_tree=True)", "missing")
+add("LGBMClassifier/linear", f"lgb.LGBMClassifier({FEW}, min_child_samples=5, verbose=-1, linear_tree=True)",
+    "missing")

@@ -39,18 +39,19 @@ def sparse(x: Any) -> bool:
     return False
 
 
-def formed(op: Builder, y: Any, form: bool) -> Any:
-    """``y`` as a value that is known to be sparse or not."""
+def formed(op: Builder, y: Any, form: bool, given: Any = None) -> Any:
+    """``y`` as a value that is known to be sparse or not; ``given`` is what it was made from."""
     if not isinstance(y, Value) or sparse(y) == form:
         return y
-    y = op.Identity(y)  # others may have the same numbers in the other form
+    if y is given or y in _KNOWN or y.node is None:
+        y = op.Identity(y)  # others may have the same numbers in the other form
     _KNOWN[y] = form
     return y
 
 
 def transformed(op: Builder, e: Estimator, x: Any, y: Any) -> Any:
     """What ``transform`` of an estimator made of ``x``, with its form."""
-    return y if e.name in _AS_MADE else formed(op, y, _made(e, sparse(x)))
+    return y if e.name in _AS_MADE else formed(op, y, _made(e, sparse(x)), x)
 
 
 def _made(e: Estimator, given: bool) -> bool:

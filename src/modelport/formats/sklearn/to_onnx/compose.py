@@ -130,7 +130,7 @@ def feature_union(op: Builder, x: Any, e: Estimator) -> Any:
             call(op, "transform", Estimator(step, f"{e.path}.{name}"), x)
         any_sparse = any_sparse or sparse(y)
         parts.append(_weighted(op, e, name, y))
-    return formed(op, stacked(op, parts, e.path), any_sparse)
+    return formed(op, stacked(op, parts, e.path), any_sparse, x)
 
 
 @method("transform", "ColumnTransformer")

@@ -171,7 +171,7 @@ def stack(op: Builder, x: Any, e: Estimator) -> Any:
         binary = how == "predict_proba" and e.name == "StackingClassifier" and len(labels(e)) == 2
         parts.append(op.Slice(y, ints(1), ints(2), ints(1)) if binary else column(op, y))
     made: Any = side_by_side(op, floats(op, parts))
-    return formed(op, stacked(op, [made, x], e.path), sparse(x)) if e.get("passthrough") else made
+    return formed(op, stacked(op, [made, x], e.path), sparse(x), x) if e.get("passthrough") else made
 
 
 def _stacked(op: Builder, member: Estimator, x: Any, how: str) -> Value:
