@@ -102,6 +102,6 @@ add("XGBRegressor/vector quantiles", f"xgb.XGBRegressor({FEW}, multi_strategy='m
     "objective='reg:quantileerror', quantile_alpha=[0.2, 0.8])", "numbers")
 add("XGBRegressor/vector absolute", f"xgb.XGBRegressor({FEW}, multi_strategy='multi_output_tree', "
     "objective='reg:absoluteerror')", "two numbers")
-add("XGBClassifier/linear", "xgb.XGBClassifier(n_estimators=3, booster='gblinear')", "five")
+add("XGBClassifier/linear", "xgb.XGBClassifier(n_estimators=3, booster='gblinear')", "counts")
 add("LGBMClassifier/linear", f"lgb.LGBMClassifier({FEW}, min_child_samples=5, verbose=-1, linear_tree=True)",
     "missing")

@@ -188,7 +188,7 @@ def margins(objective: str, base_score: Any, outputs: int, version: Sequence[int
         raise CorruptFile(f"{len(base)} base scores of {outputs} outputs")
     with np.errstate(divide="ignore"):
         if objective in LOGIT and not (objective == "binary:logitraw" and tuple(version[:2]) >= (1, 7)):
-            base = -np.log((F32(1) / base - F32(1)).astype(np.float64)).astype(F32)  # rounded as C does, not numpy
+            base = -np.log((F32(1) / base - F32(1)).astype(np.float64)).astype(F32)  # as C's logf, but for 1 in 250
         elif objective in LOG:
             base = np.log(base.astype(np.float64)).astype(F32)
     if not np.isfinite(base).all():
