@@ -54,7 +54,7 @@ def test_rewrites_that_break_a_file_are_told(tmp_path: Path, make: Callable[[Pat
 
 @pytest.mark.parametrize("before", [False, True])
 def test_products_of_doubles_stay_exact(tmp_path: Path, before: bool) -> None:
-    """Its MatMulScaleFusion (1.31) makes a factor a number of 32 bits, and up to 1.25 its MatmulTransposeFusion makes
+    """Its MatMulScaleFusion (1.31) makes a factor a number of 32 bits, and in 1.23 its MatmulTransposeFusion makes
     an operator that it has not for doubles."""
     node, rng = helper.make_node, np.random.default_rng(0)
     w, s = rng.normal(size=(2, 4, 3)), np.array(1.4)

@@ -145,7 +145,7 @@ def _unfused(node: Node, x: Value | None) -> Value | None:
     ``Max`` of one tensor, which is that tensor.
 
     It (MatMulScaleFusion, seen in 1.31) makes a number beside a MatMul the FusedMatMul's ``alpha``, which has 32 bits;
-    and up to 1.25 it makes one of a Transpose before a MatMul, though that has no kernel for doubles (its issue
+    and in 1.23 it makes one of a Transpose before a MatMul, though that has no kernel for doubles (its issue
     28136)."""
     before = x.node if x is not None else None
     if before is None:
