@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from modelport.formats import lightgbm, xgboost
+from modelport.proof import compare as cmp
+from modelport.proof.flips import Flips
+from modelport.proof.inputs import Feed
 from modelport.proof.verify import verify
 
 OLD = Path(__file__).parents[1] / "recorded/tabular/old/b.tar.xz"
@@ -58,3 +61,18 @@ def test_a_leaf_that_is_wrong_is_no_flip(written: tuple[Path, Path]) -> None:
     tree["split_conditions"][leaf] += 0.01
     target.write_text(json.dumps(document))
     assert compared(source, target).verdict == "fail"
+
+
+@pytest.mark.parametrize(("label", "tied"), [(1, 1), (2, 0)])
+def test_an_even_row_may_be_of_one_of_its_two_best_classes_only(label: int, tied: int) -> None:
+    table = np.array([[0.45, 0.45, 0.1], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    source = {"label": np.array([0, 0, 1, 2]), "probabilities": table}
+    target = {"label": np.array([label, 0, 1, 2]), "probabilities": table.astype(np.float32)}
+
+    def judge(name: str, x: Any, y: Any) -> cmp.Difference:
+        return cmp.compare(x, y, cmp.EXACT if name == "label" else cmp.BARS["float32"])
+    found = {k: judge(k, source[k], target[k]) for k in source}
+    flips = Flips()
+    feed = Feed("rows", "ordinary", {"X": np.zeros((4, 1), np.float32)}, 4)
+    made = flips.excuse(feed, source, target, found, judge, lambda x: {})
+    assert made["label"].passed == bool(tied) and sum(flips.tied.values()) == tied

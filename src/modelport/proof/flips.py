@@ -5,7 +5,7 @@ rounded to 32 bits: then the row lies between a threshold and its neighbour of 3
 decide as the source does.  Rows that are numbers of 32 bits are never excused so.
 
 A label may differ where the source's own two best classes are as near to each other as sums of 32 bits are to those of
-64 (``NEAR``), if all other outputs agree there."""
+64 (``NEAR``), if the target's is one of the two, and all other outputs agree there."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -84,10 +84,20 @@ class Flips:
         labels = [k for k, a in source.items() if a.ndim == 1 and a.dtype.kind in "iuO"]
         if len(tables) != 1 or len(labels) != 1 or len(source) != 2 or not found[tables[0]].passed:
             return found
-        best = np.sort(source[tables[0]].astype(np.float64), axis=1)[:, -2:]
+        table, said = source[tables[0]].astype(np.float64), source[labels[0]]
+        best = np.sort(table, axis=1)[:, -2:]
         near = best[:, 1] - best[:, 0] <= NEAR
-        out = near & (source[labels[0]] != target[labels[0]])
-        rest = judge(labels[0], source[labels[0]][~out], target[labels[0]][~out])
+        place = dict(zip(said[~near].tolist(), table[~near].argmax(1).tolist(), strict=True))
+        unseen = set(range(table.shape[1])) - set(place.values())
+
+        def among(row: int, label: object) -> bool:
+            """Whether a class is one of the row's two best; which column is whose is seen in the other rows."""
+            tops = set(np.flatnonzero(table[row] >= best[row, 0]).tolist())
+            return place[label] in tops if label in place else bool(tops & unseen)
+        out = near & (said != target[labels[0]])
+        out &= np.array([bool(o) and among(r, v) for r, (o, v) in enumerate(zip(out, target[labels[0]].tolist(),
+                                                                              strict=True))])
+        rest = judge(labels[0], said[~out], target[labels[0]][~out])
         if not out.any() or not rest.passed:
             return found
         self.tied[feed.name] = int(out.sum())

@@ -75,3 +75,6 @@ for metric in ("jaccard", "dice", "sokalsneath"):
 add("KNeighborsRegressor/p", "KNeighborsRegressor(metric='p', p=3)", "numbers")
 add("KNeighborsRegressor/p3 by name", "KNeighborsRegressor(metric='p', metric_params={'p': 3})", "numbers")
 add("NearestCentroid/manhattan/named", "NearestCentroid(metric='manhattan')", "named")
+DATA["distances"] = lambda: (np.abs(np.subtract.outer(*2 * (np.random.default_rng(9).normal(size=40),))), np.arange(40) % 3)
+add("KNeighborsClassifier/precomputed", "KNeighborsClassifier(1, metric='precomputed')", "distances", near=True)
+add("RadiusNeighborsRegressor/precomputed", "RadiusNeighborsRegressor(0.5, metric='precomputed')", "distances", near=True)

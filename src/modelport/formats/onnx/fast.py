@@ -20,6 +20,7 @@ from ..sklearn.from_onnx.trees import found, recognised
 from .meta import COLUMN
 
 TINY = 1e-30
+"""Too small to change a sum of float32 that is not zero."""
 
 
 def fast(hub: Graph) -> Graph:
@@ -53,15 +54,13 @@ def _answers(op: Builder, x: Value, trees: Ensemble, h: Head) -> tuple[Value, ..
     if h.kind == "exponential":
         return (op.Exp(ensemble.scores(op, x, trees)),)
     labels = h.labels.tolist() if h.labels is not None else []
-    if h.zero:
-        trees = _lifted(trees)
-    if labels and h.kind in ("share", "scores"):
+    if labels and h.kind in ("share", "scores") and not h.zero:
         if len(labels) == 2 and (second := _second(trees)) is not None:
             return ensemble.chances(op, x, second, labels)
         if trees.outputs == len(labels):
             return ensemble.classified(op, x, trees, labels)
     if labels and h.kind in ("logistic", "softmax"):
-        answers = ensemble.likelihoods(op, x, trees, labels)
+        answers = ensemble.likelihoods(op, x, _lifted(trees) if h.zero else trees, labels)
         if answers is not None:
             return answers
     raise Unsupported(f"the {h.kind} of sums of trees, which the operator itself does not answer")
